@@ -1,0 +1,52 @@
+# What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
+.DEFAULT_GOAL := run
+.PHONY: run setup plan test test-fast check format docs bench help clean
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+CORES ?= all
+EXPERIMENT ?= tutorial
+
+run: setup ## Run config.yaml: tiny model, CPU, offline
+	@snakemake --cores $(CORES)
+
+setup: ## Install both environments and fetch the embedded pairs; does nothing where that is done
+	@envs/install.sh workflow .venv
+	@envs/install.sh training .venv-training
+	@dvc pull --quiet data.dvc
+
+plan: setup ## Show what a real run would do, and with which commands: make plan EXPERIMENT=tutorial
+	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
+
+test: check ## Check the code, then run every test; the pipeline test takes some minutes
+	@pytest
+	@envs/with-training python -m pytest tests/training
+
+test-fast: setup ## Run the tests that take seconds
+	@pytest -m "not pipeline"
+
+check: setup ## Check form, types and generated files, changing nothing
+	@ruff format --check --quiet .
+	@ruff check --quiet .
+	@snakefmt --check --quiet Snakefile rules
+	@mypy
+	@snakemake --lint
+	@python scripts/document_config.py --check
+	@python scripts/write_conda_envs.py --check
+
+format: setup ## Format the code
+	@ruff check --fix --quiet .
+	@ruff format --quiet .
+	@snakefmt --quiet Snakefile rules
+
+docs: setup ## Rewrite docs/configuration.md from the schema
+	@python scripts/document_config.py
+
+bench: setup ## Measure the default run and a no-op, as ratios
+	@python benchmarks/measure_default_run.py
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+clean: ## Remove results/, but neither the data nor the environments
+	rm -rf results/*/ .snakemake

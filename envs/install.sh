@@ -1,0 +1,37 @@
+#!/bin/sh
+# Install one of the two environments, exactly as its lock says:
+#     envs/install.sh workflow .venv
+#     envs/install.sh training .venv-training
+# A folder that is there and fits its lock is left alone. Nothing is resolved: every package is in the lock.
+#
+# torch comes in the build that pip finds for this machine. On a machine without an NVIDIA GPU the CPU build
+# saves gigabytes: TORCH_INDEX=https://download.pytorch.org/whl/cpu make setup
+set -eu
+cd "$(dirname "$0")/.."
+name=$1
+folder=$2
+python=${PYTHON:-python3}
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_QUIET=1 DS_BUILD_OPS=0
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "$python is $("$python" --version 2>&1), but 3.11 or newer is needed; run: make setup PYTHON=python3.11" >&2
+    exit 1
+}
+stamp="$folder/installed.sha256"
+if [ -f "$stamp" ] && sha256sum --check --status "$stamp"; then
+    exit 0
+fi
+
+echo "Installing the $name environment into $folder (envs/$name.lock)"
+"$python" -m venv --clear "$folder"
+install() { "$folder/bin/python" -m pip install "$@"; }
+install --no-deps --require-hashes -r envs/build.lock
+install --no-deps --require-hashes --no-build-isolation -r "envs/$name.lock"
+if torch=$(grep '^torch==' "envs/$name.in"); then
+    echo "Installing $torch"
+    [ -z "${TORCH_INDEX:-}" ] && command -v nvidia-smi >/dev/null || echo \
+        "(no NVIDIA GPU here: if this fetches CUDA packages, see TORCH_INDEX in envs/install.sh)"
+    install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
+fi
+sha256sum envs/build.lock "envs/$name.lock" "envs/$name.in" > "$stamp"
+echo "The $name environment is ready: $(du -sh "$folder" | cut -f1)"

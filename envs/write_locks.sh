@@ -1,0 +1,17 @@
+#!/bin/sh
+# Write envs/*.lock and envs/*.yaml from envs/*.in: every version, with hashes, for Python 3.11 to 3.13.
+# Needs uv and the network. Versions in a lock stay unless an .in file asks for others; delete a lock to move all.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Installed with torch, in the build that fits the machine's GPU, or not at all.
+gpu="torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc
+     nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse
+     nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx"
+
+for name in build workflow training; do
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --custom-compile-command envs/write_locks.sh $(printf -- '--no-emit-package %s ' $gpu) \
+        "envs/$name.in" --output-file "envs/$name.lock"
+done
+python scripts/write_conda_envs.py

@@ -1,0 +1,62 @@
+"""
+Preference training.
+
+Reads      results/{run}/data/{train,val}.jsonl, results/{run}/model.sha256 and the model
+Writes     results/{run}/dpo/{adapter/,adapter.sha256,curves.jsonl,settings.json}
+           beside them, not declared: results/{run}/checkpoints/dpo/, results/{run}/swanlab/
+Stages     train_dpo
+"""
+
+
+rule train_dpo:
+    """
+    Train the LoRA adapter with DPO, going on from the newest checkpoint if there is one.
+
+    Checkpoints are a parameter, not an output: Snakemake deletes outputs before a job starts and
+    after it fails, which is when they are needed. For the same reason the script is not an input:
+    an edited comment must not cost a training.
+    """
+    input:
+        train="results/{run}/data/train.jsonl",
+        val="results/{run}/data/val.jsonl",
+        model="results/{run}/model.sha256",
+    output:
+        adapter=directory("results/{run}/dpo/adapter"),
+        manifest="results/{run}/dpo/adapter.sha256",
+        curves="results/{run}/dpo/curves.jsonl",
+        settings="results/{run}/dpo/settings.json",
+    log:
+        "results/{run}/logs/train_dpo.log",
+    benchmark:
+        "results/{run}/benchmarks/train_dpo.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: config["train"]["gpus"] or config["train"]["cpu_processes"]
+    resources:
+        gpu=config["train"]["gpus"],
+        gpu_model=config["train"]["gpu_model"] if config["train"]["gpus"] else None,
+    params:
+        model=MODEL,
+        gpus=config["train"]["gpus"],
+        cpu_processes=config["train"]["cpu_processes"],
+        prompt_date=config["prompt"]["date"],
+        tracking=swift_flags(
+            {
+                "tracking-mode": config["tracking"]["mode"],
+                "tracking-project": config["tracking"]["project"],
+                "tracking-host": config["tracking"]["host"],
+            }
+        ),
+        tracking_folder="results/{run}/swanlab",
+        checkpoints="results/{run}/checkpoints/dpo",
+        flags=swift_flags(config["dpo"]),
+    shell:
+        """
+        envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.model:q} \
+            --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
+            --manifest {output.manifest:q} --curves {output.curves:q} --settings {output.settings:q} \
+            --checkpoints {params.checkpoints:q} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
+            --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
+            --tracking-folder {params.tracking_folder:q} \
+            -- {params.flags} > {log:q} 2>&1
+        """

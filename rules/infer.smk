@@ -1,0 +1,71 @@
+"""
+Answers of the tuned model to the held-out prompts.
+
+Reads      results/{run}/merged.sha256 and the merged model, results/{run}/data/val.jsonl
+Writes     results/{run}/infer/predictions.jsonl
+Stages     infer_shard -> gather_predictions
+"""
+
+SHARDS = range(config["infer"]["shards"])
+
+
+rule infer_shard:
+    """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
+    input:
+        script="scripts/infer_shard.py",
+        merged="results/{run}/merged.sha256",
+        val="results/{run}/data/val.jsonl",
+    output:
+        answers="results/{run}/infer/shards/{shard}.jsonl",
+    log:
+        "results/{run}/logs/infer_shard.{shard}.log",
+    benchmark:
+        "results/{run}/benchmarks/infer_shard.{shard}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 2
+    resources:
+        gpu=config["infer"]["gpus"],
+        gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
+    params:
+        model="results/{run}/merged",
+        shards=len(SHARDS),
+        gpus=config["infer"]["gpus"],
+        prompt_date=config["prompt"]["date"],
+        flags=swift_flags(
+            {
+                "max_new_tokens": config["infer"]["max_new_tokens"],
+                "temperature": config["infer"]["temperature"],
+                "max_batch_size": config["infer"]["max_batch_size"],
+                "torch_dtype": config["infer"]["torch_dtype"],
+                "attn_impl": config["dpo"]["attn_impl"],
+                "experts_impl": config["dpo"]["experts_impl"],
+            }
+        ),
+    shell:
+        """
+        envs/with-training python {input.script:q} --model {params.model:q} --val {input.val:q} \
+            --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
+            --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} > {log:q} 2>&1
+        """
+
+
+rule gather_predictions:
+    """Put the answers into one file, in the order of the held-out pairs."""
+    input:
+        script="scripts/gather_predictions.py",
+        val="results/{run}/data/val.jsonl",
+        shards=expand("results/{{run}}/infer/shards/{shard}.jsonl", shard=SHARDS),
+    output:
+        predictions="results/{run}/infer/predictions.jsonl",
+    log:
+        "results/{run}/logs/gather_predictions.log",
+    benchmark:
+        "results/{run}/benchmarks/gather_predictions.tsv"
+    conda:
+        "../envs/workflow.yaml"
+    shell:
+        """
+        python {input.script:q} {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
+            > {log:q} 2>&1
+        """

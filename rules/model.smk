@@ -1,0 +1,61 @@
+"""
+The model that is tuned: built here, or a folder that model.folder names.
+
+Reads      results/{run}/data/train.jsonl, or model.folder
+Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built
+Stages     build_tiny_model, or check_model
+"""
+
+MODEL = config["model"]["folder"] or "results/{run}/model"
+
+if config["model"]["folder"] is None:
+
+    rule build_tiny_model:
+        """Build a gpt-oss small enough for a laptop, and teach it a little."""
+        input:
+            script="scripts/build_tiny_model.py",
+            train="results/{run}/data/train.jsonl",
+        output:
+            folder=directory("results/{run}/model"),
+            manifest="results/{run}/model.sha256",
+        log:
+            "results/{run}/logs/build_tiny_model.log",
+        benchmark:
+            "results/{run}/benchmarks/build_tiny_model.tsv"
+        conda:
+            "../envs/training.yaml"
+        threads: 2
+        params:
+            shape=json.dumps(config["model"]["tiny"]),
+            prompt_date=config["prompt"]["date"],
+        shell:
+            """
+            envs/with-training python {input.script:q} {input.train:q} --folder {output.folder:q} \
+                --manifest {output.manifest:q} --shape {params.shape:q} --prompt-date {params.prompt_date} \
+                > {log:q} 2>&1
+            """
+
+else:
+
+    rule check_model:
+        """
+        Check that {params.folder} is a gpt-oss, and write the SHA-256 of its files.
+
+        The folder is a parameter, so that a plan can be shown where the model is not.
+        """
+        input:
+            script="scripts/check_model.py",
+        output:
+            manifest="results/{run}/model.sha256",
+        log:
+            "results/{run}/logs/check_model.log",
+        benchmark:
+            "results/{run}/benchmarks/check_model.tsv"
+        conda:
+            "../envs/workflow.yaml"
+        params:
+            folder=config["model"]["folder"],
+        shell:
+            """
+            python {input.script:q} {params.folder:q} --manifest {output.manifest:q} > {log:q} 2>&1
+            """

@@ -1,0 +1,193 @@
+"""Build a gpt-oss of the real architecture, small enough for a laptop, and teach it a little.
+
+    envs/with-training python scripts/build_tiny_model.py results/tiny/data/train.jsonl \
+        --folder results/tiny/model --manifest results/tiny/model.sha256 \
+        --shape '{"layers": 4, …}' --prompt-date 2026-01-01
+
+The architecture is that of openai/gpt-oss-20b in transformers: router and experts, attention sinks,
+sliding-window layers between full ones, yarn positions, harmony special tokens, and a byte-level BPE
+(trained on the pairs given). It is then trained for a few passes on prompts and chosen answers, so that
+DPO finds a model with some opinion and its answers are words. It sees the training pairs only.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GenerationConfig, GptOssConfig, GptOssForCausalLM, PreTrainedTokenizerFast
+
+from folder_manifest import write_manifest
+from render_chat import load_renderer
+from run_swift import CPU_THREADS
+
+SPECIAL_TOKENS = [
+    "<|startoftext|>",
+    "<|endoftext|>",
+    "<|return|>",
+    "<|constrain|>",
+    "<|channel|>",
+    "<|start|>",
+    "<|end|>",
+    "<|message|>",
+    "<|call|>",
+    "<|endofprompt|>",
+]
+# The pattern that splits text into words before BPE, in o200k_harmony's terms: words, numbers of up to
+# three digits, punctuation, line ends, spaces.
+WORDS = Regex(
+    r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def read_pairs(path: Path) -> list[dict[str, Any]]:
+    """Return the pairs of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def texts_of(pairs: list[dict[str, Any]]) -> list[str]:
+    """Return every text of the pairs: the turns and the rejected answers."""
+    turns = [message["content"] for pair in pairs for message in pair["messages"]]
+    return [*turns, *(pair["rejected_response"] for pair in pairs)]
+
+
+def build_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE of `vocab_size` tokens, harmony's special tokens included."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(WORDS, "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - len(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    bpe.add_special_tokens(SPECIAL_TOKENS)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token="<|startoftext|>",
+        eos_token="<|return|>",
+        pad_token="<|endoftext|>",
+    )
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> GptOssForCausalLM:
+    """Return an untrained gpt-oss of the given shape, in float32."""
+    config = GptOssConfig(
+        architectures=["GptOssForCausalLM"],
+        vocab_size=len(tokenizer),
+        hidden_size=shape["hidden_size"],
+        intermediate_size=shape["intermediate_size"],
+        num_hidden_layers=shape["layers"],
+        num_local_experts=shape["experts"],
+        num_experts_per_tok=shape["experts_per_token"],
+        num_attention_heads=shape["attention_heads"],
+        num_key_value_heads=shape["key_value_heads"],
+        head_dim=shape["head_size"],
+        sliding_window=shape["sliding_window"],
+        max_position_embeddings=4096,
+        rope_parameters={
+            "rope_type": "yarn",
+            "factor": 2.0,
+            "beta_fast": 32.0,
+            "beta_slow": 1.0,
+            "truncate": False,
+            "original_max_position_embeddings": 2048,
+            "rope_theta": 150000.0,
+        },
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = GptOssForCausalLM(config)
+    model.set_experts_implementation("grouped_mm")  # twice as fast as the loop over experts
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.convert_tokens_to_ids(["<|return|>", "<|endoftext|>", "<|call|>"]),
+        pad_token_id=tokenizer.pad_token_id,
+        do_sample=False,
+    )
+    return model
+
+
+def to_batch(rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, torch.Tensor]:
+    """Return input_ids, attention_mask and labels of shape (rows, longest), padded on the right."""
+    longest = max(len(ids) for ids, _ in rows)
+
+    def padded(lists: list[list[int]], value: int) -> torch.Tensor:
+        return torch.tensor([ids + [value] * (longest - len(ids)) for ids in lists])
+
+    return {
+        "input_ids": padded([ids for ids, _ in rows], pad),
+        "attention_mask": padded([[1] * len(ids) for ids, _ in rows], 0),
+        "labels": padded([labels for _, labels in rows], -100),
+    }
+
+
+def draw_batches(rows: list[Any], size: int, steps: int, seed: int) -> Iterator[list[Any]]:
+    """Yield `steps` batches of `size` rows of like length, every row once before any comes again.
+
+    Padding would otherwise be a third of the work.
+    """
+    order = random.Random(seed)
+    by_length = sorted(rows, key=lambda row: len(row[0]))
+    batches = [by_length[start : start + size] for start in range(0, len(rows), size)]
+    for step in range(steps):
+        if step % len(batches) == 0:
+            order.shuffle(batches)
+        yield batches[step % len(batches)]
+
+
+def train(model: GptOssForCausalLM, rows: list[tuple[list[int], list[int]]], shape: dict[str, Any]) -> None:
+    """Train the model on the labelled tokens of `rows`, in place."""
+    steps, peak = shape["training_steps"], shape["learning_rate"]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.95), weight_decay=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=0.1)
+    batches = draw_batches(rows, shape["batch_size"], steps, shape["seed"])
+    for step, batch in enumerate(batches, start=1):
+        loss = model(**to_batch(batch, model.config.pad_token_id)).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        if step % 20 == 0 or step in (1, steps):
+            print(f"step {step}/{steps}  loss {loss.item():.3f}", flush=True)
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("train", type=Path, help="the training pairs")
+    parser.add_argument("--folder", type=Path, required=True, help="where the model goes")
+    parser.add_argument("--manifest", type=Path, required=True, help="SHA-256 of its files")
+    parser.add_argument("--shape", type=json.loads, required=True, help="model.tiny of config.yaml, as JSON")
+    parser.add_argument("--prompt-date", required=True)
+    args = parser.parse_args(argv)
+
+    torch.set_num_threads(CPU_THREADS)
+    torch.manual_seed(args.shape["seed"])
+    pairs = read_pairs(args.train)
+    tokenizer = build_tokenizer(texts_of(pairs), args.shape["vocab_size"])
+    model = build_model(tokenizer, args.shape)
+    tokenizer.save_pretrained(args.folder)
+    model.config.save_pretrained(args.folder)
+
+    render = load_renderer(args.folder, args.prompt_date)
+    print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(pairs)} conversations", flush=True)
+    train(model, [render(pair["messages"]) for pair in pairs], args.shape)
+    model.to(torch.bfloat16).save_pretrained(args.folder)
+    write_manifest(args.folder, args.manifest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Check settings against schemas/config.schema.yaml, naming the key, the fault and the mend.
+
+    python scripts/check_config.py experiments/tutorial.yaml
+
+The Snakefile calls check_config() on the merged settings. By hand, overlays are merged over
+config.yaml as Snakemake does it.
+"""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+CONFIG = Path(__file__).parents[1] / "config.yaml"
+
+
+def load_schema() -> dict[str, Any]:
+    """Return the schema of the settings."""
+    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return schema
+
+
+def list_keys(schema: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return every known setting as a dotted path, sections included."""
+    keys = []
+    for name, part in schema.get("properties", {}).items():
+        keys += [f"{prefix}{name}", *list_keys(part, f"{prefix}{name}.")]
+    return keys
+
+
+def nearest_key(unknown: str, known: list[str]) -> str | None:
+    """Return the known setting that is spelt most like `unknown`, in any section."""
+    name = unknown.rpartition(".")[2]
+    by_name = {key.rpartition(".")[2]: key for key in known}
+    close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.8)
+    close = close or [by_name[match] for match in difflib.get_close_matches(name, by_name, n=1)]
+    return close[0] if close else None
+
+
+def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
+    """Yield one line for each thing that a schema error says is wrong."""
+    path = ".".join(str(part) for part in error.absolute_path)
+    match error.validator:
+        case "additionalProperties":
+            section = f"{path}." if path else ""
+            for name in sorted(set(error.instance) - set(error.schema["properties"])):
+                near = nearest_key(f"{section}{name}", known)
+                mend = f"did you mean {near}?" if near else "see docs/configuration.md"
+                yield f"{section}{name}: unknown setting; {mend}"
+        case "required":
+            missing = sorted(set(error.validator_value) - set(error.instance))
+            yield f"{path or 'the settings'}: {', '.join(missing)} missing; config.yaml has the usual value"
+        case "type" if isinstance(error.instance, str) and is_number(error.instance):
+            number = f"{float(error.instance):g}"
+            yield f"{path}: '{error.instance}' is text, not a number; write {yaml_number(number)}"
+        case "pattern":
+            yield f"{path}: {error.instance!r} does not have the form {error.validator_value}"
+        case _:
+            yield f"{path}: {error.message}; see docs/configuration.md"
+
+
+def is_number(text: str) -> bool:
+    """Say whether the text would be a number, were it not quoted or written as YAML does not read it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def yaml_number(number: str) -> str:
+    """Return a number as YAML 1.1 reads it: an exponent needs a point before it."""
+    mantissa, exponent, power = number.partition("e")
+    return f"{mantissa}.0e{power}" if exponent and "." not in mantissa else number
+
+
+def find_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each problem of the settings; none, if they can be used."""
+    schema = load_schema()
+    known = list_keys(schema)
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path)
+    problems = [line for error in errors for line in explain(error, known)]
+    if problems:
+        return problems
+    tiny = config["model"]["tiny"]
+    if tiny["attention_heads"] % tiny["key_value_heads"]:
+        problems.append("model.tiny.key_value_heads: must divide model.tiny.attention_heads")
+    if tiny["experts_per_token"] > tiny["experts"]:
+        problems.append("model.tiny.experts_per_token: must not exceed model.tiny.experts")
+    if config["tracking"]["host"] and config["tracking"]["mode"] != "cloud":
+        problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
+    return problems
+
+
+def origin(problem: str, files: list[Path]) -> str:
+    """Name the file in which the setting of a problem stands: the last one that has it."""
+    keys = problem.partition(":")[0].split(".")
+    for file in reversed(files):
+        part = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for key in keys:
+            part = part.get(key, part) if isinstance(part, dict) and key in part else None
+            if part is None:
+                break
+        else:
+            return str(file)
+    return "settings"
+
+
+def check_config(config: dict[str, Any], files: list[Path]) -> None:
+    """Stop with one line for each problem of the settings that were merged from `files`."""
+    if problems := find_problems(config):
+        sys.exit("\n".join(f"{origin(problem, files)}: {problem}" for problem in problems))
+
+
+def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `overlay`, section by section, as Snakemake merges them."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def load_config(overlays: list[Path]) -> dict[str, Any]:
+    """Return config.yaml with the overlays merged over it."""
+    config: dict[str, Any] = {}
+    for file in [CONFIG, *overlays]:
+        config = merge(config, yaml.safe_load(file.read_text(encoding="utf-8")))
+    return config
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
+    args = parser.parse_args(argv)
+    check_config(load_config(args.overlays), [CONFIG, *args.overlays])
+    print("The settings can be used.")
+
+
+if __name__ == "__main__":
+    main()

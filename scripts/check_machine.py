@@ -1,0 +1,58 @@
+"""Check, before any job starts, that a run can end where it is about to start."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from check_model import find_model_problem
+
+
+def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
+    """Stop with one line if the plan cannot work on any machine: data missing, GPUs above the ceiling.
+
+    Snakemake would reduce a request above the ceiling without a word, and train on fewer GPUs than asked.
+    `ceilings` maps a resource to its limit (`--resources`, or a profile).
+    """
+    raw = Path(config["data"]["raw"])
+    if not raw.exists():
+        mend = "run `dvc pull data.dvc`" if raw.parts[0] == "data" else "put it there, or set data.raw"
+        sys.exit(f"{raw}: no such file; {mend}")
+    if "gpu" not in ceilings:
+        return
+    ceiling = ceilings["gpu"].value
+    for setting in ("train", "infer"):
+        asked = config[setting]["gpus"]
+        if asked > ceiling:
+            sys.exit(
+                f"{setting}.gpus is {asked}, above the ceiling of {ceiling} that Snakemake was given; "
+                f"lower it, or add --resources gpu={asked}"
+            )
+
+
+def count_gpus() -> int:
+    """Return how many NVIDIA GPUs this machine has."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def check_machine(config: dict[str, Any]) -> None:
+    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key."""
+    gpus = count_gpus()
+    for setting in ("train", "infer"):
+        asked = config[setting]["gpus"]
+        if asked > gpus:
+            sys.exit(
+                f"{setting}.gpus is {asked}, but this machine has {gpus}; set it to {gpus}, "
+                "run on a machine that has them, or submit to a cluster"
+            )
+    folder = config["model"]["folder"]
+    if folder and (problem := find_model_problem(Path(folder))):
+        sys.exit(problem)
+    if config["tracking"]["mode"] == "cloud" and not os.environ.get("SWANLAB_API_KEY"):
+        sys.exit("tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline")

@@ -1,0 +1,57 @@
+"""Check that a folder holds a gpt-oss that can be tuned, and write the SHA-256 of its files.
+
+    python scripts/check_model.py models/gpt-oss-20b --manifest results/tutorial/model.sha256
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from folder_manifest import write_manifest
+
+
+def find_model_problem(folder: Path) -> str | None:
+    """Return what keeps `folder` from being tuned, in one line; None, if nothing does."""
+    if not folder.is_dir():
+        return f"{folder}: no such folder; put gpt-oss there in Hugging Face's layout, or set model.folder"
+    config = folder / "config.json"
+    if not config.is_file():
+        return f"{config}: missing; model.folder must name a model in Hugging Face's layout"
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return f"{config}: not JSON ({error}); fetch the model again"
+    architectures = settings.get("architectures", [])
+    if architectures != ["GptOssForCausalLM"]:
+        return f"{config}: architectures is {architectures}, not ['GptOssForCausalLM']; model.folder must name a gpt-oss"
+    if "quantization_config" in settings:
+        return f"{config}: the weights are quantised; convert them to bfloat16 first (docs/pipeline.md)"
+    if not (folder / "tokenizer.json").is_file():
+        return f"{folder / 'tokenizer.json'}: missing; fetch the model's tokenizer too"
+    return find_weights_problem(folder)
+
+
+def find_weights_problem(folder: Path) -> str | None:
+    """Return which weight file is missing, in one line; None, if all are there."""
+    index = folder / "model.safetensors.index.json"
+    names = {"model.safetensors"}
+    if index.is_file():
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    missing = sorted(name for name in names if not (folder / name).is_file())
+    return f"{folder / missing[0]}: missing; fetch the model's weights again" if missing else None
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--manifest", type=Path, required=True)
+    args = parser.parse_args(argv)
+    if problem := find_model_problem(args.folder):
+        sys.exit(problem)
+    write_manifest(args.folder, args.manifest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Say in one line why a rule failed, from Snakemake's log and the rule's own."""
+
+import re
+from pathlib import Path
+
+FAILED = re.compile(r"^Error in rule (\w+):$(.*?)^\s+shell:", re.MULTILINE | re.DOTALL)
+LOG = re.compile(r"^\s+log: (\S+)", re.MULTILINE)
+
+
+def last_line(path: Path) -> str:
+    """Return the last line of a log that says something."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+
+
+def explain_failure(snakemake_log: str) -> str:
+    """Return a line for each failed rule: its name, the last line of its log, and where that log is."""
+    text = Path(snakemake_log).read_text(encoding="utf-8")
+    explained = []
+    for name, details in dict(FAILED.findall(text)).items():
+        if match := LOG.search(details):
+            explained.append(f"{name} failed: {last_line(Path(match[1]))}  [{match[1]}]")
+    return "\n".join(explained)

@@ -1,0 +1,39 @@
+"""Write the SHA-256 of every file of a folder, in the form that `sha256sum --check` reads.
+
+    python scripts/folder_manifest.py results/tiny/merged
+
+The manifest stands beside the folder, as <folder>.sha256. Rules hand the manifest on, because
+Snakemake compares files by content and folders not at all.
+"""
+
+import argparse
+import hashlib
+import os
+from pathlib import Path
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Path) -> None:
+    """Write the manifest of `folder`; paths in it are relative to the manifest's own folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{file_sha256(path)}  {os.path.relpath(path, manifest.parent)}\n" for path in files]
+    partial = manifest.with_name(f"{manifest.name}.partial")
+    partial.write_text("".join(lines), encoding="utf-8")
+    partial.replace(manifest)
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    write_manifest(args.folder, args.folder.with_name(f"{args.folder.name}.sha256"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Put the answers of all shards into one file, in the order of the held-out pairs.
+
+    python scripts/gather_predictions.py --val results/tiny/data/val.jsonl \
+        --predictions results/tiny/infer/predictions.jsonl results/tiny/infer/shards/0.jsonl
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+# A gpt-oss answer opens with the channel that it is written to.
+CHANNEL_END = "<|message|>"
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of predictions.jsonl (schemas/prediction.schema.json)."""
+    prediction = {"id": pair["id"]} | ({"tag": pair["tag"]} if "tag" in pair else {})
+    return prediction | {
+        "messages": pair["messages"][:-1],
+        "response": answer["response"].rpartition(CHANNEL_END)[2],
+        "chosen": pair["messages"][-1]["content"],
+        "rejected": pair["rejected_response"],
+    }
+
+
+def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, Any]]:
+    """Return a prediction for each pair, taking the answers in turn from the shards they were dealt to."""
+    answers = [read_rows(path) for path in shards]
+    expected = [len(pairs[shard :: len(shards)]) for shard in range(len(shards))]
+    for path, rows, count in zip(shards, answers, expected, strict=True):
+        if len(rows) != count:
+            sys.exit(f"{path}: {len(rows)} answers for {count} prompts; delete it and run again")
+    dealt = (answers[i % len(shards)][i // len(shards)] for i in range(len(pairs)))
+    return [to_prediction(pair, answer) for pair, answer in zip(pairs, dealt, strict=True)]
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("shards", type=Path, nargs="+", help="swift's rows, shard 0 first")
+    parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--predictions", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    predictions = gather(read_rows(args.val), args.shards)
+    with args.predictions.open("w", encoding="utf-8") as lines:
+        for prediction in predictions:
+            lines.write(json.dumps(prediction, ensure_ascii=False) + "\n")
+    print(f"{len(predictions)} answers")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Merge a LoRA adapter into its model with `swift export --merge_lora true`.
+
+    envs/with-training python scripts/merge_adapter.py --model results/tiny/model \
+        --adapter results/tiny/dpo/adapter --merged results/tiny/merged --manifest results/tiny/merged.sha256 \
+        --max-shard-size 5GB --prompt-date 2026-01-01
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from folder_manifest import write_manifest
+from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
+
+GIB = 2**30
+
+
+def require_space(model: Path, target: Path) -> None:
+    """Stop with one line if the disk of `target` cannot hold a second copy of the model's weights."""
+    needed = sum(path.stat().st_size for path in model.glob("*.safetensors"))
+    free = shutil.disk_usage(target).free
+    if free < needed:
+        sys.exit(
+            f"{target}: {free / GIB:.1f} GiB free, but the merged model takes {needed / GIB:.1f} GiB; "
+            "make room, or let results/ be a link to a larger disk"
+        )
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, required=True)
+    parser.add_argument("--merged", type=Path, required=True, help="folder for the merged model")
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--max-shard-size", required=True)
+    parser.add_argument("--prompt-date", required=True)
+    args = parser.parse_args(argv)
+
+    require_space(args.model, args.merged.parent)
+    shutil.rmtree(args.merged, ignore_errors=True)
+    run_swift(
+        [
+            *("export", "--model", str(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
+            *("--output_dir", str(args.merged), "--max_shard_size", args.max_shard_size),
+            *("--torch_dtype", "bfloat16", "--load_args", "false"),
+            *plugin_flags("no_remote_code", "frozen_date"),
+        ],
+        swift_environment(args.prompt_date, CPU_THREADS, {}),
+    )
+    write_manifest(args.merged, args.manifest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Run a `swift` command as every stage of this project runs it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PLUGINS = Path("plugins")
+
+# ms-swift looks for newer models and templates on a hub, and waits for answers that never come offline.
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+# Sums in another order give other bytes, so the number of threads must not depend on the machine.
+CPU_THREADS = 2
+
+ERROR_LINE = re.compile(r"^(?:\[rank\d+\]: )?([\w.]*(?:Error|Exception)\b.*)")
+
+
+def plugin_flags(*names: str) -> list[str]:
+    """Return the flag that loads the named files of plugins/."""
+    return ["--external_plugins", *(str(PLUGINS / f"{name}.py") for name in names)]
+
+
+def swift_environment(prompt_date: str, cpu_threads: int, extra: Mapping[str, str]) -> dict[str, str]:
+    """Return what a swift command adds to the environment.
+
+    `prompt_date` (YYYY-MM-DD) goes into every prompt. `cpu_threads` is the number of threads of each
+    process, or 0 where GPUs do the work and the default is right.
+    """
+    threads = {"OMP_NUM_THREADS": str(cpu_threads), "DS_ACCELERATOR": "cpu"} if cpu_threads else {}
+    return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
+
+
+def require_gpus(count: int, setting: str) -> None:
+    """Stop with one line if this process sees fewer than `count` GPUs."""
+    import torch  # slow, and only a training process needs it
+
+    if (found := torch.cuda.device_count()) < count:
+        sys.exit(f"{setting} is {count}, but {found} GPUs are visible here; lower it, or run where they are")
+
+
+def run_swift(arguments: list[str], environment: Mapping[str, str]) -> None:
+    """Run `swift` with these arguments, passing its output on, and stop with one line if it fails."""
+    print(" ".join([*(f"{k}={v}" for k, v in environment.items()), "swift", *arguments]), flush=True)
+    last_error = ""
+    with subprocess.Popen(
+        ["swift", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=os.environ | dict(environment),
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            if (match := ERROR_LINE.match(line)) and "ChildFailedError" not in line:
+                last_error = f": {match[1].strip()}"
+    if process.returncode:
+        sys.exit(f"swift {arguments[0]} stopped with status {process.returncode}{last_error}")

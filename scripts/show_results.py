@@ -1,0 +1,50 @@
+"""Say where the results of a run are, and what they come to.
+
+    python scripts/show_results.py --run tiny
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSON Lines file; none, if there is no such file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def describe_curves(rows: list[dict[str, Any]]) -> str:
+    """Return the first loss and the held-out reward accuracy in words."""
+    losses = [row["loss"] for row in rows if "loss" in row]
+    held_out = [row["eval_rewards/accuracies"] for row in rows if "eval_loss" in row]
+    words = [f"loss {losses[0]:.4f} -> {losses[-1]:.4f}"] if losses else []
+    words += [f"held-out reward accuracy {held_out[-1]:.2f}"] if held_out else []
+    return ", ".join(words)
+
+
+def show_results(run: str) -> str:
+    """Return a line for each kind of result that is there: where it is, and what it comes to."""
+    folder = Path("results") / run
+    predictions = folder / "infer" / "predictions.jsonl"
+    curves = folder / "dpo" / "curves.jsonl"
+    lines = [
+        (predictions, f"{len(read_rows(predictions))} answers to held-out prompts"),
+        (folder / "merged", "the tuned model, ready for transformers"),
+        (curves, describe_curves(read_rows(curves))),
+        (folder / "swanlab", "SwanLab's record of the training"),
+        (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
+    ]
+    shown = [f"  {str(path):<42} {text}" for path, text in lines if path.exists()]
+    return "\n".join([f"Run {run}:", *shown])
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="tiny")
+    print(show_results(parser.parse_args(argv).run))
+
+
+if __name__ == "__main__":
+    main()
