@@ -28,7 +28,7 @@ test-fast: setup ## Run the tests that take seconds
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .
 	@ruff check --quiet .
-	@snakefmt --check --quiet Snakefile rules
+	@snakefmt --check Snakefile rules
 	@mypy
 	@snakemake --lint
 	@python scripts/document_config.py --check
@@ -37,7 +37,7 @@ check: setup ## Check form, types and generated files, changing nothing
 format: setup ## Format the code
 	@ruff check --fix --quiet .
 	@ruff format --quiet .
-	@snakefmt --quiet Snakefile rules
+	@snakefmt Snakefile rules
 
 docs: setup ## Rewrite docs/configuration.md from the schema
 	@python scripts/document_config.py

@@ -26,12 +26,13 @@ echo "Installing the $name environment into $folder (envs/$name.lock)"
 "$python" -m venv --clear "$folder"
 install() { "$folder/bin/python" -m pip install "$@"; }
 install --no-deps --require-hashes -r envs/build.lock
-install --no-deps --require-hashes --no-build-isolation -r "envs/$name.lock"
+# torch first: what it brings along unpinned, the lock then sets to its own versions.
 if torch=$(grep '^torch==' "envs/$name.in"); then
     echo "Installing $torch"
     [ -z "${TORCH_INDEX:-}" ] && command -v nvidia-smi >/dev/null || echo \
         "(no NVIDIA GPU here: if this fetches CUDA packages, see TORCH_INDEX in envs/install.sh)"
     install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
 fi
+install --no-deps --require-hashes --no-build-isolation -r "envs/$name.lock"
 sha256sum envs/build.lock "envs/$name.lock" "envs/$name.in" > "$stamp"
 echo "The $name environment is ready: $(du -sh "$folder" | cut -f1)"

@@ -23,7 +23,7 @@ rule convert_preferences:
         "../envs/workflow.yaml"
     shell:
         """
-        python {input.script:q} {input.raw:q} --pairs {output.pairs:q} > {log:q} 2>&1
+        python {input.script:q} {input.raw:q} --pairs {output.pairs:q} >{log:q} 2>&1
         """
 
 
@@ -47,5 +47,5 @@ rule split_preferences:
     shell:
         """
         python {input.script:q} {input.pairs:q} --train {output.train:q} --val {output.val:q} \
-            --val-fraction {params.fraction} --seed {params.seed} > {log:q} 2>&1
+            --val-fraction {params.fraction} --seed {params.seed} >{log:q} 2>&1
         """

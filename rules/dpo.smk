@@ -19,7 +19,9 @@ rule train_dpo:
     input:
         train="results/{run}/data/train.jsonl",
         val="results/{run}/data/val.jsonl",
-        model="results/{run}/model.sha256",
+        manifest="results/{run}/model.sha256",
+        # A manifest says when its folder has changed; the time of a folder says nothing.
+        model=ancient(BUILT_MODEL),
     output:
         adapter=directory("results/{run}/dpo/adapter"),
         manifest="results/{run}/dpo/adapter.sha256",
@@ -36,7 +38,7 @@ rule train_dpo:
         gpu=config["train"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["train"]["gpus"] else None,
     params:
-        model=MODEL,
+        model=lambda wildcards, input: input.model or config["model"]["folder"],
         gpus=config["train"]["gpus"],
         cpu_processes=config["train"]["cpu_processes"],
         prompt_date=config["prompt"]["date"],
@@ -52,11 +54,11 @@ rule train_dpo:
         flags=swift_flags(config["dpo"]),
     shell:
         """
-        envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.model:q} \
+        envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \
             --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
             --manifest {output.manifest:q} --curves {output.curves:q} --settings {output.settings:q} \
             --checkpoints {params.checkpoints:q} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
             --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
             --tracking-folder {params.tracking_folder:q} \
-            -- {params.flags} > {log:q} 2>&1
+            -- {params.flags} >{log:q} 2>&1
         """

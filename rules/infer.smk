@@ -13,7 +13,8 @@ rule infer_shard:
     """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
     input:
         script="scripts/infer_shard.py",
-        merged="results/{run}/merged.sha256",
+        manifest="results/{run}/merged.sha256",
+        merged=ancient("results/{run}/merged"),
         val="results/{run}/data/val.jsonl",
     output:
         answers="results/{run}/infer/shards/{shard}.jsonl",
@@ -28,7 +29,6 @@ rule infer_shard:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
-        model="results/{run}/merged",
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
         prompt_date=config["prompt"]["date"],
@@ -44,9 +44,9 @@ rule infer_shard:
         ),
     shell:
         """
-        envs/with-training python {input.script:q} --model {params.model:q} --val {input.val:q} \
+        envs/with-training python {input.script:q} --model {input.merged:q} --val {input.val:q} \
             --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
-            --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} > {log:q} 2>&1
+            --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log:q} 2>&1
         """
 
 
@@ -67,5 +67,5 @@ rule gather_predictions:
     shell:
         """
         python {input.script:q} {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
-            > {log:q} 2>&1
+            >{log:q} 2>&1
         """

@@ -11,8 +11,10 @@ rule merge_adapter:
     """Merge the adapter into the model."""
     input:
         script="scripts/merge_adapter.py",
-        adapter="results/{run}/dpo/adapter.sha256",
-        model="results/{run}/model.sha256",
+        adapter_manifest="results/{run}/dpo/adapter.sha256",
+        adapter=ancient("results/{run}/dpo/adapter"),
+        model_manifest="results/{run}/model.sha256",
+        model=ancient(BUILT_MODEL),
     output:
         merged=directory("results/{run}/merged"),
         manifest="results/{run}/merged.sha256",
@@ -24,13 +26,12 @@ rule merge_adapter:
         "../envs/training.yaml"
     threads: 2
     params:
-        model=MODEL,
-        adapter="results/{run}/dpo/adapter",
+        model=lambda wildcards, input: input.model or config["model"]["folder"],
         max_shard_size=config["merge"]["max_shard_size"],
         prompt_date=config["prompt"]["date"],
     shell:
         """
-        envs/with-training python {input.script:q} --model {params.model:q} --adapter {params.adapter:q} \
+        envs/with-training python {input.script:q} --model {params.model:q} --adapter {input.adapter:q} \
             --merged {output.merged:q} --manifest {output.manifest:q} --max-shard-size {params.max_shard_size} \
-            --prompt-date {params.prompt_date} > {log:q} 2>&1
+            --prompt-date {params.prompt_date} >{log:q} 2>&1
         """

@@ -6,7 +6,9 @@ Writes     results/{run}/model.sha256, and results/{run}/model/ where it is buil
 Stages     build_tiny_model, or check_model
 """
 
-MODEL = config["model"]["folder"] or "results/{run}/model"
+
+# An input of the stages that use the model, where this graph builds it.
+BUILT_MODEL = [] if config["model"]["folder"] else "results/{run}/model"
 
 if config["model"]["folder"] is None:
 
@@ -32,7 +34,7 @@ if config["model"]["folder"] is None:
             """
             envs/with-training python {input.script:q} {input.train:q} --folder {output.folder:q} \
                 --manifest {output.manifest:q} --shape {params.shape:q} --prompt-date {params.prompt_date} \
-                > {log:q} 2>&1
+                >{log:q} 2>&1
             """
 
 else:
@@ -57,5 +59,5 @@ else:
             folder=config["model"]["folder"],
         shell:
             """
-            python {input.script:q} {params.folder:q} --manifest {output.manifest:q} > {log:q} 2>&1
+            python {input.script:q} {params.folder:q} --manifest {output.manifest:q} >{log:q} 2>&1
             """

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GenerationConfig, GptOssConfig, GptOssForCausalLM, PreTrainedTokenizerFast
-
 from folder_manifest import write_manifest
 from render_chat import load_renderer
 from run_swift import CPU_THREADS
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GenerationConfig, GptOssConfig, GptOssForCausalLM, PreTrainedTokenizerFast
 
 SPECIAL_TOKENS = [
     "<|startoftext|>",
@@ -39,9 +38,7 @@ SPECIAL_TOKENS = [
 ]
 # The pattern that splits text into words before BPE, in o200k_harmony's terms: words, numbers of up to
 # three digits, punctuation, line ends, spaces.
-WORDS = Regex(
-    r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+WORDS = Regex(r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
 def read_pairs(path: Path) -> list[dict[str, Any]]:

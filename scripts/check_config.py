@@ -8,6 +8,7 @@ config.yaml as Snakemake does it.
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def list_keys(schema: dict[str, Any], prefix: str = "") -> list[str]:
 def nearest_key(unknown: str, known: list[str]) -> str | None:
     """Return the known setting that is spelt most like `unknown`, in any section."""
     name = unknown.rpartition(".")[2]
-    by_name = {key.rpartition(".")[2]: key for key in known}
+    by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
     close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.8)
     close = close or [by_name[match] for match in difflib.get_close_matches(name, by_name, n=1)]
     return close[0] if close else None
@@ -46,21 +47,24 @@ def nearest_key(unknown: str, known: list[str]) -> str | None:
 def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
     """Yield one line for each thing that a schema error says is wrong."""
     path = ".".join(str(part) for part in error.absolute_path)
+    instance: Any = error.instance
+    schema: Any = error.schema
+    value: Any = error.validator_value
     match error.validator:
         case "additionalProperties":
             section = f"{path}." if path else ""
-            for name in sorted(set(error.instance) - set(error.schema["properties"])):
+            for name in sorted(set(instance) - set(schema["properties"])):
                 near = nearest_key(f"{section}{name}", known)
                 mend = f"did you mean {near}?" if near else "see docs/configuration.md"
                 yield f"{section}{name}: unknown setting; {mend}"
         case "required":
-            missing = sorted(set(error.validator_value) - set(error.instance))
+            missing = sorted(set(value) - set(instance))
             yield f"{path or 'the settings'}: {', '.join(missing)} missing; config.yaml has the usual value"
-        case "type" if isinstance(error.instance, str) and is_number(error.instance):
-            number = f"{float(error.instance):g}"
-            yield f"{path}: '{error.instance}' is text, not a number; write {yaml_number(number)}"
+        case "type" if isinstance(instance, str) and is_number(instance):
+            number = f"{float(instance):g}"
+            yield f"{path}: '{instance}' is text, not a number; write {yaml_number(number)}"
         case "pattern":
-            yield f"{path}: {error.instance!r} does not have the form {error.validator_value}"
+            yield f"{path}: {instance!r} does not have the form {value}"
         case _:
             yield f"{path}: {error.message}; see docs/configuration.md"
 
@@ -98,17 +102,21 @@ def find_problems(config: dict[str, Any]) -> list[str]:
     return problems
 
 
+def has_key(settings: Any, keys: list[str]) -> bool:
+    """Say whether nested settings have a value under these keys."""
+    for key in keys:
+        if not isinstance(settings, dict) or key not in settings:
+            return False
+        settings = settings[key]
+    return True
+
+
 def origin(problem: str, files: list[Path]) -> str:
     """Name the file in which the setting of a problem stands: the last one that has it."""
     keys = problem.partition(":")[0].split(".")
     for file in reversed(files):
-        part = yaml.safe_load(file.read_text(encoding="utf-8"))
-        for key in keys:
-            part = part.get(key, part) if isinstance(part, dict) and key in part else None
-            if part is None:
-                break
-        else:
-            return str(file)
+        if has_key(yaml.safe_load(file.read_text(encoding="utf-8")), keys):
+            return os.path.relpath(file)
     return "settings"
 
 

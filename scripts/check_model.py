@@ -1,6 +1,6 @@
 """Check that a folder holds a gpt-oss that can be tuned, and write the SHA-256 of its files.
 
-    python scripts/check_model.py models/gpt-oss-20b --manifest results/tutorial/model.sha256
+python scripts/check_model.py models/gpt-oss-20b --manifest results/tutorial/model.sha256
 """
 
 import argparse
@@ -24,7 +24,9 @@ def find_model_problem(folder: Path) -> str | None:
         return f"{config}: not JSON ({error}); fetch the model again"
     architectures = settings.get("architectures", [])
     if architectures != ["GptOssForCausalLM"]:
-        return f"{config}: architectures is {architectures}, not ['GptOssForCausalLM']; model.folder must name a gpt-oss"
+        return (
+            f"{config}: architectures is {architectures}, not ['GptOssForCausalLM']; model.folder must name a gpt-oss"
+        )
     if "quantization_config" in settings:
         return f"{config}: the weights are quantised; convert them to bfloat16 first (docs/pipeline.md)"
     if not (folder / "tokenizer.json").is_file():

@@ -28,8 +28,8 @@ def read_rows(raw: Path) -> Iterator[Row]:
     try:
         text = raw.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        yield f"{raw}:{line}", ValueError("not UTF-8; save the file as UTF-8")
+        number = error.object[: error.start].count(b"\n") + 1
+        yield f"{raw}:{number}", ValueError("not UTF-8; save the file as UTF-8")
         return
     if text.lstrip()[:1] == "[":
         yield from read_array(raw, text)

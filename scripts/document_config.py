@@ -1,7 +1,7 @@
 """Write docs/configuration.md from schemas/config.schema.yaml and config.yaml.
 
-    python scripts/document_config.py            write it
-    python scripts/document_config.py --check    say whether it is stale, with exit status 1
+python scripts/document_config.py            write it
+python scripts/document_config.py --check    say whether it is stale, with exit status 1
 """
 
 import argparse
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from check_config import CONFIG, load_schema
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"

@@ -27,7 +27,7 @@ def plugin_flags(*names: str) -> list[str]:
     return ["--external_plugins", *(str(PLUGINS / f"{name}.py") for name in names)]
 
 
-def swift_environment(prompt_date: str, cpu_threads: int, extra: Mapping[str, str]) -> dict[str, str]:
+def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str]) -> dict[str, str]:
     """Return what a swift command adds to the environment.
 
     `prompt_date` (YYYY-MM-DD) goes into every prompt. `cpu_threads` is the number of threads of each

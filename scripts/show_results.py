@@ -1,6 +1,6 @@
 """Say where the results of a run are, and what they come to.
 
-    python scripts/show_results.py --run tiny
+python scripts/show_results.py --run tiny
 """
 
 import argparse
@@ -35,7 +35,7 @@ def show_results(run: str) -> str:
         (folder / "swanlab", "SwanLab's record of the training"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]
-    shown = [f"  {str(path):<42} {text}" for path, text in lines if path.exists()]
+    shown = [f"  {path!s:<42} {text}" for path, text in lines if path.exists()]
     return "\n".join([f"Run {run}:", *shown])
 
 

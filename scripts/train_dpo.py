@@ -83,7 +83,7 @@ def training_command(args: argparse.Namespace, checkpoints: Path) -> list[str]:
     plugins = [*PLUGIN_NAMES, "swanlab_run"] if tracked else [*PLUGIN_NAMES]
     return [
         *("rlhf", "--rlhf_type", "dpo", "--model", str(args.model), "--dataset", str(args.train)),
-        *(["--val_dataset", str(args.val)] if "no" != flag_value(args.flags, "eval_strategy") else []),
+        *(["--val_dataset", str(args.val)] if flag_value(args.flags, "eval_strategy") != "no" else []),
         *args.flags,
         *("--output_dir", str(checkpoints), "--add_version", "false", "--check_model", "false"),
         *("--strict", "true", "--report_to", "swanlab" if tracked else "none"),

@@ -1,0 +1,58 @@
+"""What several tests need: a copy of the project to work in, and Snakemake in it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def copy_project(target: Path) -> None:
+    """Copy what git tracks, or would track, into a new git repository, with links to the environments."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    for environment in (".venv", ".venv-training"):
+        (target / environment).symlink_to(ROOT / environment)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of the project with the embedded pairs, and no results."""
+    target = tmp_path / "project"
+    copy_project(target)
+    shutil.copytree(ROOT / "data", target / "data")
+    return target
+
+
+@pytest.fixture
+def run() -> Run:
+    """Return a function that runs a command in a folder and returns what it said."""
+
+    def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            env=os.environ | {"PATH": path} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run_command

@@ -1,0 +1,118 @@
+"""check_config.py: what is refused, and how it says so."""
+
+from pathlib import Path
+
+import pytest
+from check_config import CONFIG, check_config, find_problems, list_keys, load_config, load_schema, merge
+
+
+def problems_of(**sections) -> list[str]:
+    return find_problems(merge(load_config([]), sections))
+
+
+def test_config_yaml_can_be_used():
+    assert problems_of() == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "problem"),
+    [
+        (
+            {"dpo": {"lerning_rate": 0.1}},
+            "dpo.lerning_rate: unknown setting; did you mean dpo.learning_rate?",
+        ),
+        ({"trian": {}}, "trian: unknown setting; did you mean train?"),
+        ({"dpo": {"gpus": 4}}, "dpo.gpus: unknown setting; did you mean train.gpus?"),
+        ({"zzz": 1}, "zzz: unknown setting; see docs/configuration.md"),
+        (
+            {"dpo": {"learning_rate": "4e-4"}},
+            "dpo.learning_rate: '4e-4' is text, not a number; write 0.0004",
+        ),
+        (
+            {"dpo": {"adam_epsilon": "1e-8"}},
+            "dpo.adam_epsilon: '1e-8' is text, not a number; write 1.0e-08",
+        ),
+        (
+            {"train": {"gpus": "four"}},
+            "train.gpus: 'four' is not of type 'integer'; see docs/configuration.md",
+        ),
+        (
+            {"data": {"val_fraction": 1.5}},
+            "data.val_fraction: 1.5 is greater than or equal to the maximum of 1; see docs/configuration.md",
+        ),
+        (
+            {"tracking": {"mode": "online"}},
+            "tracking.mode: 'online' is not one of ['offline', 'local', 'cloud', 'disabled']; "
+            "see docs/configuration.md",
+        ),
+        ({"run": "My Run"}, "run: 'My Run' does not have the form ^[a-z0-9][a-z0-9.-]*$"),
+        (
+            {"model": {"tiny": {"key_value_heads": 3}}},
+            "model.tiny.key_value_heads: must divide model.tiny.attention_heads",
+        ),
+        (
+            {"tracking": {"host": "https://swanlab.example.org"}},
+            "tracking.host: only used with tracking.mode: cloud; set that or null",
+        ),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_mend(sections, problem):
+    assert problems_of(**sections) == [problem]
+
+
+def test_a_missing_setting_is_named():
+    config = load_config([])
+    del config["dpo"]["beta"]
+    assert find_problems(config) == ["dpo: beta missing; config.yaml has the usual value"]
+
+
+def test_the_file_with_the_fault_is_named(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("dpo: {bta: 0.2}\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as stop:
+        check_config(load_config([overlay]), [CONFIG, overlay])
+    assert str(stop.value) == "mine.yaml: dpo.bta: unknown setting; did you mean dpo.beta?"
+
+
+def test_every_setting_has_a_description():
+    def undescribed(schema, prefix=""):
+        for name, part in schema.get("properties", {}).items():
+            if not part.get("description"):
+                yield f"{prefix}{name}"
+            yield from undescribed(part, f"{prefix}{name}.")
+
+    assert list(undescribed(load_schema())) == []
+
+
+def test_every_number_has_a_range():
+    def unbounded(schema, prefix=""):
+        for name, part in schema.get("properties", {}).items():
+            types = part.get("type", [])
+            number = {"number", "integer"} & set([types] if isinstance(types, str) else types)
+            if number and not {"minimum", "exclusiveMinimum"} & set(part):
+                yield f"{prefix}{name}"
+            yield from unbounded(part, f"{prefix}{name}.")
+
+    assert list(unbounded(load_schema())) == []
+
+
+def test_every_section_refuses_unknown_settings():
+    def open_sections(schema, name="settings"):
+        if schema.get("properties"):
+            if schema.get("additionalProperties") is not False:
+                yield name
+            for key, part in schema["properties"].items():
+                yield from open_sections(part, key)
+
+    assert list(open_sections(load_schema())) == []
+
+
+def test_config_yaml_holds_every_setting():
+    def held(values, prefix=""):
+        for key, value in values.items():
+            yield f"{prefix}{key}"
+            if isinstance(value, dict):
+                yield from held(value, f"{prefix}{key}.")
+
+    assert sorted(held(load_config([]))) == sorted(list_keys(load_schema()))

@@ -1,0 +1,64 @@
+"""envs/: exact versions for everything, the same in every form."""
+
+import re
+
+import pytest
+from conftest import ROOT
+from write_conda_envs import PIN, conda_env
+
+ENVS = ROOT / "envs"
+NAMES = ["workflow", "training"]
+
+
+def pins(name: str) -> set[str]:
+    return {pin for pin, _ in PIN.findall((ENVS / f"{name}.lock").read_text(encoding="utf-8"))}
+
+
+def asked(name: str) -> set[str]:
+    text = (ENVS / f"{name}.in").read_text(encoding="utf-8")
+    return {re.sub(r"\[.*\]", "", line).lower() for line in text.splitlines() if line and not line.startswith("#")}
+
+
+def one_spelling(pin: str) -> str:
+    """Return a pin with its name as PEP 503 normalises it."""
+    name, _, version = pin.partition("==")
+    return f"{re.sub('[._-]+', '-', name).lower()}=={version}"
+
+
+@pytest.mark.parametrize("name", ["build", *NAMES])
+def test_every_package_is_pinned_exactly(name):
+    assert all(re.fullmatch(r"[a-z0-9._\[\]-]+==[0-9][\w.]*", line) for line in asked(name))
+
+
+@pytest.mark.parametrize("name", ["build", *NAMES])
+def test_what_is_asked_for_is_locked_except_torch(name):
+    assert {pin for pin in asked(name) - pins(name) if not pin.startswith("torch==")} == set()
+
+
+@pytest.mark.parametrize("name", ["build", *NAMES])
+def test_every_locked_package_has_hashes(name):
+    lock = (ENVS / f"{name}.lock").read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert blocks
+    assert all("--hash=sha256:" in block for block in blocks)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_conda_file_is_what_the_lock_says(name):
+    assert (ENVS / f"{name}.yaml").read_text(encoding="utf-8") == conda_env(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_installed_is_what_the_lock_says(run, name):
+    folder = {"workflow": ".venv", "training": ".venv-training"}[name]
+    frozen = run(f"{ROOT / folder}/bin/python", "-m", "pip", "freeze", "--all").stdout
+    installed = {one_spelling(pin) for pin in frozen.split()}
+    missing = {pin for pin in pins(name) if one_spelling(pin) not in installed}
+    # Locked for other platforms or other Python versions only.
+    markers = dict(PIN.findall((ENVS / f"{name}.lock").read_text(encoding="utf-8")))
+    assert {pin for pin in missing if not markers[pin]} == set()
+
+
+def test_a_second_set_up_finds_nothing_to_do(run):
+    again = run("envs/install.sh", "workflow", ".venv")
+    assert (again.returncode, again.stdout) == (0, "")

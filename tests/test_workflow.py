@@ -1,0 +1,144 @@
+"""The graph: what it plans, what it refuses before it starts, and the rules' common form."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
+RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
+NAMES = re.findall(r"^\s*rule (\w+):", RULES, re.MULTILINE)
+TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
+    --per_device_train_batch_size 2 --per_device_eval_batch_size 1 --learning_rate 0.0004 --lora_rank 8 --lora_alpha 32
+    --target_modules all-linear --gradient_accumulation_steps 4 --save_strategy epoch --save_total_limit 5
+    --logging_steps 5 --max_length 8192 --warmup_ratio 0.05 --dataloader_num_workers 4 --use_liger_kernel true
+    --load_from_cache_file false --loss_scale ignore_empty_think --model_author swift --model_name swift-robot"""
+
+
+def body(name: str) -> str:
+    """Return the text of a rule."""
+    return RULES.partition(f"rule {name}:")[2].partition("\nrule ")[0]
+
+
+@pytest.fixture
+def snakemake(project, run):
+    """Return a function that runs Snakemake in the copy of the project."""
+    return lambda *arguments, **environment: run("snakemake", *arguments, cwd=project, **environment)
+
+
+def overlay(folder: Path, **sections) -> str:
+    """Write an overlay and return its name."""
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
+    return "overlay.yaml"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
+    shard = ".{shard}" if "{shard}" in body(name).partition("output:")[2].partition("log:")[0] else ""
+    assert (ROOT / "scripts" / f"{name}.py").is_file()
+    assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
+    assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
+    environment = re.search(r'conda:\s+"\.\./(envs/\w+\.yaml)"', body(name))
+    assert environment and (ROOT / environment[1]).is_file()
+
+
+def test_there_are_experiments():
+    assert EXPERIMENTS
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
+def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
+    planned = snakemake("--dry-run", "--configfile", str(experiment))
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    model_rule = (
+        "check_model" if yaml.safe_load((ROOT / experiment).read_text())["model"]["folder"] else "build_tiny_model"
+    )
+    expected = {*NAMES, "all"} - ({"build_tiny_model", "check_model"} - {model_rule})
+    assert set(re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.MULTILINE)) == expected
+
+
+def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
+    planned = snakemake("--dry-run", "--printshellcmds", "--configfile", "experiments/tutorial.yaml")
+    training = (planned.stdout + planned.stderr).partition("rule train_dpo:")[2].partition("rule ")[0]
+    assert re.search(r"resources: .*gpu=4, gpu_model=h20", training)
+    assert " --gpus 4 " in training
+    words = training.split()
+    for flag, value in zip(TUTORIAL_FLAGS.split()[::2], TUTORIAL_FLAGS.split()[1::2], strict=True):
+        assert words[words.index(flag) + 1] == value, flag
+
+
+def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
+    profile = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8"))
+    assert profile["resources"]["gpu"] == 4
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"dpo": {"lerning_rate": 1}},
+            "overlay.yaml: dpo.lerning_rate: unknown setting; did you mean dpo.learning_rate?",
+        ),
+        ({"train": {"gpus": "4"}}, "overlay.yaml: train.gpus: '4' is text, not a number; write 4"),
+        (
+            {"train": {"gpus": 8}},
+            "train.gpus is 8, above the ceiling of 4 that Snakemake was given; lower it, or add --resources gpu=8",
+        ),
+        ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line_before_anything_is_planned(snakemake, project, sections, line):
+    refused = snakemake("--dry-run", "--configfile", overlay(project, **sections))
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == line
+    assert "Traceback" not in refused.stderr
+
+
+def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(snakemake, project):
+    shutil.rmtree(project / "data")
+    refused = snakemake("--dry-run")
+    assert refused.stderr.splitlines()[-1] == "data/preferences.jsonl: no such file; run `dvc pull data.dvc`"
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"train": {"gpus": 4}},
+            "train.gpus is 4, but this machine has 0; set it to 0, run on a machine that has them, or submit to a cluster",
+        ),
+        (
+            {"model": {"folder": "models/none"}},
+            "models/none: no such folder; put gpt-oss there in Hugging Face's layout, or set model.folder",
+        ),
+        (
+            {"tracking": {"mode": "cloud"}},
+            "tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline",
+        ),
+    ],
+)
+def test_what_this_machine_lacks_is_said_before_any_job_starts(snakemake, project, sections, line):
+    hidden = {"PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin", "SWANLAB_API_KEY": ""}
+    if shutil.which("nvidia-smi", path="/usr/bin:/bin"):
+        pytest.skip("this machine has GPUs")
+    refused = snakemake("--configfile", overlay(project, **sections), **hidden)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == line
+    assert "Traceback" not in refused.stderr
+    assert not (project / "results" / "tiny").exists()
+
+
+def test_a_corrupt_data_file_ends_in_one_line_that_names_its_line(snakemake, project):
+    with (project / "data" / "preferences.jsonl").open("a", encoding="utf-8") as rows:
+        rows.write('{"messages": [\n')
+    failed = snakemake()
+    assert failed.returncode == 1
+    assert (
+        "convert_preferences failed: data/preferences.jsonl:289: column 15: not JSON: Expecting value"
+        "  [results/tiny/logs/convert_preferences.log]"
+    ) in failed.stdout.splitlines()
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert not list((project / "results" / "tiny" / "data").glob("*"))

@@ -1,0 +1,50 @@
+"""These tests run in the training environment: envs/with-training python -m pytest tests/training."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+os.chdir(ROOT)
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+SHAPE = {
+    "layers": 2,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "experts": 4,
+    "experts_per_token": 2,
+    "attention_heads": 2,
+    "key_value_heads": 1,
+    "head_size": 8,
+    "sliding_window": 8,
+    "vocab_size": 600,
+    "training_steps": 2,
+    "batch_size": 2,
+    "learning_rate": 0.01,
+    "seed": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> list[Path]:
+    """Build a very small model twice from the same pairs; return both folders."""
+    from build_tiny_model import main
+
+    folder = tmp_path_factory.mktemp("model")
+    train = folder / "train.jsonl"
+    pair = {
+        "messages": [{"role": "user", "content": "保存"}, {"role": "assistant", "content": "Save"}],
+        "rejected_response": "Please save!",
+    }
+    train.write_text((json.dumps(pair) + "\n") * 4, encoding="utf-8")
+    folders = [folder / name / "model" for name in ("first", "second")]
+    for target in folders:
+        target.parent.mkdir()
+        arguments = [str(train), "--folder", str(target), "--manifest", f"{target}.sha256"]
+        main([*arguments, "--shape", json.dumps(SHAPE), "--prompt-date", "2020-02-02"])
+    return folders
