@@ -48,8 +48,8 @@ def check_machine(config: dict[str, Any]) -> None:
         asked = config[setting]["gpus"]
         if asked > gpus:
             sys.exit(
-                f"{setting}.gpus is {asked}, but this machine has {gpus}; set it to {gpus}, "
-                "run on a machine that has them, or submit to a cluster"
+                f"{setting}.gpus is {asked}, but this machine has {gpus} GPUs; "
+                f"set it to {gpus}, or run where there are {asked}"
             )
     folder = config["model"]["folder"]
     if folder and (problem := find_model_problem(Path(folder))):

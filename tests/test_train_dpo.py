@@ -11,11 +11,28 @@ from train_dpo import (
     training_command,
 )
 
-ARGUMENTS = ["--model", "m", "--model-manifest", "m.sha256", "--train", "t.jsonl", "--val", "v.jsonl", "--adapter", "a", "--manifest", "a.sha256", "--curves", "c.jsonl", "--settings", "s.json", "--checkpoints", "k", "--gpus", "0", "--cpu-processes", "2", "--prompt-date", "2026-01-01", "--run", "tiny", "--tracking-project", "p", "--tracking-folder", "w"]
+OPTIONS = {
+    "model": "m",
+    "model-manifest": "m.sha256",
+    "train": "t.jsonl",
+    "val": "v.jsonl",
+    "adapter": "a",
+    "manifest": "a.sha256",
+    "curves": "c.jsonl",
+    "settings": "s.json",
+    "checkpoints": "k",
+    "gpus": "0",
+    "cpu-processes": "2",
+    "prompt-date": "2026-01-01",
+    "run": "tiny",
+    "tracking-project": "p",
+    "tracking-folder": "w",
+}
 
 
 def arguments(*flags: str, mode: str = "offline"):
-    return parse_arguments([*ARGUMENTS, "--tracking-mode", mode, "--", *flags])
+    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    return parse_arguments([*options, "--tracking-mode", mode, "--", *flags])
 
 
 def command(*flags: str, **options: str) -> str:

@@ -108,7 +108,7 @@ def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(snakema
     [
         (
             {"train": {"gpus": 4}},
-            "train.gpus is 4, but this machine has 0; set it to 0, run on a machine that has them, or submit to a cluster",
+            "train.gpus is 4, but this machine has 0 GPUs; set it to 0, or run where there are 4",
         ),
         (
             {"model": {"folder": "models/none"}},

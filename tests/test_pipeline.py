@@ -1,0 +1,135 @@
+"""The real default, from a clone to answers: what a newcomer's first `make` does. Minutes."""
+
+import json
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+from conftest import ROOT, copy_project
+
+pytestmark = pytest.mark.pipeline
+
+
+def read_rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory) -> dict:
+    """Run the default in a copy of the project that has no data and no results; return where, and what it said."""
+    project = tmp_path_factory.mktemp("default") / "project"
+    copy_project(project)
+    environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["dvc", "pull", "--quiet", "data.dvc"], cwd=project, env=environment, check=True)
+    said = [
+        subprocess.run(["snakemake"], cwd=project, env=environment, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    return {"run": project / "results" / "tiny", "first": said[0], "second": said[1]}
+
+
+@pytest.fixture
+def run_folder(default) -> Path:
+    return default["run"]
+
+
+@pytest.fixture
+def curves(run_folder) -> list[dict]:
+    return read_rows(run_folder / "dpo" / "curves.jsonl")
+
+
+def test_it_ends_well_and_says_where_the_results_are(default):
+    assert default["first"].returncode == 0, default["first"].stdout + default["first"].stderr
+    for place in ("infer/predictions.jsonl", "dpo/curves.jsonl", "swanlab", "logs"):
+        assert f"results/tiny/{place}" in default["first"].stdout.rpartition("Run tiny:")[2]
+
+
+def test_a_second_run_finds_nothing_to_do(default):
+    assert default["second"].returncode == 0
+    assert "Nothing to be done" in default["second"].stderr + default["second"].stdout
+
+
+def test_no_pair_is_lost(run_folder):
+    rows = {name: read_rows(run_folder / "data" / f"{name}.jsonl") for name in ("pairs", "train", "val")}
+    assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 288
+    trained = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))["arguments"]
+    assert trained["dataset"] == ["results/tiny/data/train.jsonl"]
+    assert f"size={len(rows['train'])}" in (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
+
+
+def test_the_first_loss_is_ln_2(curves):
+    first = next(row for row in curves if "loss" in row)
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert first["rewards/margins"] == 0
+    assert first["grad_norm"] > 0
+
+
+def test_the_held_out_pairs_are_preferred_as_they_should_be(curves):
+    held_out = [row["eval_rewards/accuracies"] for row in curves if "eval_loss" in row]
+    assert held_out[0] == 0  # before the first step the policy is the reference
+    assert held_out[-1] >= 0.75
+
+
+def test_training_ran_under_zero3_in_two_processes(run_folder):
+    settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["environment"]["NPROC_PER_NODE"] == "2"
+    assert settings["arguments"]["deepspeed"]["zero_optimization"]["stage"] == 3
+    shards = list((run_folder / "checkpoints").rglob("*zero_pp_rank_*_optim_states.pt"))
+    assert {path.name.partition("rank_")[2][0] for path in shards} == {"0", "1"}
+
+
+def test_no_result_names_the_folder_or_the_user_of_this_machine(run_folder):
+    results = [path for name in ("data", "dpo", "merged", "infer") for path in (run_folder / name).rglob("*")]
+    for path in results:
+        if path.is_file() and path.suffix in {".json", ".jsonl"}:
+            assert str(run_folder.parents[1]) not in path.read_text(encoding="utf-8"), path
+
+
+def test_swanlab_recorded_the_run_offline(run_folder):
+    assert list((run_folder / "swanlab").glob("run-*/*.swanlab"))
+
+
+def test_the_merged_model_is_the_base_plus_the_adapter(run_folder):
+    program = f"""
+import json
+from safetensors.torch import load_file
+
+base = load_file("{run_folder}/model/model.safetensors")
+merged = load_file("{run_folder}/merged/model.safetensors")
+adapter = load_file("{run_folder}/dpo/adapter/adapter_model.safetensors")
+worst, targets = 0.0, set()
+for name in (name for name in adapter if name.endswith("lora_A.weight")):
+    target = name.removeprefix("base_model.model.").replace("lora_A.weight", "weight")
+    update = adapter[name.replace("lora_A", "lora_B")].float() @ adapter[name].float() * (32 / 8)
+    expected = base[target].float() + update
+    error = (merged[target].float() - expected).abs().max() / expected.abs().max()
+    worst, targets = max(worst, error.item()), targets | {{target}}
+changed = {{name for name in base if not merged[name].equal(base[name])}}
+print(json.dumps({{"targets": sorted(targets), "changed": sorted(changed), "worst": worst}}))
+"""
+    shown = subprocess.run(
+        [ROOT / ".venv-training" / "bin" / "python", "-c", program], capture_output=True, text=True, check=True
+    )
+    found = json.loads(shown.stdout)
+    assert len(found["targets"]) == 8  # q, k, v and o in two layers
+    assert found["changed"] == found["targets"]
+    assert found["worst"] < 2**-8  # bfloat16 keeps 8 bits
+
+
+def test_every_held_out_pair_has_an_answer_in_words(run_folder):
+    schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
+    predictions = read_rows(run_folder / "infer" / "predictions.jsonl")
+    assert [row["id"] for row in predictions] == [row["id"] for row in read_rows(run_folder / "data" / "val.jsonl")]
+    for row in predictions:
+        jsonschema.validate(row, schema)
+        assert "<|" not in row["response"]
+    assert sum(any(word.isalpha() for word in row["response"].split()) for row in predictions) > len(predictions) / 2
+
+
+def test_every_stage_left_a_log_and_a_benchmark(run_folder):
+    logs = {path.stem for path in (run_folder / "logs").iterdir()}
+    assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}
+    assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "infer_shard.0"} <= logs
