@@ -9,11 +9,13 @@ EXPERIMENT ?= tutorial
 
 run: setup ## Run config.yaml: tiny model, CPU, offline
 	@snakemake --cores $(CORES)
+	@python scripts/show_results.py
 
 setup: ## Install both environments and fetch the embedded pairs; does nothing where that is done
 	@envs/install.sh workflow .venv
 	@envs/install.sh training .venv-training
-	@dvc pull --quiet data.dvc
+	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
+	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
 plan: setup ## Show what a real run would do, and with which commands: make plan EXPERIMENT=tutorial
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
@@ -28,7 +30,7 @@ test-fast: setup ## Run the tests that take seconds
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .
 	@ruff check --quiet .
-	@snakefmt --check Snakefile rules
+	@snakefmt --check Snakefile rules 2>/dev/null || { snakefmt --diff Snakefile rules; exit 1; }
 	@mypy
 	@snakemake --lint
 	@python scripts/document_config.py --check

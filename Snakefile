@@ -16,7 +16,6 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from check_config import check_config
 from check_machine import check_machine, check_plan
 from explain_failure import explain_failure
-from show_results import show_results
 from swift_flags import swift_flags
 
 
@@ -51,10 +50,6 @@ include: "rules/infer.smk"
 onstart:
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config)
-
-
-onsuccess:
-    print(show_results(config["run"]))
 
 
 onerror:

@@ -6,7 +6,6 @@ Writes     results/{run}/model.sha256, and results/{run}/model/ where it is buil
 Stages     build_tiny_model, or check_model
 """
 
-
 # An input of the stages that use the model, where this graph builds it.
 BUILT_MODEL = [] if config["model"]["folder"] else "results/{run}/model"
 

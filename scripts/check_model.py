@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from folder_manifest import write_manifest
 
@@ -18,10 +19,9 @@ def find_model_problem(folder: Path) -> str | None:
     config = folder / "config.json"
     if not config.is_file():
         return f"{config}: missing; model.folder must name a model in Hugging Face's layout"
-    try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        return f"{config}: not JSON ({error}); fetch the model again"
+    settings = read_json(config)
+    if settings is None:
+        return f"{config}: not a JSON object; fetch the model again"
     architectures = settings.get("architectures", [])
     if architectures != ["GptOssForCausalLM"]:
         return (
@@ -34,12 +34,24 @@ def find_model_problem(folder: Path) -> str | None:
     return find_weights_problem(folder)
 
 
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a JSON file, or None if there is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def find_weights_problem(folder: Path) -> str | None:
     """Return which weight file is missing, in one line; None, if all are there."""
     index = folder / "model.safetensors.index.json"
     names = {"model.safetensors"}
     if index.is_file():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        weights = read_json(index)
+        if weights is None or "weight_map" not in weights:
+            return f"{index}: not an index of weights; fetch the model again"
+        names = set(weights["weight_map"].values())
     missing = sorted(name for name in names if not (folder / name).is_file())
     return f"{folder / missing[0]}: missing; fetch the model's weights again" if missing else None
 

@@ -20,6 +20,15 @@ from jsonschema import Draft202012Validator
 SCHEMA = Path(__file__).parents[1] / "schemas" / "pair.schema.json"
 SHOWN = 20  # problems printed before the rest is only counted
 
+
+class BrokenJson(ValueError):
+    """What is wrong with a text that should be JSON, and in which of its lines."""
+
+    def __init__(self, problem: str, lineno: int = 1) -> None:
+        super().__init__(problem)
+        self.lineno = lineno
+
+
 Row = tuple[str, Any]  # where the row stands, and the row or the error that reading it gave
 
 
@@ -36,21 +45,33 @@ def read_rows(raw: Path) -> Iterator[Row]:
         return
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            try:
-                yield f"{raw}:{number}", json.loads(line)
-            except json.JSONDecodeError as error:
-                yield f"{raw}:{number}", ValueError(f"column {error.colno}: not JSON: {error.msg}")
+            yield f"{raw}:{number}", parse(line)
 
 
 def read_array(raw: Path, text: str) -> Iterator[Row]:
     """Yield each row of a JSON array with its number."""
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        yield f"{raw}:{error.lineno}", ValueError(f"column {error.colno}: not JSON: {error.msg}")
+    rows = parse(text)
+    if isinstance(rows, BrokenJson):
+        yield f"{raw}:{rows.lineno}", rows
         return
     for number, row in enumerate(rows, start=1):
         yield f"{raw}: row {number}", row
+
+
+def parse(text: str) -> Any:
+    """Return the value of a JSON text, or what is wrong with it."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        return BrokenJson(f"column {error.colno}: not JSON: {error.msg}", error.lineno)
+    except UnicodeEncodeError:
+        return BrokenJson("half a surrogate pair (\\ud800 to \\udfff); write the character itself")
+    except RecursionError:
+        return BrokenJson("nested too deeply to be a pair")
+    except ValueError as error:
+        return BrokenJson(str(error))
+    return value
 
 
 def find_problems(row: Any, schema: Draft202012Validator) -> Iterator[str]:

@@ -1,12 +1,16 @@
 """Say where the results of a run are, and what they come to.
 
-python scripts/show_results.py --run tiny
+    python scripts/show_results.py --run tiny
+
+Without --run, of the run that config.yaml names.
 """
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
+
+from check_config import load_config
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -42,8 +46,8 @@ def show_results(run: str) -> str:
 def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="tiny")
-    print(show_results(parser.parse_args(argv).run))
+    parser.add_argument("--run", help="name of the run")
+    print(show_results(parser.parse_args(argv).run or load_config([])["run"]))
 
 
 if __name__ == "__main__":

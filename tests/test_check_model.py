@@ -54,6 +54,13 @@ def test_a_missing_file_is_named(folder, missing):
     assert problem_of(folder).startswith(f"model/{missing}: missing; ")
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json"])
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_broken_file_is_named(folder, name, text):
+    (folder / name).write_text(text, encoding="utf-8")
+    assert problem_of(folder).startswith(f"model/{name}: not ")
+
+
 def test_a_missing_shard_is_named(folder):
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")

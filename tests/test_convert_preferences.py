@@ -65,6 +65,11 @@ def test_keys_that_training_does_not_read_are_left_behind(convert):
         (lines(PAIR) + b'{"messages": [\n', "raw.jsonl:2: column 15: not JSON: Expecting value"),
         (b'[{"messages": []},\n}', "raw.jsonl:2: column 1: not JSON: Expecting value"),
         (lines(PAIR) + b"\xff\n", "raw.jsonl:2: not UTF-8; save the file as UTF-8"),
+        (
+            lines(PAIR) + b'{"messages": "\\ud800"}',
+            "raw.jsonl:2: half a surrogate pair (\\ud800 to \\udfff); write the character itself",
+        ),
+        (lines(PAIR) + b"[" * 100_000, "raw.jsonl:2: nested too deeply to be a pair"),
         (b"", "raw.jsonl: no rows; expected JSON Lines or a JSON array of pairs"),
         (b"[]", "raw.jsonl: no rows; expected JSON Lines or a JSON array of pairs"),
         (b"3\n", "raw.jsonl:1: $: 3 is not of type 'object'"),
