@@ -18,6 +18,8 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
 plan: setup ## Show what a real run would do, and with which commands: make plan EXPERIMENT=tutorial
+	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
+	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
 
 test: check ## Check the code, then run every test; the pipeline test takes some minutes

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from folder_manifest import write_manifest
+from json_lines import read_json_lines
 from render_chat import load_renderer
 from run_swift import CPU_THREADS
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -39,11 +40,6 @@ SPECIAL_TOKENS = [
 # The pattern that splits text into words before BPE, in o200k_harmony's terms: words, numbers of up to
 # three digits, punctuation, line ends, spaces.
 WORDS = Regex(r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-
-
-def read_pairs(path: Path) -> list[dict[str, Any]]:
-    """Return the pairs of a JSON Lines file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def texts_of(pairs: list[dict[str, Any]]) -> list[str]:
@@ -173,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
 
     torch.set_num_threads(CPU_THREADS)
     torch.manual_seed(args.shape["seed"])
-    pairs = read_pairs(args.train)
+    pairs = read_json_lines(args.train)
     tokenizer = build_tokenizer(texts_of(pairs), args.shape["vocab_size"])
     model = build_model(tokenizer, args.shape)
     tokenizer.save_pretrained(args.folder)

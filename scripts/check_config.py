@@ -102,28 +102,28 @@ def find_problems(config: dict[str, Any]) -> list[str]:
     return problems
 
 
-def has_key(settings: Any, keys: list[str]) -> bool:
-    """Say whether nested settings have a value under these keys."""
+def value_at(settings: Any, keys: list[str]) -> Any:
+    """Return the value that nested settings have under these keys, or Ellipsis without one."""
     for key in keys:
-        if not isinstance(settings, dict) or key not in settings:
-            return False
-        settings = settings[key]
-    return True
+        settings = settings.get(key, ...) if isinstance(settings, dict) else ...
+    return settings
 
 
-def origin(problem: str, files: list[Path]) -> str:
-    """Name the file in which the setting of a problem stands: the last one that has it."""
+def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
+    """Name where the setting of a problem comes from: the last file that has it so, or the command line."""
     keys = problem.partition(":")[0].split(".")
+    merged = value_at(config, keys)
     for file in reversed(files):
-        if has_key(yaml.safe_load(file.read_text(encoding="utf-8")), keys):
+        value = value_at(yaml.safe_load(file.read_text(encoding="utf-8")), keys)
+        if value is not ... and (value == merged or isinstance(merged, dict)):
             return os.path.relpath(file)
-    return "settings"
+    return "--config"
 
 
 def check_config(config: dict[str, Any], files: list[Path]) -> None:
     """Stop with one line for each problem of the settings that were merged from `files`."""
     if problems := find_problems(config):
-        sys.exit("\n".join(f"{origin(problem, files)}: {problem}" for problem in problems))
+        sys.exit("\n".join(f"{origin(problem, config, files)}: {problem}" for problem in problems))
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

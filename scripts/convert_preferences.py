@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from json_lines import write_json_lines
 from jsonschema import Draft202012Validator
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "pair.schema.json"
@@ -135,11 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     if problems:
         more = [f"{args.raw}: {len(problems)} problems in all"] if len(problems) > SHOWN else []
         sys.exit("\n".join([*islice(problems, SHOWN), *more]))
-    partial = args.pairs.with_name(f"{args.pairs.name}.partial")
-    with partial.open("w", encoding="utf-8") as lines:
-        for pair in pairs:
-            lines.write(json.dumps(pair, ensure_ascii=False) + "\n")
-    partial.replace(args.pairs)
+    write_json_lines(args.pairs, pairs)
     print(f"{len(pairs)} pairs in, {len(pairs)} pairs used")
 
 

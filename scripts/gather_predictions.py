@@ -5,18 +5,14 @@
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from json_lines import read_json_lines, write_json_lines
+
 # A gpt-oss answer opens with the channel that it is written to.
 CHANNEL_END = "<|message|>"
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSON Lines file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +28,7 @@ def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
 
 def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, Any]]:
     """Return a prediction for each pair, taking the answers in turn from the shards they were dealt to."""
-    answers = [read_rows(path) for path in shards]
+    answers = [read_json_lines(path) for path in shards]
     expected = [len(pairs[shard :: len(shards)]) for shard in range(len(shards))]
     for path, rows, count in zip(shards, answers, expected, strict=True):
         if len(rows) != count:
@@ -49,10 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--predictions", type=Path, required=True)
     args = parser.parse_args(argv)
 
-    predictions = gather(read_rows(args.val), args.shards)
-    with args.predictions.open("w", encoding="utf-8") as lines:
-        for prediction in predictions:
-            lines.write(json.dumps(prediction, ensure_ascii=False) + "\n")
+    predictions = gather(read_json_lines(args.val), args.shards)
+    write_json_lines(args.predictions, predictions)
     print(f"{len(predictions)} answers")
 
 

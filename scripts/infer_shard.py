@@ -6,17 +6,17 @@
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from json_lines import read_json_lines, write_json_lines
 from run_swift import CPU_THREADS, plugin_flags, require_gpus, run_swift, swift_environment
 
 
-def deal(val: Path, shard: int, shards: int) -> str:
-    """Return the lines of one shard: the prompts number shard, shard + shards, … with their chosen answers."""
-    lines = val.read_text(encoding="utf-8").splitlines()[shard::shards]
-    return "".join(json.dumps({"messages": json.loads(line)["messages"]}, ensure_ascii=False) + "\n" for line in lines)
+def deal(val: Path, shard: int, shards: int) -> list[dict[str, Any]]:
+    """Return the prompts of one shard, number shard, shard + shards and so on, with their chosen answers."""
+    return [{"messages": pair["messages"]} for pair in read_json_lines(val)[shard::shards]]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -34,9 +34,9 @@ def main(argv: list[str] | None = None) -> None:
 
     require_gpus(args.gpus, "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
-    prompts.write_text(deal(args.val, args.shard, args.shards), encoding="utf-8")
-    if not prompts.stat().st_size:
+    if not (dealt := deal(args.val, args.shard, args.shards)):
         sys.exit(f"{args.val}: no prompt left for shard {args.shard} of {args.shards}; lower infer.shards")
+    write_json_lines(prompts, dealt)
     args.answers.unlink(missing_ok=True)  # swift adds to a file that is there
     run_swift(
         [

@@ -6,16 +6,11 @@ Without --run, of the run that config.yaml names.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from check_config import load_config
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSON Lines file; none, if there is no such file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+from json_lines import read_json_lines
 
 
 def describe_curves(rows: list[dict[str, Any]]) -> str:
@@ -32,10 +27,11 @@ def show_results(run: str) -> str:
     folder = Path("results") / run
     predictions = folder / "infer" / "predictions.jsonl"
     curves = folder / "dpo" / "curves.jsonl"
+    answers, rows = (read_json_lines(path) if path.is_file() else [] for path in (predictions, curves))
     lines = [
-        (predictions, f"{len(read_rows(predictions))} answers to held-out prompts"),
+        (predictions, f"{len(answers)} answers to held-out prompts"),
         (folder / "merged", "the tuned model, ready for transformers"),
-        (curves, describe_curves(read_rows(curves))),
+        (curves, describe_curves(rows)),
         (folder / "swanlab", "SwanLab's record of the training"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]

@@ -12,6 +12,11 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
+
+from json_lines import read_json_lines, write_json_lines
+
+Pair = dict[str, Any]
 
 
 def is_held_out(prompt: list[dict[str, str]], fraction: float, seed: int) -> bool:
@@ -21,14 +26,12 @@ def is_held_out(prompt: list[dict[str, str]], fraction: float, seed: int) -> boo
     return int.from_bytes(digest[:8], "big") < fraction * 2**64
 
 
-def split(pairs: Path, fraction: float, seed: int) -> tuple[list[str], list[str]]:
-    """Return the lines of `pairs` for training and for validation, each in the order of the file."""
-    train: list[str] = []
-    val: list[str] = []
-    with pairs.open(encoding="utf-8") as lines:
-        for line in lines:
-            prompt = json.loads(line)["messages"][:-1]
-            (val if is_held_out(prompt, fraction, seed) else train).append(line)
+def split(pairs: list[Pair], fraction: float, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs for training and those for validation, each in their old order."""
+    train: list[Pair] = []
+    val: list[Pair] = []
+    for pair in pairs:
+        (val if is_held_out(pair["messages"][:-1], fraction, seed) else train).append(pair)
     return train, val
 
 
@@ -42,15 +45,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, required=True)
     args = parser.parse_args(argv)
 
-    train, val = split(args.pairs, args.val_fraction, args.seed)
-    for side, lines in (("train", train), ("validation", val)):
-        if not lines:
+    train, val = split(read_json_lines(args.pairs), args.val_fraction, args.seed)
+    for side, held in (("training", train), ("validation", val)):
+        if not held:
             sys.exit(
                 f"{args.pairs}: the {side} side of the split is empty; "
                 f"add pairs, or change data.val_fraction ({args.val_fraction}) or data.split_seed"
             )
-    args.train.write_text("".join(train), encoding="utf-8")
-    args.val.write_text("".join(val), encoding="utf-8")
+    write_json_lines(args.train, train)
+    write_json_lines(args.val, val)
     print(f"{len(train)} pairs for training, {len(val)} held out")
 
 

@@ -7,24 +7,22 @@ flags, the model and the data, so that a run never goes on from a checkpoint tha
 """
 
 import argparse
-import hashlib
-import json
-import os
-import shutil
 import socket
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from folder_manifest import file_sha256, write_manifest
+from folder_manifest import write_manifest
+from json_lines import write_json_lines
 from run_swift import plugin_flags, require_gpus, run_swift, swift_environment
+from training_record import (
+    copy_adapter,
+    newest_checkpoint,
+    read_curves,
+    read_settings,
+    run_digest,
+    write_json,
+)
 
 PLUGIN_NAMES = ("no_remote_code", "cpu_zero3", "fp32_logps", "frozen_date")
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-PACKAGES = ("ms-swift", "torch", "transformers", "peft", "trl", "deepspeed", "accelerate", "swanlab")
-# Keys of ms-swift's log that hold times or repeat the step; a curve is the same on every day.
-NOT_CURVES = ("global_step/max_steps", "elapsed_time", "remaining_time", "train_speed(s/it)", "memory(GiB)")
-TIMES = ("_runtime", "_per_second")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -50,18 +48,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tracking-folder", type=Path, required=True)
     parser.add_argument("flags", nargs="+", help="flags of swift rlhf, after --")
     return parser.parse_args(argv)
-
-
-def run_digest(flags: list[str], *files: Path) -> str:
-    """Return a short name for these flags and the contents of these files."""
-    state = hashlib.sha256(json.dumps([flags, *map(file_sha256, files)]).encode())
-    return state.hexdigest()[:12]
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the checkpoint with the most steps. The trainer writes trainer_state.json last."""
-    found = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
-    return max(found, key=lambda checkpoint: int(checkpoint.name.split("-")[1]), default=None)
 
 
 def tracking_environment(args: argparse.Namespace) -> dict[str, str]:
@@ -104,58 +90,6 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def read_curves(log: Path) -> list[dict[str, Any]]:
-    """Return the rows of ms-swift's logging.jsonl without times: a row a step, training before held-out.
-
-    A resumed training repeats the steps after its checkpoint; the last row of a step is the one that counts.
-    """
-    rows: dict[tuple[int, bool], dict[str, Any]] = {}
-    for line in log.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if "global_step/max_steps" not in row or "train_runtime" in row:
-            continue
-        step = int(row["global_step/max_steps"].split("/")[0])
-        kept = {k: v for k, v in row.items() if k not in NOT_CURVES and not k.endswith(TIMES)}
-        rows[step, "eval_loss" in row] = {"step": step} | kept
-    return [rows[key] for key in sorted(rows)]
-
-
-def read_settings(checkpoint: Path, command: list[str], environment: dict[str, str]) -> dict[str, Any]:
-    """Return all that was in force: the command, ms-swift's own record of every argument, versions.
-
-    Paths below the working folder become relative, so that two clones write the same bytes.
-    """
-    here = f"{Path.cwd()}{os.sep}"
-    arguments = (checkpoint / "args.json").read_text(encoding="utf-8").replace(here, "")
-    return {
-        "command": ["swift", *command],
-        "environment": environment,
-        "versions": {name: version(name) for name in PACKAGES},
-        "arguments": json.loads(arguments),
-    }
-
-
-def publish(args: argparse.Namespace, checkpoint: Path, settings: dict[str, Any]) -> None:
-    """Copy what the next stages and readers need out of the last checkpoint."""
-    shutil.rmtree(args.adapter, ignore_errors=True)
-    args.adapter.mkdir(parents=True)
-    for name in ADAPTER_FILES:
-        shutil.copyfile(checkpoint / name, args.adapter / name)
-    config = json.loads((args.adapter / ADAPTER_FILES[0]).read_text(encoding="utf-8"))
-    # peft lists the modules of a set in an order that changes from process to process.
-    config |= {"target_modules": sorted(config["target_modules"]), "base_model_name_or_path": str(args.model)}
-    write_json(args.adapter / ADAPTER_FILES[0], config)
-    write_json(args.settings, settings)
-    rows = read_curves(checkpoint.parent / "logging.jsonl")
-    args.curves.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    write_manifest(args.adapter, args.manifest)
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a value as indented JSON."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     require_gpus(args.gpus, "train.gpus")
@@ -173,7 +107,10 @@ def main(argv: list[str] | None = None) -> None:
 
     last = newest_checkpoint(checkpoints)
     assert last, "swift ended well without a checkpoint"
-    publish(args, last, read_settings(last, command, environment))
+    copy_adapter(last, args.adapter, args.model)
+    write_manifest(args.adapter, args.manifest)
+    write_json_lines(args.curves, read_curves(checkpoints / "logging.jsonl"))
+    write_json(args.settings, read_settings(last, command, environment))
 
 
 if __name__ == "__main__":

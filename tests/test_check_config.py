@@ -75,6 +75,12 @@ def test_the_file_with_the_fault_is_named(tmp_path: Path, monkeypatch):
     assert str(stop.value) == "mine.yaml: dpo.bta: unknown setting; did you mean dpo.beta?"
 
 
+def test_a_fault_of_the_command_line_is_not_blamed_on_a_file():
+    with pytest.raises(SystemExit) as stop:
+        check_config(merge(load_config([]), {"dpo": {"beta": "0.2"}}), [CONFIG])
+    assert str(stop.value) == "--config: dpo.beta: '0.2' is text, not a number; write 0.2"
+
+
 def test_every_setting_has_a_description():
     def undescribed(schema, prefix=""):
         for name, part in schema.get("properties", {}).items():

@@ -1,14 +1,13 @@
 """split_preferences.py: which side a pair goes to."""
 
-import json
-
 import pytest
+from json_lines import write_json_lines
 from split_preferences import is_held_out, main, split
 
 
-def line(question: str, answer: str = "x") -> str:
+def pair(question: str, answer: str = "x") -> dict:
     messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return json.dumps({"id": f"{question}-{answer}", "messages": messages, "rejected_response": "y"}) + "\n"
+    return {"id": f"{question}-{answer}", "messages": messages, "rejected_response": "y"}
 
 
 def prompt(number: int) -> list[dict[str, str]]:
@@ -25,28 +24,22 @@ def test_another_seed_holds_out_other_prompts():
     assert sides[0] != sides[1]
 
 
-def test_pairs_of_one_prompt_are_never_on_both_sides(tmp_path):
-    pairs = tmp_path / "pairs.jsonl"
-    pairs.write_text("".join(line(str(n), answer) for n in range(50) for answer in "ab"), encoding="utf-8")
-    train, val = split(pairs, 0.3, seed=1)
-    questions = [{json.loads(row)["messages"][0]["content"] for row in side} for side in (train, val)]
+def test_pairs_of_one_prompt_are_never_on_both_sides():
+    train, val = split([pair(str(n), answer) for n in range(50) for answer in "ab"], 0.3, seed=1)
+    questions = [{row["messages"][0]["content"] for row in side} for side in (train, val)]
     assert not questions[0] & questions[1]
     assert len(train) + len(val) == 100
 
 
-def test_adding_pairs_moves_none_of_those_that_were_there(tmp_path):
-    pairs = tmp_path / "pairs.jsonl"
-    pairs.write_text("".join(line(str(n)) for n in range(50)), encoding="utf-8")
-    before = split(pairs, 0.3, seed=1)
-    pairs.write_text("".join(line(str(n)) for n in range(80)), encoding="utf-8")
-    after = split(pairs, 0.3, seed=1)
-    assert set(before[0]) <= set(after[0])
-    assert set(before[1]) <= set(after[1])
+def test_adding_pairs_moves_none_of_those_that_were_there():
+    before = split([pair(str(n)) for n in range(50)], 0.3, seed=1)
+    after = split([pair(str(n)) for n in range(80)], 0.3, seed=1)
+    assert all(row in after[side] for side in (0, 1) for row in before[side])
 
 
 def test_an_empty_side_is_refused_with_the_setting_to_change(tmp_path):
     pairs = tmp_path / "pairs.jsonl"
-    pairs.write_text(line("1"), encoding="utf-8")
+    write_json_lines(pairs, [pair("1")])
     out = [f"{tmp_path}/train.jsonl", "--val", f"{tmp_path}/val.jsonl"]
     with pytest.raises(SystemExit, match=r"the validation side .* change data.val_fraction"):
         main([str(pairs), "--train", *out, "--val-fraction", "0.00001", "--seed", "1"])

@@ -1,0 +1,76 @@
+"""What a training leaves behind: its checkpoints, and what is published from the last of them."""
+
+import hashlib
+import json
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from folder_manifest import file_sha256
+from json_lines import read_json_lines
+
+PACKAGES = ("ms-swift", "torch", "transformers", "peft", "trl", "deepspeed", "accelerate", "swanlab")
+# Keys of ms-swift's log that hold times or repeat the step; a curve is the same on every day.
+NOT_CURVES = ("global_step/max_steps", "elapsed_time", "remaining_time", "train_speed(s/it)", "memory(GiB)")
+TIMES = ("_runtime", "_per_second")
+
+
+def run_digest(flags: list[str], *files: Path) -> str:
+    """Return a short name for these flags and the contents of these files."""
+    state = hashlib.sha256(json.dumps([flags, *map(file_sha256, files)]).encode())
+    return state.hexdigest()[:12]
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint with the most steps. The trainer writes trainer_state.json last."""
+    found = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(found, key=lambda checkpoint: int(checkpoint.name.split("-")[1]), default=None)
+
+
+def read_curves(log: Path) -> list[dict[str, Any]]:
+    """Return the rows of ms-swift's logging.jsonl without times: a row a step, training before held-out.
+
+    A resumed training repeats the steps after its checkpoint; the last row of a step is the one that counts.
+    """
+    rows: dict[tuple[int, bool], dict[str, Any]] = {}
+    for row in read_json_lines(log):
+        if "global_step/max_steps" not in row or "train_runtime" in row:
+            continue
+        step = int(row["global_step/max_steps"].split("/")[0])
+        kept = {k: v for k, v in row.items() if k not in NOT_CURVES and not k.endswith(TIMES)}
+        rows[step, "eval_loss" in row] = {"step": step} | kept
+    return [rows[key] for key in sorted(rows)]
+
+
+def read_settings(checkpoint: Path, command: list[str], environment: dict[str, str]) -> dict[str, Any]:
+    """Return all that was in force: the command, ms-swift's own record of every argument, versions.
+
+    Paths below the working folder become relative, so that two clones write the same bytes.
+    """
+    here = f"{Path.cwd()}{os.sep}"
+    arguments = (checkpoint / "args.json").read_text(encoding="utf-8").replace(here, "")
+    return {
+        "command": ["swift", *command],
+        "environment": environment,
+        "versions": {name: version(name) for name in PACKAGES},
+        "arguments": json.loads(arguments),
+    }
+
+
+def copy_adapter(checkpoint: Path, adapter: Path, model: Path) -> None:
+    """Copy the adapter of a checkpoint into a folder of its own, the same bytes on every machine."""
+    shutil.rmtree(adapter, ignore_errors=True)
+    adapter.mkdir(parents=True)
+    shutil.copyfile(checkpoint / "adapter_model.safetensors", adapter / "adapter_model.safetensors")
+    config = json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = str(model)
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()  # peft keeps a set, whose order changes from process to process
+    write_json(adapter / "adapter_config.json", config)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a value as indented JSON."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,55 @@
+"""training_record.py: what is resumed, and what is published."""
+
+import json
+
+from training_record import copy_adapter, newest_checkpoint, read_curves, run_digest
+
+
+def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
+    data = tmp_path / "train.jsonl"
+    data.write_text("a", encoding="utf-8")
+    first = run_digest(["--beta", "0.1"], data)
+    assert first == run_digest(["--beta", "0.1"], data)
+    assert first != run_digest(["--beta", "0.2"], data)
+    data.write_text("b", encoding="utf-8")
+    assert first != run_digest(["--beta", "0.1"], data)
+
+
+def test_the_newest_whole_checkpoint_is_resumed(tmp_path):
+    for step in (5, 10, 20):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    for step in (5, 10):
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert newest_checkpoint(tmp_path / "nothing") is None
+
+
+def test_curves_hold_each_step_once_and_no_times(tmp_path):
+    log = tmp_path / "logging.jsonl"
+    rows = [
+        {"loss": 0.7, "global_step/max_steps": "1/9", "elapsed_time": "3s", "train_speed(s/it)": 3.0},
+        {"loss": 0.6, "global_step/max_steps": "5/9"},
+        {"eval_loss": 0.5, "eval_runtime": 4.2, "eval_samples_per_second": 9, "global_step/max_steps": "5/9"},
+        {"loss": 0.61, "global_step/max_steps": "5/9"},
+        {"train_runtime": 99.0, "global_step/max_steps": "9/9"},
+        {"last_model_checkpoint": "x"},
+    ]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert read_curves(log) == [{"step": 1, "loss": 0.7}, {"step": 5, "loss": 0.61}, {"step": 5, "eval_loss": 0.5}]
+
+
+def test_the_adapter_is_the_same_bytes_whatever_the_order_of_its_modules(tmp_path):
+    written = []
+    for order in (["q_proj", "k_proj"], ["k_proj", "q_proj"]):
+        checkpoint = tmp_path / order[0]
+        checkpoint.mkdir()
+        (checkpoint / "adapter_model.safetensors").write_bytes(b"weights")
+        config = {"target_modules": order, "base_model_name_or_path": str(checkpoint)}
+        (checkpoint / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+        copy_adapter(checkpoint, tmp_path / "adapter", "models/gpt-oss")
+        written.append((tmp_path / "adapter" / "adapter_config.json").read_bytes())
+    assert written[0] == written[1]
+    assert json.loads(written[0]) == {
+        "target_modules": ["k_proj", "q_proj"],
+        "base_model_name_or_path": "models/gpt-oss",
+    }
