@@ -168,6 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     torch.set_num_threads(CPU_THREADS)
+    torch.use_deterministic_algorithms(True)  # threads otherwise add up in the order in which they arrive
     torch.manual_seed(args.shape["seed"])
     pairs = read_json_lines(args.train)
     tokenizer = build_tokenizer(texts_of(pairs), args.shape["vocab_size"])

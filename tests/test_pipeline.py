@@ -80,6 +80,11 @@ def test_training_ran_under_zero3_in_two_processes(run_folder):
     assert {path.name.partition("rank_")[2][0] for path in shards} == {"0", "1"}
 
 
+def test_nothing_was_compiled_on_the_way(run_folder):
+    log = (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
+    assert "built successfully" not in log  # DeepSpeed's words; a fresh machine need not have a compiler
+
+
 def test_no_result_names_the_folder_or_the_user_of_this_machine(run_folder):
     results = [path for name in ("data", "dpo", "merged", "infer") for path in (run_folder / name).rglob("*")]
     for path in results:

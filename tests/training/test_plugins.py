@@ -1,5 +1,6 @@
 """plugins/: what each changes in ms-swift, seen on ms-swift itself."""
 
+import importlib
 import math
 import os
 import runpy
@@ -78,6 +79,9 @@ def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU, where the plugin does nothing")
     monkeypatch.setattr(PartialState, "_prepare_backend", PartialState._prepare_backend)
+    backend = importlib.import_module("deepspeed.comm.torch")
+    monkeypatch.setattr(backend, "build_shm_op", backend.build_shm_op)
     monkeypatch.setitem(os.environ, "LOCAL_RANK", "0")
     runpy.run_path("plugins/cpu_zero3.py")
+    assert backend.build_shm_op() is None  # nothing is compiled
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
