@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,8 @@ PACKAGES = ("ms-swift", "torch", "transformers", "peft", "trl", "deepspeed", "ac
 # Keys of ms-swift's log that hold times or repeat the step; a curve is the same on every day.
 NOT_CURVES = ("global_step/max_steps", "elapsed_time", "remaining_time", "train_speed(s/it)", "memory(GiB)")
 TIMES = ("_runtime", "_per_second")
+# As JSON, and within the text of ms-swift's training_args.
+RESUMED = re.compile(r"""("resume_from_checkpoint": |\bresume_from_checkpoint=)(?:"[^"]*"|'[^']*')""")
 
 
 def run_digest(flags: list[str], *files: Path) -> str:
@@ -47,10 +50,12 @@ def read_curves(log: Path) -> list[dict[str, Any]]:
 def read_settings(checkpoint: Path, command: list[str], environment: dict[str, str]) -> dict[str, Any]:
     """Return all that was in force: the command, ms-swift's own record of every argument, versions.
 
-    Paths below the working folder become relative, so that two clones write the same bytes.
+    Paths below the working folder become relative, and where a stopped run went on is left out: two clones, and
+    an undisturbed run and a resumed one, write the same bytes.
     """
     here = f"{Path.cwd()}{os.sep}"
     arguments = (checkpoint / "args.json").read_text(encoding="utf-8").replace(here, "")
+    arguments = RESUMED.sub(lambda match: f"{match[1]}{'null' if match[1].endswith(' ') else 'None'}", arguments)
     return {
         "command": ["swift", *command],
         "environment": environment,

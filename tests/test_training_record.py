@@ -2,7 +2,7 @@
 
 import json
 
-from training_record import copy_adapter, newest_checkpoint, read_curves, run_digest
+from training_record import copy_adapter, newest_checkpoint, read_curves, read_settings, run_digest
 
 
 def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
@@ -36,6 +36,26 @@ def test_curves_hold_each_step_once_and_no_times(tmp_path):
     ]
     log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert read_curves(log) == [{"step": 1, "loss": 0.7}, {"step": 5, "loss": 0.61}, {"step": 5, "eval_loss": 0.5}]
+
+
+def test_settings_do_not_tell_where_the_clone_lies_or_where_a_stopped_run_went_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("training_record.PACKAGES", ())  # they are in the training environment
+    monkeypatch.chdir(tmp_path)
+    written = []
+    for resumed in (None, f"{tmp_path}/results/checkpoint-30"):
+        arguments = {
+            "output_dir": f"{tmp_path}/results",
+            "resume_from_checkpoint": resumed,
+            "training_args": f"DPOConfig(seed=42, resume_from_checkpoint={resumed!r}, beta=0.1)",
+        }
+        (tmp_path / "args.json").write_text(json.dumps(arguments), encoding="utf-8")
+        written.append(read_settings(tmp_path, ["rlhf"], {})["arguments"])
+    assert written[0] == written[1]
+    assert written[0] == {
+        "output_dir": "results",
+        "resume_from_checkpoint": None,
+        "training_args": "DPOConfig(seed=42, resume_from_checkpoint=None, beta=0.1)",
+    }
 
 
 def test_the_adapter_is_the_same_bytes_whatever_the_order_of_its_modules(tmp_path):
