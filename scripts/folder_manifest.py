@@ -19,8 +19,12 @@ def file_sha256(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: Path) -> None:
-    """Write the manifest of `folder`; paths in it are relative to the manifest's own folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Write the manifest of `folder`; paths in it are relative to the manifest's own folder.
+
+    Hidden files are left out: Snakemake and downloaders keep marks of their own there.
+    """
+    found = (path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
     lines = [f"{file_sha256(path)}  {os.path.relpath(path, manifest.parent)}\n" for path in files]
     partial = manifest.with_name(f"{manifest.name}.partial")
     partial.write_text("".join(lines), encoding="utf-8")
