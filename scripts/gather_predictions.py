@@ -16,7 +16,10 @@ CHANNEL_END = "<|message|>"
 
 
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of predictions.jsonl (schemas/prediction.schema.json)."""
+    """Return a row of predictions.jsonl (schemas/prediction.schema.json).
+
+    An answer that never gets from its channel to its message is kept as the model wrote it.
+    """
     prediction = {"id": pair["id"]} | ({"tag": pair["tag"]} if "tag" in pair else {})
     return prediction | {
         "messages": pair["messages"][:-1],

@@ -35,6 +35,12 @@ def test_the_number_of_shards_changes_nothing(shards, count):
     assert [row["response"] for row in gather(PAIRS, shards(count))] == [f"answer {n}" for n in range(5)]
 
 
+def test_an_answer_that_never_opens_its_message_is_kept_as_it_is(tmp_path):
+    file = tmp_path / "0.jsonl"
+    file.write_text('{"response": "<|channel|>f."}\n', encoding="utf-8")
+    assert gather(PAIRS[:1], [file])[0]["response"] == "<|channel|>f."
+
+
 def test_a_prediction_fits_its_schema(shards):
     schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
     for row in gather(PAIRS, shards(1)):
