@@ -3,7 +3,8 @@
     envs/with-training python scripts/train_dpo.py --model results/tiny/model … -- --learning_rate 0.0004 …
 
 Whatever stands after `--` goes to swift as it is. Checkpoints lie in a folder named by a digest of the
-flags, the model and the data, so that a run never goes on from a checkpoint that others made.
+prompt's date, the number of processes, the flags, the model and the data: a run never goes on from a
+checkpoint that others made.
 """
 
 import argparse
@@ -93,10 +94,10 @@ def free_port() -> int:
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     require_gpus(args.gpus, "train.gpus")
-    digest = run_digest(args.flags, args.model_manifest, args.train, args.val)
-    checkpoints = args.checkpoints / digest
-    command = training_command(args, checkpoints)
     processes = args.gpus or args.cpu_processes
+    settings = [args.prompt_date, str(processes), *args.flags]
+    checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val)
+    command = training_command(args, checkpoints)
     threads = 0 if args.gpus else 1
     extra = {"NPROC_PER_NODE": str(processes)} | tracking_environment(args)
     environment = swift_environment(args.prompt_date, threads, extra)

@@ -20,9 +20,9 @@ TIMES = ("_runtime", "_per_second")
 RESUMED = re.compile(r"""("resume_from_checkpoint": |\bresume_from_checkpoint=)(?:"[^"]*"|'[^']*')""")
 
 
-def run_digest(flags: list[str], *files: Path) -> str:
-    """Return a short name for these flags and the contents of these files."""
-    state = hashlib.sha256(json.dumps([flags, *map(file_sha256, files)]).encode())
+def run_digest(settings: list[str], *files: Path) -> str:
+    """Return a short name for these settings and the contents of these files."""
+    state = hashlib.sha256(json.dumps([settings, *map(file_sha256, files)]).encode())
     return state.hexdigest()[:12]
 
 

@@ -1,6 +1,7 @@
 """train_dpo.py: what is passed on to swift and to SwanLab."""
 
-from train_dpo import parse_arguments, tracking_environment, training_command
+import pytest
+from train_dpo import main, parse_arguments, tracking_environment, training_command
 
 OPTIONS = {
     "model": "m",
@@ -48,3 +49,24 @@ def test_disabled_tracking_leaves_swanlab_out():
 
 def test_cloud_is_what_swanlab_calls_online():
     assert tracking_environment(arguments("--beta", "0.1", mode="cloud"))["TRACKING_MODE"] == "online"
+
+
+def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):
+    folders = []
+
+    def stop_before_training(arguments, environment):
+        folders.append(arguments[arguments.index("--output_dir") + 1])
+        raise SystemExit
+
+    monkeypatch.setattr("train_dpo.require_gpus", lambda count, setting: None)
+    monkeypatch.setattr("train_dpo.run_swift", stop_before_training)
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.sha256", "t.jsonl", "v.jsonl"):
+        (tmp_path / name).touch()
+    changes = [{}, {}, {"prompt-date": "2026-01-02"}, {"cpu-processes": "4"}]
+    for change in changes:
+        options = [word for name, value in (OPTIONS | change).items() for word in (f"--{name}", value)]
+        with pytest.raises(SystemExit):
+            main([*options, "--tracking-mode", "disabled", "--", "--beta", "0.1"])
+    assert folders[0] == folders[1]
+    assert len(set(folders)) == 3
