@@ -16,6 +16,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from check_config import check_config
 from check_machine import check_machine, check_plan
 from explain_failure import explain_failure
+from preferences.open_raw import list_raw_files
 from swift_flags import swift_flags
 
 

@@ -1,29 +1,56 @@
 """
-From raw preference pairs to the files that training and inference read.
+From raw preference data to the files that training and inference read.
 
-Reads      data.raw (fetched by data.dvc)
-Writes     results/{run}/data/{pairs,train,val}.jsonl
+Reads      data.raw (the embedded pairs are fetched by data.dvc)
+Writes     results/{run}/data/{pairs.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl}
 Stages     convert_preferences -> split_preferences
 """
 
+LANGUAGES = config["data"]["languages"]
+# What checks the pairs: an edited check is run again.
+CHECKS = sorted(map(str, Path("scripts/preferences").rglob("*.py")))
+
 
 rule convert_preferences:
-    """Check every raw pair and write it as ms-swift reads it."""
+    """
+    Check every raw row, and write the pairs as ms-swift reads them.
+
+    The rejects and the account are logs, because Snakemake deletes outputs of a job that stops, which is
+    when they are read.
+    """
     input:
         script="scripts/convert_preferences.py",
+        code=CHECKS,
         schema="schemas/pair.schema.json",
-        raw=config["data"]["raw"],
+        raw=list_raw_files(config["data"]["raw"]),
     output:
         pairs="results/{run}/data/pairs.jsonl",
     log:
         "results/{run}/logs/convert_preferences.log",
+        rejects="results/{run}/data/rejects.jsonl",
+        quality="results/{run}/data/quality.json",
     benchmark:
         "results/{run}/benchmarks/convert_preferences.tsv"
     conda:
         "../envs/workflow.yaml"
+    threads: 8
+    params:
+        raw=lambda wildcards: config["data"]["raw"],
+        out=lambda wildcards, output: str(Path(output.pairs).parent),
+        flags=swift_flags(
+            {
+                "format": config["data"]["format"],
+                "on-problem": config["data"]["on_problem"],
+                "languages": LANGUAGES and [LANGUAGES["source"], LANGUAGES["target"]],
+                "system": config["data"]["system"],
+                "min-margin": config["data"]["min_margin"],
+                "max-unpacked-gb": config["data"]["max_unpacked_gb"],
+            }
+        ),
     shell:
         """
-        python {input.script:q} {input.raw:q} --pairs {output.pairs:q} >{log:q} 2>&1
+        python {input.script:q} {params.raw:q} --out {params.out:q} {params.flags} --cores {threads} \
+            >{log[0]:q} 2>&1
         """
 
 
@@ -44,8 +71,9 @@ rule split_preferences:
     params:
         fraction=config["data"]["val_fraction"],
         seed=config["data"]["split_seed"],
+        by_tag="--by-tag" if config["data"]["split_by_tag"] else "",
     shell:
         """
         python {input.script:q} {input.pairs:q} --train {output.train:q} --val {output.val:q} \
-            --val-fraction {params.fraction} --seed {params.seed} >{log:q} 2>&1
+            --val-fraction {params.fraction} --seed {params.seed} {params.by_tag} >{log:q} 2>&1
         """

@@ -2,10 +2,54 @@
 Preference training.
 
 Reads      results/{run}/data/{train,val}.jsonl, results/{run}/model.sha256 and the model
-Writes     results/{run}/dpo/{adapter/,adapter.sha256,curves.jsonl,settings.json}
+Writes     results/{run}/dpo/{train.jsonl,val.jsonl,tokens.json,adapter/,adapter.sha256,curves.jsonl,settings.json},
+           results/{run}/data/token_rejects.jsonl
            beside them, not declared: results/{run}/checkpoints/dpo/, results/{run}/swanlab/
-Stages     train_dpo
+Stages     check_tokens -> train_dpo
 """
+
+
+rule check_tokens:
+    """
+    Check that every pair fits into dpo.max_length and has tokens to train.
+
+    The rejects are a log, because Snakemake deletes outputs of a job that stops, which is when they are read.
+    """
+    input:
+        script="scripts/check_tokens.py",
+        code=CHECKS,
+        train="results/{run}/data/train.jsonl",
+        val="results/{run}/data/val.jsonl",
+        manifest="results/{run}/model.sha256",
+        model=ancient(BUILT_MODEL),
+    output:
+        train="results/{run}/dpo/train.jsonl",
+        val="results/{run}/dpo/val.jsonl",
+        tokens="results/{run}/dpo/tokens.json",
+    log:
+        "results/{run}/logs/check_tokens.log",
+        rejects="results/{run}/data/token_rejects.jsonl",
+    benchmark:
+        "results/{run}/benchmarks/check_tokens.tsv"
+    conda:
+        "../envs/training.yaml"
+    params:
+        model=lambda wildcards, input: input.model or config["model"]["folder"],
+        flags=swift_flags(
+            {
+                "max-length": config["dpo"]["max_length"],
+                "truncation-strategy": config["dpo"]["truncation_strategy"],
+                "loss-scale": config["dpo"]["loss_scale"],
+                "prompt-date": config["prompt"]["date"],
+                "on-problem": config["data"]["on_problem"],
+            }
+        ),
+    shell:
+        """
+        envs/with-training python {input.script:q} --model {params.model:q} --sides {input.train:q} {input.val:q} \
+            --checked {output.train:q} {output.val:q} --tokens {output.tokens:q} --rejects {log.rejects:q} \
+            {params.flags} >{log[0]:q} 2>&1
+        """
 
 
 rule train_dpo:
@@ -17,8 +61,8 @@ rule train_dpo:
     an edited comment must not cost a training.
     """
     input:
-        train="results/{run}/data/train.jsonl",
-        val="results/{run}/data/val.jsonl",
+        train="results/{run}/dpo/train.jsonl",
+        val="results/{run}/dpo/val.jsonl",
         manifest="results/{run}/model.sha256",
         # A manifest says when its folder has changed; the time of a folder says nothing.
         model=ancient(BUILT_MODEL),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from check_model import find_model_problem
+from preferences.open_raw import list_raw_files
 
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
@@ -17,9 +18,9 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     Snakemake would reduce a request above the ceiling without a word, and train on fewer GPUs than asked.
     `ceilings` maps a resource to its limit (`--resources`, or a profile).
     """
-    raw = Path(config["data"]["raw"])
-    if not raw.exists():
-        mend = "run `dvc pull data.dvc`" if raw.parts[0] == "data" else "put it there, or set data.raw"
+    raw = config["data"]["raw"]
+    if not list_raw_files(raw):
+        mend = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
         sys.exit(f"{raw}: no such file; {mend}")
     if "gpu" not in ceilings:
         return

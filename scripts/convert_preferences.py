@@ -1,143 +1,127 @@
-"""Check raw preference pairs and write them one a line, in the form that ms-swift reads.
+"""Check raw preference data, and write it one pair a line, in the form that ms-swift reads.
 
-    python scripts/convert_preferences.py data/preferences.jsonl --pairs pairs.jsonl
+    python scripts/convert_preferences.py data/preferences.jsonl --out results/mine/data
 
-The raw file is JSON Lines or one JSON array, each row with `messages` and `rejected_response`
-(schemas/pair.schema.json). Each problem is printed as `file:line: where: what`. After any problem the
-exit status is 1 and nothing is written: training never starts on part of the data.
+Writes into the folder:
+    pairs.jsonl     the pairs (schemas/pair.schema.json)
+    rejects.jsonl   every row that is no pair, with its place, what is wrong, and what to do
+    quality.json    the account: rows_in = rows_used + rows_rejected, and rows by code
+
+Formats: docs/data.md. Codes: docs/problems.md. A rejected row ends the conversion with exit status 1 and
+without pairs.jsonl, unless --on-problem drop says to go on without such rows.
 """
 
 import argparse
-import json
+import os
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from json_lines import write_json_lines
-from jsonschema import Draft202012Validator
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # processes do the work, and read this when polars is loaded
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "pair.schema.json"
-SHOWN = 20  # problems printed before the rest is only counted
+from json_lines import iterate_json_lines
+from preferences.convert_chunk import Options
+from preferences.convert_files import convert_files, must_stop
+from preferences.formats import FORMATS
+from preferences.ledger import Counts
+from preferences.open_raw import list_raw_files
+from preferences.problems import PROBLEMS
+from preferences.read_files import RawFiles
+from preferences.rejects import say_reject
+from preferences.translation import LANGUAGES
+from tqdm import tqdm
 
-
-class BrokenJson(ValueError):
-    """What is wrong with a text that should be JSON, and in which of its lines."""
-
-    def __init__(self, problem: str, lineno: int = 1) -> None:
-        super().__init__(problem)
-        self.lineno = lineno
-
-
-Row = tuple[str, Any]  # where the row stands, and the row or the error that reading it gave
-
-
-def read_rows(raw: Path) -> Iterator[Row]:
-    """Yield each row of a JSON Lines file or a JSON array with its place, or what is wrong there."""
-    try:
-        text = raw.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = error.object[: error.start].count(b"\n") + 1
-        yield f"{raw}:{number}", ValueError("not UTF-8; save the file as UTF-8")
-        return
-    if text.lstrip()[:1] == "[":
-        yield from read_array(raw, text)
-        return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield f"{raw}:{number}", parse(line)
+SHOWN = 5  # rejected rows printed before the rest is left to rejects.jsonl
+LONG_BYTES = 32 << 20  # of input, for which a progress bar is worth having
 
 
-def read_array(raw: Path, text: str) -> Iterator[Row]:
-    """Yield each row of a JSON array with its number."""
-    rows = parse(text)
-    if isinstance(rows, BrokenJson):
-        yield f"{raw}:{rows.lineno}", rows
-        return
-    for number, row in enumerate(rows, start=1):
-        yield f"{raw}: row {number}", row
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    assert __doc__
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the three files")
+    parser.add_argument("--format", choices=["auto", *FORMATS, "mqm"], default="auto", help="default: by content")
+    parser.add_argument("--on-problem", choices=["stop", "drop"], default="stop")
+    parser.add_argument(
+        "--languages", nargs=2, choices=LANGUAGES, metavar=("SOURCE", "TARGET"), help="of a translation set (zh en)"
+    )
+    parser.add_argument("--system", help="system message for pairs that have none")
+    parser.add_argument("--min-margin", type=positive, default=1.0, help="least difference of scores (default: 1)")
+    parser.add_argument("--max-unpacked-gb", type=positive, default=32.0, help="of a .gz or .zst file (default: 32)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="does not change what is written")
+    return parser.parse_args(argv)
 
 
-def parse(text: str) -> Any:
-    """Return the value of a JSON text, or what is wrong with it."""
-    try:
-        value = json.loads(text)
-        json.dumps(value, ensure_ascii=False).encode()
-    except json.JSONDecodeError as error:
-        return BrokenJson(f"column {error.colno}: not JSON: {error.msg}", error.lineno)
-    except UnicodeEncodeError:
-        return BrokenJson("half a surrogate pair (\\ud800 to \\udfff); write the character itself")
-    except RecursionError:
-        return BrokenJson("nested too deeply to be a pair")
-    except ValueError as error:
-        return BrokenJson(str(error))
+def positive(text: str) -> float:
+    """Return a number above 0."""
+    if not 0 < (value := float(text)) < float("inf"):
+        raise ValueError
     return value
 
 
-def find_problems(row: Any, schema: Draft202012Validator) -> Iterator[str]:
-    """Yield what is wrong with one row; nothing, if it is a usable pair."""
-    if isinstance(row, ValueError):
-        yield str(row)
-        return
-    errors = sorted(schema.iter_errors(row), key=lambda error: error.json_path)
-    for error in errors:
-        blank = error.validator == "pattern"
-        yield f"{error.json_path}: {'empty; write the text or remove the row' if blank else error.message}"
-    if errors:
-        return
-    roles = [message["role"] for message in row["messages"]]
-    turns = roles[1:] if roles[0] == "system" else roles
-    if len(turns) % 2 or turns != ["user", "assistant"] * (len(turns) // 2):
-        yield f"$.messages: roles are {', '.join(roles)}; user and assistant must take turns, an assistant last"
-    elif row["messages"][-1]["content"].strip() == row["rejected_response"].strip():
-        yield "$.rejected_response: the same as the chosen answer, so there is nothing to prefer"
+def print_table(counts: Counts) -> None:
+    """Print the account, and what was found by code."""
+    print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
+    print(f"{counts.pairs:,} pairs")
+    found = [code for code in PROBLEMS if counts.codes[code]]
+    if found:
+        print(f"\n{'code':<22} {'severity':<8} {'rows':>9}  first")
+    for code in found:
+        print(f"{code:<22} {PROBLEMS[code].severity:<8} {counts.codes[code]:>9,}  {counts.examples[code][0]}")
 
 
-def to_pair(row: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return the row as pairs.jsonl holds it: id, tag if it has one, messages, rejected_response."""
-    pair = {"id": row.get("id", f"row-{number}")}
-    if "tag" in row:
-        pair["tag"] = row["tag"]
-    return pair | {"messages": row["messages"], "rejected_response": row["rejected_response"]}
+def describe_rejects(path: Path) -> list[str]:
+    """Return the first rejected rows in words, a line each."""
+    return [say_reject(reject) for reject in islice(iterate_json_lines(path), SHOWN)]
 
 
-def convert(raw: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the pairs of a raw file and the problems found in it."""
-    schema = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-    pairs: list[dict[str, Any]] = []
-    problems: list[str] = []
-    places: dict[str, str] = {}
-    for number, (place, row) in enumerate(read_rows(raw), start=1):
-        if found := [f"{place}: {problem}" for problem in find_problems(row, schema)]:
-            problems += found
-            continue
-        pair = to_pair(row, number)
-        first = places.setdefault(pair["id"], place)
-        if first is not place:
-            problems.append(f"{place}: $.id: {pair['id']!r} is the id of {first} too")
-        pairs.append(pair)
-    if not pairs and not problems:
-        problems.append(f"{raw}: no rows; expected JSON Lines or a JSON array of pairs")
-    return pairs, problems
+def first_fault(path: Path, code: str | None) -> str:
+    """Return the first row in words that has this code, or that is rejected for an error."""
+    for reject in iterate_json_lines(path):
+        if reject["code"] == code or (code is None and PROBLEMS[reject["code"]].severity == "error"):
+            return say_reject(reject)
+    return say_reject(next(iterate_json_lines(path)))
+
+
+def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
+    """Return why there are no pairs, in one line; nothing if there are."""
+    stop = args.on_problem == "stop"
+    if not counts.rows_in:
+        return f"{args.raw}: no rows; expected preference pairs in one of the formats of docs/data.md"
+    if counts.pairs and not must_stop(counts, stop):
+        return None
+    rejects = args.out / "rejects.jsonl"
+    others = f" ({counts.rows_rejected - 1:,} more in {rejects})" if counts.rows_rejected > 1 else ""
+    if counts.codes["broken-file"]:
+        return first_fault(rejects, "broken-file") + others
+    hint = ", or go on without such rows: data.on_problem: drop" if counts.pairs else "; no pair is left"
+    return first_fault(rejects, None) + others + hint
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("raw", type=Path, help="raw pairs: JSON Lines or a JSON array")
-    parser.add_argument("--pairs", type=Path, required=True, help="where the checked pairs go")
-    args = parser.parse_args(argv)
-
+    args = parse_arguments(argv)
+    paths = list_raw_files(args.raw)
+    if not paths:
+        sys.exit(f"{args.raw}: no such file; name a file, a folder with data files in it, or a glob in quotes")
+    size = sum(path.stat().st_size for path in paths)
     try:
-        pairs, problems = convert(args.raw)
+        with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
+            raw = RawFiles(paths, args.format, args.min_margin, int(args.max_unpacked_gb * 1e9), bar.update)
+            options = Options(args.min_margin, tuple(args.languages) if args.languages else None, args.system)
+            counts = convert_files(raw, args.out, options, args.on_problem == "stop", args.cores)
     except OSError as error:
-        sys.exit(f"{args.raw}: {error.strerror}")
-    if problems:
-        more = [f"{args.raw}: {len(problems)} problems in all"] if len(problems) > SHOWN else []
-        sys.exit("\n".join([*islice(problems, SHOWN), *more]))
-    write_json_lines(args.pairs, pairs)
-    print(f"{len(pairs)} pairs in, {len(pairs)} pairs used")
+        sys.exit(f"{error.filename or args.out}: {error.strerror or error}; nothing was written")
+    except KeyboardInterrupt:
+        sys.exit("stopped; nothing was written")
+    rejects = describe_rejects(args.out / "rejects.jsonl")
+    print_table(counts)
+    if rejects:
+        print("", *rejects, sep="\n")
+    if message := end_message(args, counts):
+        sys.exit(message)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ python scripts/document_config.py            write it
 python scripts/document_config.py --check    say whether it is stale, with exit status 1
 """
 
-import argparse
-import difflib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 from check_config import CONFIG, load_schema
+from generated_page import write_or_check
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 HEAD = """# Settings
@@ -75,18 +73,5 @@ def render() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing")
-    args = parser.parse_args(argv)
-    text = render()
-    if not args.check:
-        PAGE.write_text(text, encoding="utf-8")
-    elif (old := PAGE.read_text(encoding="utf-8")) != text:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), str(PAGE), "schema"))
-        sys.exit(f"{PAGE.name}: stale; run: make docs")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(PAGE, render(), __doc__)

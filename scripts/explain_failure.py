@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 FAILED = re.compile(r"^Error in rule (\w+):$(.*?)^\s+shell:", re.MULTILINE | re.DOTALL)
-LOG = re.compile(r"^\s+log: (\S+)", re.MULTILINE)
+LOG = re.compile(r"^\s+log: ([^\s,]+)", re.MULTILINE)
 
 
 def last_line(path: Path) -> str:

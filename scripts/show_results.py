@@ -6,6 +6,7 @@ Without --run, of the run that config.yaml names.
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,24 @@ def describe_curves(rows: list[dict[str, Any]]) -> str:
     return ", ".join(words)
 
 
+def describe_quality(path: Path) -> str:
+    """Return how many rows were used, and what was found in them."""
+    account = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not account:
+        return ""
+    found = ", ".join(account["codes"])
+    return f"{account['rows_used']} of {account['rows_in']} rows used" + (f"; found: {found}" if found else "")
+
+
 def show_results(run: str) -> str:
     """Return a line for each kind of result that is there: where it is, and what it comes to."""
     folder = Path("results") / run
     predictions = folder / "infer" / "predictions.jsonl"
     curves = folder / "dpo" / "curves.jsonl"
+    quality = folder / "data" / "quality.json"
     answers, rows = (read_json_lines(path) if path.is_file() else [] for path in (predictions, curves))
     lines = [
+        (quality, describe_quality(quality)),
         (predictions, f"{len(answers)} answers to held-out prompts"),
         (folder / "merged", "the tuned model, ready for transformers"),
         (curves, describe_curves(rows)),

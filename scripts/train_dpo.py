@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 
 from folder_manifest import write_manifest
-from json_lines import write_json_lines
+from json_lines import iterate_json_lines, write_json_lines
 from run_swift import plugin_flags, require_gpus, run_swift, swift_environment
 from training_record import (
     copy_adapter,
@@ -23,7 +23,7 @@ from training_record import (
     write_json,
 )
 
-PLUGIN_NAMES = ("no_remote_code", "cpu_zero3", "fp32_logps", "frozen_date")
+PLUGIN_NAMES = ("no_remote_code", "cpu_zero3", "fp32_logps", "frozen_date", "count_rows")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -79,6 +79,13 @@ def training_command(args: argparse.Namespace, checkpoints: Path) -> list[str]:
     ]
 
 
+def count_rows(args: argparse.Namespace) -> dict[str, str]:
+    """Return what plugins/count_rows.py reads: how many pairs the trainer has to load."""
+    held_out = [] if flag_value(args.flags, "eval_strategy") == "no" else iterate_json_lines(args.val)
+    rows = {"TRAIN_ROWS": iterate_json_lines(args.train), "VAL_ROWS": held_out}
+    return {name: str(sum(1 for _ in pairs)) for name, pairs in rows.items()}
+
+
 def flag_value(flags: list[str], name: str) -> str | None:
     """Return the value that follows a flag, or None without it."""
     return flags[flags.index(f"--{name}") + 1] if f"--{name}" in flags else None
@@ -99,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val)
     command = training_command(args, checkpoints)
     threads = 0 if args.gpus else 1
-    extra = {"NPROC_PER_NODE": str(processes)} | tracking_environment(args)
+    extra = {"NPROC_PER_NODE": str(processes)} | count_rows(args) | tracking_environment(args)
     environment = swift_environment(args.prompt_date, threads, extra)
 
     newest = newest_checkpoint(checkpoints)

@@ -1,4 +1,4 @@
-"""convert_preferences.py: what passes, what is refused, and how it says so."""
+"""convert_preferences.py as a person meets it: what it prints, what it writes, how it ends."""
 
 import json
 
@@ -13,94 +13,130 @@ PAIR = {
 }
 
 
-def turns(*roles):
-    return {"id": "b", "messages": [{"role": r, "content": "x"} for r in roles], "rejected_response": "y"}
-
-
-@pytest.fixture
-def convert(tmp_path):
-    """Run the script on some bytes; return its message, or the pairs where it wrote them."""
-
-    def run(raw: bytes):
-        source, pairs = tmp_path / "raw.jsonl", tmp_path / "pairs.jsonl"
-        source.write_bytes(raw)
-        try:
-            main([str(source), "--pairs", str(pairs)])
-        except SystemExit as stop:
-            assert [file.name for file in tmp_path.iterdir()] == ["raw.jsonl"], "something half-written"
-            return str(stop).replace(f"{tmp_path}/", "")
-        return [json.loads(line) for line in pairs.read_text(encoding="utf-8").splitlines()]
-
-    return run
+def pair(question: str, **changes) -> dict:
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": "Save"}]
+    return {"messages": messages, "rejected_response": "Please save!"} | changes
 
 
 def lines(*rows) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
+@pytest.fixture
+def convert(tmp_path, monkeypatch):
+    """Run the script on some bytes; return its last line where it stops, else the pairs."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(raw: bytes, *options: str):
+        (tmp_path / "raw.jsonl").write_bytes(raw)
+        try:
+            main(["raw.jsonl", "--out", "out", *options])
+        except SystemExit as stop:
+            assert not (tmp_path / "out" / "pairs.jsonl").exists(), "pairs beside an error"
+            return stop.code
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            "pairs.jsonl",
+            "quality.json",
+            "rejects.jsonl",
+        ]
+        return [json.loads(line) for line in (tmp_path / "out" / "pairs.jsonl").read_text("utf-8").splitlines()]
+
+    return run
+
+
 def test_a_good_row_is_kept_as_it_is(convert):
     assert convert(lines(PAIR)) == [PAIR]
-
-
-def test_an_array_printed_over_many_lines_is_read_too(convert):
-    assert convert(json.dumps([PAIR], indent=2).encode()) == [PAIR]
 
 
 def test_a_byte_order_mark_and_blank_lines_do_no_harm(convert):
     assert convert(b"\xef\xbb\xbf" + lines(PAIR) + b"\n\n") == [PAIR]
 
 
-def test_a_row_without_an_id_is_called_by_its_number(convert):
-    row = {key: PAIR[key] for key in ("messages", "rejected_response")}
-    assert [pair["id"] for pair in convert(lines(row, row))] == ["row-1", "row-2"]
+def test_lines_may_end_as_on_windows(convert):
+    assert convert(lines(PAIR).replace(b"\n", b"\r\n")) == [PAIR]
+
+
+def test_a_row_without_an_id_is_called_by_its_line(convert):
+    assert [row["id"] for row in convert(lines(pair("one")) + b"\n" + lines(pair("two")))] == ["row-1", "row-3"]
+
+
+def test_a_number_is_an_id_too(convert):
+    assert convert(lines(pair("one", id=7)))[0]["id"] == "7"
 
 
 def test_keys_that_training_does_not_read_are_left_behind(convert):
     assert convert(lines(PAIR | {"source": "manual"})) == [PAIR]
 
 
+def test_a_system_message_is_given_to_pairs_that_have_none(convert):
+    own = pair("two", messages=[{"role": "system", "content": "Own."}, *pair("two")["messages"]])
+    first, second = convert(lines(pair("one"), own), "--system", "Translate.")
+    assert first["messages"][0] == {"role": "system", "content": "Translate."}
+    assert second["messages"][0] == {"role": "system", "content": "Own."}
+
+
 @pytest.mark.parametrize(
-    ("raw", "message"),
+    ("raw", "line"),
     [
-        (lines(PAIR) + b'{"messages": [\n', "raw.jsonl:2: column 15: not JSON: Expecting value"),
-        (b'[{"messages": []},\n}', "raw.jsonl:2: column 1: not JSON: Expecting value"),
-        (lines(PAIR) + b"\xff\n", "raw.jsonl:2: not UTF-8; save the file as UTF-8"),
         (
-            lines(PAIR) + b'{"messages": "\\ud800"}',
-            "raw.jsonl:2: half a surrogate pair (\\ud800 to \\udfff); write the character itself",
-        ),
-        (lines(PAIR) + b"[" * 100_000, "raw.jsonl:2: nested too deeply to be a pair"),
-        (b"", "raw.jsonl: no rows; expected JSON Lines or a JSON array of pairs"),
-        (b"[]", "raw.jsonl: no rows; expected JSON Lines or a JSON array of pairs"),
-        (b"3\n", "raw.jsonl:1: $: 3 is not of type 'object'"),
-        (lines({"messages": PAIR["messages"]}), "raw.jsonl:1: $: 'rejected_response' is a required property"),
-        (lines(PAIR | {"rejected_response": None}), "raw.jsonl:1: $.rejected_response: None is not of type 'string'"),
-        (
-            lines(PAIR | {"rejected_response": " "}),
-            "raw.jsonl:1: $.rejected_response: empty; write the text or remove the row",
+            lines(PAIR) + b'{"messages": [\n',
+            "raw.jsonl:2: column 15: Expecting value; write one JSON object on each line, or one JSON array "
+            "(not-json), or go on without such rows: data.on_problem: drop",
         ),
         (
-            lines(turns("user", "user", "assistant")),
-            "raw.jsonl:1: $.messages: roles are user, user, assistant; "
-            "user and assistant must take turns, an assistant last",
+            lines(PAIR, pair("x", rejected_response=" "), PAIR),
+            "raw.jsonl:2: $.rejected_response: empty, or white space alone; write the text, or remove the row "
+            "(blank-text) (1 more in out/rejects.jsonl), or go on without such rows: data.on_problem: drop",
         ),
         (
-            lines(turns("user", "assistant", "user")),
-            "raw.jsonl:1: $.messages: roles are user, assistant, user; "
-            "user and assistant must take turns, an assistant last",
+            b'[{"messages": []},\n}',
+            "raw.jsonl:2: column 1: not a JSON array: Expecting value; mend or replace the file (broken-file) "
+            "(1 more in out/rejects.jsonl)",
         ),
-        (
-            lines(PAIR | {"rejected_response": "Save"}),
-            "raw.jsonl:1: $.rejected_response: the same as the chosen answer, so there is nothing to prefer",
-        ),
-        (lines(PAIR, PAIR), "raw.jsonl:2: $.id: 'a' is the id of raw.jsonl:1 too"),
+        (b"", "raw.jsonl: no rows; expected preference pairs in one of the formats of docs/data.md"),
+        (b"[]", "raw.jsonl: no rows; expected preference pairs in one of the formats of docs/data.md"),
     ],
+    ids=["broken JSON", "two bad rows", "broken array", "empty file", "empty array"],
 )
-def test_a_bad_row_is_named_and_nothing_is_written(convert, raw, message):
-    assert convert(raw) == message
+def test_it_stops_with_one_line_that_says_where_what_and_how_to_mend_it(convert, raw, line):
+    assert convert(raw) == line
 
 
-def test_after_twenty_problems_the_rest_is_counted(convert):
-    message = convert(b"?\n" * 30)
-    assert len(message.splitlines()) == 21
-    assert message.endswith("raw.jsonl: 30 problems in all")
+def test_without_a_single_pair_it_stops_even_if_rows_may_be_dropped(convert):
+    assert convert(b"?\n", "--on-problem", "drop").endswith("(not-json); no pair is left")
+
+
+def test_the_rejects_are_there_when_it_stops(convert, tmp_path):
+    convert(lines(PAIR, PAIR))
+    reject = json.loads((tmp_path / "out" / "rejects.jsonl").read_text("utf-8"))
+    assert (reject["file"], reject["line"], reject["code"]) == ("raw.jsonl", 2, "duplicate-id")
+
+
+def test_dropped_rows_are_counted_and_the_others_go_on(convert, tmp_path):
+    assert convert(lines(PAIR) + b"?\n", "--on-problem", "drop") == [PAIR]
+    quality = json.loads((tmp_path / "out" / "quality.json").read_text("utf-8"))
+    assert {name: quality[name] for name in ("rows_in", "rows_used", "rows_rejected", "codes")} == {
+        "rows_in": 2,
+        "rows_used": 1,
+        "rows_rejected": 1,
+        "codes": {"not-json": 1},
+    }
+
+
+def test_the_terminal_shows_a_table_and_the_first_five_rejects(convert, capsys):
+    convert(lines(PAIR) + b"?\n" * 9, "--on-problem", "drop")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "10 rows in, 1 used, 9 rejected; 1 pairs"
+    assert "not-json               error            9  raw.jsonl:2" in shown
+    assert sum(line.startswith("raw.jsonl:") for line in shown) == 5
+
+
+def test_pairs_of_an_earlier_run_do_not_outlive_a_failed_one(convert):
+    convert(lines(PAIR))
+    assert convert(b"?\n").startswith("raw.jsonl:1: column 1: Expecting value")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^none/\*\.jsonl: no such file; name a file, a folder"):
+        main(["none/*.jsonl", "--out", "out"])

@@ -1,4 +1,4 @@
-"""The embedded pairs: what data.dvc promises, and what docs/data.md says of them."""
+"""The embedded pairs: what data.dvc promises, and what docs/embedded-pairs.md says of them."""
 
 import collections
 import json
@@ -7,15 +7,25 @@ import shutil
 
 import pytest
 from conftest import ROOT
-from convert_preferences import convert
+from convert_preferences import main
+from json_lines import read_json_lines
 
 RAW = ROOT / "data" / "preferences.jsonl"
-PAIRS, PROBLEMS = convert(RAW)
+PAIRS = read_json_lines(RAW)
 
 
-def test_every_row_can_be_used():
-    assert PROBLEMS == []
+def test_every_row_can_be_used_as_it_is(tmp_path):
+    main([str(RAW), "--out", str(tmp_path), "--languages", "zh", "en"])
+    assert read_json_lines(tmp_path / "pairs.jsonl") == PAIRS
     assert len(PAIRS) >= 240
+
+
+def test_what_the_checks_say_of_them_is_known(tmp_path):
+    main([str(RAW), "--out", str(tmp_path), "--languages", "zh", "en"])
+    quality = json.loads((tmp_path / "quality.json").read_text(encoding="utf-8"))
+    # Rejected answers add words more often than they leave some out; 三 and 3 are not the same number to the check.
+    assert set(quality["codes"]) == {"length-bias", "lost-number"}
+    assert quality["codes"]["lost-number"] == 5
 
 
 def test_enough_conversations_have_several_turns():
@@ -23,7 +33,8 @@ def test_enough_conversations_have_several_turns():
 
 
 def test_every_pair_has_an_id_and_a_documented_tag():
-    documented = set(re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "data.md").read_text(encoding="utf-8"), re.M))
+    page = (ROOT / "docs" / "embedded-pairs.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.M))
     assert {pair["tag"] for pair in PAIRS} == documented
     assert not [pair["id"] for pair in PAIRS if not re.fullmatch(r"[a-z]+-\d{3}", pair["id"])]
 

@@ -54,8 +54,9 @@ def test_a_second_run_finds_nothing_to_do(default):
 def test_no_pair_is_lost(run_folder):
     rows = {name: read_rows(run_folder / "data" / f"{name}.jsonl") for name in ("pairs", "train", "val")}
     assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 288
-    trained = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))["arguments"]
-    assert trained["dataset"] == ["results/tiny/data/train.jsonl"]
+    settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["arguments"]["dataset"] == ["results/tiny/dpo/train.jsonl"]
+    assert settings["environment"]["TRAIN_ROWS"] == str(len(rows["train"]))  # checked by plugins/count_rows.py
     assert f"size={len(rows['train'])}" in (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
 
 

@@ -1,46 +1,93 @@
 """split_preferences.py: which side a pair goes to."""
 
+import json
+from collections import Counter
+
 import pytest
-from json_lines import write_json_lines
-from split_preferences import is_held_out, main, split
+from json_lines import read_json_lines, write_json_lines
+from split_preferences import main
 
 
-def pair(question: str, answer: str = "x") -> dict:
+def pair(question: str, answer: str = "x", **changes) -> dict:
     messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return {"id": f"{question}-{answer}", "messages": messages, "rejected_response": "y"}
+    return {"id": f"{question}-{answer}", "messages": messages, "rejected_response": "y"} | changes
 
 
-def prompt(number: int) -> list[dict[str, str]]:
-    return [{"role": "user", "content": str(number)}]
+@pytest.fixture
+def split(tmp_path):
+    """Run the script on some pairs; return both sides."""
+
+    def run(pairs, fraction=0.3, seed=1, *options: str):
+        write_json_lines(tmp_path / "pairs.jsonl", pairs)
+        sides = [tmp_path / "train.jsonl", tmp_path / "val.jsonl"]
+        out = ["--train", str(sides[0]), "--val", str(sides[1])]
+        main([str(tmp_path / "pairs.jsonl"), *out, "--val-fraction", str(fraction), "--seed", str(seed), *options])
+        return [read_json_lines(side) for side in sides]
+
+    return run
 
 
-def test_about_the_asked_share_is_held_out():
-    held_out = sum(is_held_out(prompt(number), 0.2, seed=1) for number in range(5000))
-    assert 900 < held_out < 1100
+def test_about_the_asked_share_is_held_out(split):
+    _, val = split([pair(str(number)) for number in range(5000)], 0.2)
+    assert 900 < len(val) < 1100
 
 
-def test_another_seed_holds_out_other_prompts():
-    sides = [[is_held_out(prompt(number), 0.5, seed) for number in range(100)] for seed in (1, 2)]
-    assert sides[0] != sides[1]
+def test_another_seed_holds_out_other_prompts(split):
+    pairs = [pair(str(number)) for number in range(100)]
+    assert split(pairs, 0.5, 1) != split(pairs, 0.5, 2)
 
 
-def test_pairs_of_one_prompt_are_never_on_both_sides():
-    train, val = split([pair(str(n), answer) for n in range(50) for answer in "ab"], 0.3, seed=1)
-    questions = [{row["messages"][0]["content"] for row in side} for side in (train, val)]
+@pytest.mark.parametrize("options", [(), ("--by-tag",)], ids=["by prompt", "by tag"])
+def test_no_pair_is_lost_and_none_is_changed(split, options):
+    pairs = [pair(str(number), tag="ab"[number % 2]) for number in range(100)]
+    train, val = split(pairs, 0.3, 1, *options)
+    assert sorted(train + val, key=lambda row: int(row["messages"][0]["content"])) == pairs
+
+
+@pytest.mark.parametrize("options", [(), ("--by-tag",)], ids=["by prompt", "by tag"])
+def test_pairs_of_one_prompt_are_never_on_both_sides(split, options):
+    pairs = [pair(str(number), answer, tag=answer) for number in range(50) for answer in "ab"]
+    questions = [{row["messages"][0]["content"] for row in side} for side in split(pairs, 0.3, 1, *options)]
     assert not questions[0] & questions[1]
-    assert len(train) + len(val) == 100
 
 
-def test_adding_pairs_moves_none_of_those_that_were_there():
-    before = split([pair(str(n)) for n in range(50)], 0.3, seed=1)
-    after = split([pair(str(n)) for n in range(80)], 0.3, seed=1)
+def test_a_prompt_in_other_spacing_case_or_under_another_system_message_is_the_same_prompt(split):
+    pairs = []
+    for number in range(50):
+        variant = pair(f"Prompt  NO {number}", "b")
+        variant["messages"].insert(0, {"role": "system", "content": "Translate."})
+        pairs += [pair(f"prompt no {number}"), variant]
+    train, val = split(pairs)
+    assert len(train) % 2 == len(val) % 2 == 0
+
+
+def test_adding_pairs_moves_none_of_those_that_were_there(split):
+    before = split([pair(str(number)) for number in range(50)])
+    after = split([pair(str(number)) for number in range(80)])
     assert all(row in after[side] for side in (0, 1) for row in before[side])
 
 
-def test_an_empty_side_is_refused_with_the_setting_to_change(tmp_path):
-    pairs = tmp_path / "pairs.jsonl"
-    write_json_lines(pairs, [pair("1")])
-    out = [f"{tmp_path}/train.jsonl", "--val", f"{tmp_path}/val.jsonl"]
+def test_by_tag_each_tag_is_held_out_in_the_same_share(split):
+    pairs = [pair(str(number), tag="rare" if number % 10 == 0 else "common") for number in range(200)]
+    _, val = split(pairs, 0.3, 1, "--by-tag")
+    assert Counter(row["tag"] for row in val) == {"rare": 6, "common": 54}
+
+
+def test_by_tag_adding_pairs_moves_at_most_as_many_of_the_others(split):
+    before = split([pair(str(number), tag="a") for number in range(50)], 0.3, 1, "--by-tag")
+    after = split([pair(str(number), tag="a") for number in range(53)], 0.3, 1, "--by-tag")
+    moved = [row for side in (0, 1) for row in before[side] if row not in after[side]]
+    assert len(moved) <= 3
+
+
+def test_an_empty_side_is_refused_with_the_setting_to_change(split, tmp_path):
     with pytest.raises(SystemExit, match=r"the validation side .* change data.val_fraction"):
-        main([str(pairs), "--train", *out, "--val-fraction", "0.00001", "--seed", "1"])
+        split([pair("1")], 0.00001)
     assert [file.name for file in tmp_path.iterdir()] == ["pairs.jsonl"]
+
+
+def test_line_separators_within_texts_do_not_split_rows(split, tmp_path):
+    rows = [pair(f"{number}\u2028\x85", "x") for number in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
+    train, val = split(rows)
+    assert len(train) + len(val) == 20

@@ -85,3 +85,20 @@ def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     runpy.run_path("plugins/cpu_zero3.py")
     assert backend.build_shm_op() is None  # nothing is compiled
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
+
+
+@pytest.mark.parametrize(("rows", "loaded"), [("2", True), ("3", False)])
+def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(monkeypatch, rows, loaded):
+    from swift.rlhf_trainers import DPOTrainer
+
+    monkeypatch.setattr(DPOTrainer, "train", lambda self: "trained")
+    monkeypatch.setenv("TRAIN_ROWS", rows)
+    monkeypatch.setenv("VAL_ROWS", "0")
+    runpy.run_path("plugins/count_rows.py")
+    trainer = DPOTrainer.__new__(DPOTrainer)
+    trainer.train_dataset, trainer.eval_dataset = ["a", "b"], None
+    if loaded:
+        assert trainer.train() == "trained"
+    else:
+        with pytest.raises(RuntimeError, match="ms-swift loaded 2 rows of 3"):
+            trainer.train()

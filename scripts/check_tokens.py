@@ -1,0 +1,137 @@
+"""Check the pairs as the tokens that training will see, by the run's own tokenizer and template.
+
+    envs/with-training python scripts/check_tokens.py --model results/tiny/model --sides train.jsonl val.jsonl \
+        --checked dpo/train.jsonl dpo/val.jsonl --tokens tokens.json --rejects token_rejects.jsonl \
+        --max-length 512 --truncation-strategy delete --loss-scale last_round --prompt-date 2026-01-01
+
+A pair that is too long, or of which nothing would be trained, is named in the rejects. It ends the check with
+exit status 1, unless --on-problem drop says to go on without such pairs.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from json_lines import iterate_json_lines, replace_files
+from preferences.chunk import Place
+from preferences.problems import PROBLEMS, Finding
+from preferences.rejects import describe_row, say_reject
+from render_chat import load_template
+from training_record import write_json
+
+Pair = dict[str, Any]
+Encode = Callable[[Pair], dict[str, Any]]
+
+NO_LIMIT = 1 << 30  # tokens
+ANSWERS = {"chosen": "$.messages[-1].content", "rejected": "$.rejected_response"}
+
+
+class TokenChecker:
+    """Encodes pairs as ms-swift's DPO training does, and says what is wrong with them."""
+
+    def __init__(self, whole: Encode, cut: Encode | None, max_length: int) -> None:
+        self.whole = whole  # encodes without a limit
+        self.cut = cut  # encodes with truncation; None where the trainer deletes long pairs
+        self.max_length = max_length
+        self.longest = 0  # tokens of prompt and answer
+        self.supervised: Counter[str] = Counter()  # tokens that are trained, by answer
+
+    def check(self, pair: Pair) -> list[Finding]:
+        """Return what is wrong with a pair, and count its tokens."""
+        encoded = self.whole(pair)
+        lengths = {answer: len(encoded[f"{answer}_input_ids"]) for answer in ANSWERS}
+        self.longest = max(self.longest, *lengths.values())
+        long = [answer for answer in ANSWERS if lengths[answer] > self.max_length]
+        code = "truncated" if self.cut else "too-many-tokens"
+        findings = [
+            Finding(
+                code, ANSWERS[answer], f"{lengths[answer]} tokens with the prompt, dpo.max_length is {self.max_length}"
+            )
+            for answer in long
+        ]
+        if long and self.cut:
+            encoded = self.cut(pair)
+        for answer, path in ANSWERS.items():
+            supervised = sum(label >= 0 for label in encoded[f"{answer}_labels"])
+            self.supervised[answer] += supervised
+            if not supervised:
+                findings.append(Finding("no-supervised-token", path))
+        return findings
+
+
+def load_checker(args: argparse.Namespace) -> TokenChecker:
+    """Return a checker for a model folder and settings of `dpo:`."""
+
+    def load_encoder(max_length: int, strategy: str) -> Encode:
+        template = load_template(
+            args.model,
+            args.prompt_date,
+            max_length=max_length,
+            truncation_strategy=strategy,
+            loss_scale=args.loss_scale,
+        )
+        template.set_mode("rlhf")
+        return lambda pair: dict(
+            template.encode({"messages": pair["messages"], "rejected_response": pair["rejected_response"]})
+        )
+
+    cuts = args.truncation_strategy in ("left", "right")
+    cut = load_encoder(args.max_length, args.truncation_strategy) if cuts else None
+    return TokenChecker(load_encoder(NO_LIMIT, "raise"), cut, args.max_length)
+
+
+def check_side(checker: TokenChecker, side: Path, checked: Any, rejects: Any) -> Counter[str]:
+    """Copy the pairs that can be trained, name the others, and return rows by what became of them, and by code."""
+    counts: Counter[str] = Counter(rows_in=0, rows_used=0, rows_rejected=0)
+    for line, pair in enumerate(iterate_json_lines(side), start=1):
+        findings = checker.check(pair)
+        errors = [finding for finding in findings if PROBLEMS[finding.code].severity == "error"]
+        counts.update({"rows_in": 1, "rows_rejected" if errors else "rows_used": 1})
+        counts.update(dict.fromkeys((finding.code for finding in findings), 1))
+        if errors:
+            described = json.loads(describe_row(Place(side.as_posix(), line, None), errors))
+            rejects.write(json.dumps({"id": pair["id"]} | described, ensure_ascii=False) + "\n")
+        else:
+            checked.write(json.dumps(pair, ensure_ascii=False) + "\n")
+    return counts
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
+    parser.add_argument("--sides", type=Path, nargs=2, required=True, help="training and held-out pairs")
+    parser.add_argument("--checked", type=Path, nargs=2, required=True, help="where those go that can be trained")
+    parser.add_argument("--tokens", type=Path, required=True, help="the account, as JSON")
+    parser.add_argument("--rejects", type=Path, required=True, help="where the others are named")
+    parser.add_argument("--max-length", type=int, required=True)
+    parser.add_argument("--truncation-strategy", required=True)
+    parser.add_argument("--loss-scale", required=True)
+    parser.add_argument("--prompt-date", required=True, help="YYYY-MM-DD")
+    parser.add_argument("--on-problem", choices=["stop", "drop"], default="stop")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_arguments(argv)
+    checker = load_checker(args)
+    with replace_files(args.rejects) as (rejects,), replace_files(*args.checked) as checked:
+        sides = dict(zip(("train", "val"), zip(args.sides, checked, strict=True), strict=True))
+        counts = {name: check_side(checker, side, out, rejects) for name, (side, out) in sides.items()}
+    account = {"max_length": args.max_length, "longest": checker.longest, "supervised": dict(checker.supervised)}
+    write_json(args.tokens, account | {name: dict(found) for name, found in counts.items()})
+    print(f"longest pair: {checker.longest} tokens of {args.max_length}")
+    rejected = sum(found["rows_rejected"] for found in counts.values())
+    if rejected and args.on_problem == "stop":
+        first = next(iterate_json_lines(args.rejects))
+        others = f" ({rejected - 1:,} more in {args.rejects})" if rejected > 1 else ""
+        sys.exit(f"{say_reject(first)}{others}, or go on without such pairs: data.on_problem: drop")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Write a page that is generated, or say whether it is stale."""
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+
+def write_or_check(page: Path, text: str, description: str | None, argv: list[str] | None = None) -> None:
+    """Write the page; with --check on the command line, change nothing, and stop with a diff if it is stale."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    if not parser.parse_args(argv).check:
+        page.write_text(text, encoding="utf-8")
+    elif (old := page.read_text(encoding="utf-8") if page.exists() else "") != text:
+        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), str(page), "source"))
+        sys.exit(f"{page.name}: stale; run: make docs")

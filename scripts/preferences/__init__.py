@@ -1,0 +1,1 @@
+"""Reading preference data: formats, checks, duplicates, and the account of every row."""

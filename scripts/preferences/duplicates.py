@@ -1,0 +1,185 @@
+"""Find rows that repeat, nearly repeat or contradict others, in memory that does not grow with the data."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preferences.keys import BANDS, PIECE_BYTES, Keys
+from preferences.pair import Pair
+from preferences.spill import BLOCK_ROWS, Spill
+
+MIN_SHARED = 0.8  # of the pieces of two near duplicates
+MIN_SIZE = 0.7  # of the longer of two prompts, below which the shorter is not compared with it
+COMPARED_BYTES = 8192  # of a text
+EXAMPLES = 3
+
+Rows = NDArray[np.uint64]
+ReadPair = Callable[[int], Pair]
+
+
+class Repeat(NamedTuple):
+    """A row, counted from 0 among the pairs that passed the other checks, and the row that it repeats."""
+
+    row: int
+    code: str
+    other: int
+
+
+@dataclass
+class PairKeys:
+    """Keys of N pairs: of id, prompt, prompt with answers; `bands` has shape (N, BANDS)."""
+
+    ids: Keys
+    prompts: Keys
+    pairs: Keys
+    bands: Keys
+    sizes: Keys  # bytes of the prompt
+
+
+@dataclass
+class Warned:
+    """How many rows a warning is about, and the first of them."""
+
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+
+    def add(self, rows: Rows) -> None:
+        """Count some rows."""
+        self.count += len(rows)
+        self.rows = sorted([*self.rows, *np.sort(rows)[:EXAMPLES].tolist()])[:EXAMPLES]
+
+
+class RepeatFinder:
+    """Takes the keys of all pairs, then names those that are rejected and those that are warned of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        names = ("ids", "prompts", "pairs", "sizes")
+        self.ids, self.prompts, self.pairs, self.sizes = (Spill(folder / name) for name in names)
+        self.bands = [Spill(folder / f"band-{number}") for number in range(BANDS)]
+        self.runs: list[Spill] = []
+        self.rejected = np.zeros(0, bool)
+
+    def add(self, keys: PairKeys) -> None:
+        """Take the keys of the next pairs."""
+        self.ids.append(keys.ids)
+        self.prompts.append(keys.prompts)
+        self.pairs.append(keys.pairs)
+        self.sizes.append(keys.sizes)
+        for number, band in enumerate(self.bands):
+            band.append(keys.bands[:, number])
+
+    def find_rejected(self) -> Iterator[Repeat]:
+        """Yield what each row is rejected for, in the order of the rows."""
+        self.rejected = np.zeros(self.pairs.count, bool)
+        for repeats in self.ids.repeats():
+            self.keep("duplicate-id", repeats)
+        for values, rows in self.pairs.parts(ignore_lowest_bit=True):
+            # A row that is rejected for its id neither repeats nor contradicts those that go on.
+            kept = ~self.rejected[rows]
+            values, rows = values[kept], rows[kept]
+            duplicates, contradictions = compare_answers(values, rows)
+            self.keep("duplicate-pair", duplicates)
+            self.keep("contradicting-pair", contradictions)
+        codes = [run.path.name.partition(".")[0] for run in self.runs]
+        yield from heapq.merge(*map(read_run, self.runs, codes))
+
+    def keep(self, code: str, repeats: Rows) -> None:
+        """Put rejected rows, each with the row that it repeats, into a file of their own, sorted."""
+        if len(repeats):
+            run = Spill(self.folder / f"{code}.{len(self.runs)}")
+            run.append(repeats[np.argsort(repeats[:, 0])].ravel())
+            self.runs.append(run)
+            self.rejected[repeats[:, 0]] = True
+
+    def find_warned(self, read_pair: ReadPair) -> dict[str, Warned]:
+        """Return the warnings about rows that are not rejected."""
+        warned = {code: Warned() for code in ("duplicate-prompt", "near-duplicate-prompt", "near-duplicate-pair")}
+        prompts, sizes = self.prompts.map(), self.sizes.map()
+        near_pairs = np.zeros(self.pairs.count, bool)
+        for repeats in self.prompts.repeats():
+            repeats = repeats[~self.rejected[repeats[:, 0]]]
+            warned["duplicate-prompt"].add(repeats[:, 0])
+            mark(near_pairs, repeats, lambda row, other: similar_answers(read_pair(row), read_pair(other)))
+        near_prompts = np.zeros(self.pairs.count, bool)
+        for repeats in (repeats for band in self.bands for repeats in band.repeats()):
+            rows, others = repeats.T
+            known = self.rejected[rows] | near_prompts[rows] | (prompts[rows] == prompts[others])
+            apart = np.minimum(sizes[rows], sizes[others]) < MIN_SIZE * np.maximum(sizes[rows], sizes[others])
+            for row, other in repeats[~known & ~apart].tolist():
+                pair, earlier = read_pair(row), read_pair(other)
+                near_prompts[row] = similar(prompt_text(pair), prompt_text(earlier))
+                near_pairs[row] |= near_prompts[row] and similar_answers(pair, earlier)
+        warned["near-duplicate-prompt"].add(np.flatnonzero(near_prompts).astype(np.uint64))
+        warned["near-duplicate-pair"].add(np.flatnonzero(near_pairs).astype(np.uint64))
+        return warned
+
+    def close(self) -> None:
+        """Close all files."""
+        for spill in (self.ids, self.prompts, self.pairs, self.sizes, *self.bands, *self.runs):
+            spill.close()
+
+
+def mark(found: NDArray[np.bool_], repeats: Rows, alike: Callable[[int, int], bool]) -> None:
+    """Mark the rows that are like the one that they repeat."""
+    for row, other in repeats.tolist():
+        found[row] |= alike(row, other)
+
+
+def compare_answers(values: Keys, rows: Rows) -> tuple[Rows, Rows]:
+    """Return the rows that repeat an earlier pair, and those whose answers change places in another row.
+
+    `values` are sorted without their lowest bit, which tells the order of the answers. Both results have shape
+    (n, 2): the row, and the row that it is compared with.
+    """
+    keys, order = values >> np.uint64(1), values & np.uint64(1)
+    new = np.diff(keys, prepend=~keys[:1]) != 0
+    group = np.cumsum(new) - 1
+    starts = np.flatnonzero(new)
+    if len(starts) == len(rows):
+        return np.zeros((0, 2), np.uint64), np.zeros((0, 2), np.uint64)
+    sizes, turned = np.diff(starts, append=len(rows)), np.add.reduceat(order, starts)
+    both = (turned > 0) & (turned < sizes)
+    duplicate = ~new & ~both[group]
+    duplicates = np.stack([rows[duplicate], rows[starts][group][duplicate]], axis=1)
+    contradictions = []
+    for number in np.flatnonzero(both).tolist():
+        members = slice(starts[number], starts[number] + sizes[number])
+        firsts = [rows[members][order[members] == side][0] for side in (0, 1)]
+        contradictions += [
+            (row, firsts[1 - side]) for row, side in zip(rows[members], order[members].tolist(), strict=True)
+        ]
+    return duplicates, np.array(contradictions, np.uint64).reshape(-1, 2)
+
+
+def read_run(run: Spill, code: str) -> Iterator[Repeat]:
+    """Yield the rows of one file of rejected rows."""
+    for start in range(0, run.count, 2 * BLOCK_ROWS):
+        for row, other in run.read(start, min(start + 2 * BLOCK_ROWS, run.count)).reshape(-1, 2).tolist():
+            yield Repeat(row, code, other)
+
+
+def prompt_text(pair: Pair) -> str:
+    """Return what the prompts of two pairs are compared by."""
+    return "\n".join(message.content for message in pair.messages[:-1] if message.role != "system")
+
+
+def similar_answers(one: Pair, two: Pair) -> bool:
+    """Say whether both answers are near duplicates."""
+    return similar(one.chosen, two.chosen) and similar(one.rejected_response, two.rejected_response)
+
+
+def similar(one: str, two: str) -> bool:
+    """Say whether two texts share MIN_SHARED of their pieces."""
+    pieces = [pieces_of(text.encode()[:COMPARED_BYTES]) for text in (one, two)]
+    return len(pieces[0] & pieces[1]) >= MIN_SHARED * len(pieces[0] | pieces[1])
+
+
+def pieces_of(text: bytes) -> set[bytes]:
+    """Return all pieces of a text; the text itself, if it is shorter than one."""
+    return {text[start : start + PIECE_BYTES] for start in range(max(1, len(text) - PIECE_BYTES + 1))}

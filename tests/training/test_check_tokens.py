@@ -1,0 +1,86 @@
+"""check_tokens.py: what the model's own tokenizer and template say of pairs."""
+
+import json
+
+import pytest
+from check_tokens import main
+from json_lines import read_json_lines
+
+
+def pair(name: str, chosen: str, rejected: str = "Please save!") -> dict:
+    messages = [{"role": "user", "content": "保存"}, {"role": "assistant", "content": chosen}]
+    return {"id": name, "messages": messages, "rejected_response": rejected}
+
+
+SHORT = pair("short", "Save")
+LONG = pair("long", "Save the file. " * 100)
+
+
+@pytest.fixture
+def check(built, tmp_path):
+    """Run the script on training pairs; return what it wrote, and the message that it stopped with."""
+
+    def run(*pairs: dict, max_length: int = 300, strategy: str = "delete", on_problem: str = "drop") -> dict:
+        sides = {name: tmp_path / f"{name}.jsonl" for name in ("train", "val")}
+        sides["train"].write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
+        sides["val"].write_text(json.dumps(SHORT) + "\n", encoding="utf-8")
+        out = {name: tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val", "rejects")}
+        out["train"].parent.mkdir(exist_ok=True)
+        arguments = ["--model", str(built[0]), "--sides", *map(str, sides.values())]
+        arguments += ["--checked", str(out["train"]), str(out["val"]), "--rejects", str(out["rejects"])]
+        arguments += ["--tokens", str(tmp_path / "out" / "tokens.json"), "--max-length", str(max_length)]
+        arguments += ["--truncation-strategy", strategy, "--loss-scale", "last_round", "--prompt-date", "2020-02-02"]
+        stopped = None
+        try:
+            main([*arguments, "--on-problem", on_problem])
+        except SystemExit as stop:
+            stopped = str(stop.code).replace(f"{tmp_path}/", "")
+        written = {name: read_json_lines(path) for name, path in out.items()}
+        tokens = json.loads((tmp_path / "out" / "tokens.json").read_text(encoding="utf-8"))
+        return written | {"tokens": tokens, "stopped": stopped}
+
+    return run
+
+
+def test_pairs_that_fit_go_on_unchanged(check):
+    found = check(SHORT)
+    assert (found["train"], found["rejects"], found["stopped"]) == ([SHORT], [], None)
+
+
+def test_a_pair_that_is_too_long_is_named_with_its_tokens_and_dropped(check):
+    found = check(SHORT, LONG)
+    assert found["train"] == [SHORT]
+    (reject,) = found["rejects"]
+    assert (reject["id"], reject["line"], reject["code"]) == ("long", 2, "too-many-tokens")
+    assert reject["path"] == "$.messages[-1].content"
+    assert reject["problem"] == f"{found['tokens']['longest']} tokens with the prompt, dpo.max_length is 300"
+
+
+def test_the_account_is_whole(check):
+    account = check(SHORT, LONG)["tokens"]["train"]
+    assert account == {"rows_in": 2, "rows_used": 1, "rows_rejected": 1, "too-many-tokens": 1}
+
+
+def test_it_stops_with_one_line_where_nothing_may_be_dropped(check):
+    stopped = check(SHORT, LONG, on_problem="stop")["stopped"]
+    assert stopped.startswith("train.jsonl:2: $.messages[-1].content: ")
+    assert stopped.endswith("(too-many-tokens), or go on without such pairs: data.on_problem: drop")
+
+
+def test_a_pair_that_the_trainer_cuts_goes_on_and_is_counted(check):
+    found = check(SHORT, LONG, strategy="right")
+    assert found["train"] == [SHORT, LONG]
+    assert found["tokens"]["train"]["truncated"] == 1
+
+
+def test_a_pair_of_which_truncation_leaves_no_answer_is_rejected(check):
+    found = check(LONG, max_length=20, strategy="right")
+    reject = found["rejects"][0]
+    assert {reject["code"], *(more["code"] for more in reject["more"])} == {"no-supervised-token"}
+
+
+def test_an_answer_is_counted_as_the_trainer_counts_it(check):
+    # <|channel|>, final, <|message|>, the answer, <|return|>: no prompt token is trained.
+    supervised = check(pair("one", "Save", "Store"))["tokens"]["supervised"]
+    assert supervised["chosen"] >= 5
+    assert supervised["chosen"] < 40
