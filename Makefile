@@ -36,6 +36,7 @@ check: setup ## Check form, types and generated files, changing nothing
 	@mypy
 	@snakemake --lint
 	@python scripts/document_config.py --check
+	@python scripts/document_problems.py --check
 	@python scripts/write_conda_envs.py --check
 
 format: setup ## Format the code
@@ -43,11 +44,13 @@ format: setup ## Format the code
 	@ruff format --quiet .
 	@snakefmt Snakefile rules
 
-docs: setup ## Rewrite docs/configuration.md from the schema
+docs: setup ## Rewrite docs/configuration.md and docs/problems.md from their sources
 	@python scripts/document_config.py
+	@python scripts/document_problems.py
 
-bench: setup ## Measure the default run and a no-op, as ratios
+bench: setup ## Measure the default run, a no-op and the data conversion, as ratios; about half an hour
 	@python benchmarks/measure_default_run.py
+	@python benchmarks/measure_conversion.py
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12

@@ -1,0 +1,144 @@
+"""Measure the conversion of preference data against merely parsing it, and against other ways to check it.
+
+    python benchmarks/measure_conversion.py
+    python benchmarks/measure_conversion.py --stages
+    python benchmarks/measure_conversion.py --memory
+
+All figures come from the same made-up files in one go, taken in turns: medians of megabytes (10^6 bytes) of input a
+second, and their ratios. Interpreters' starts and imports count only in `whole process`. A file under 16 MB is
+converted on one core whatever is asked for. `--stages` says where the time goes, `--memory` (minutes, 13 GB of
+temporary disk) how memory grows with the data.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / "benchmarks"
+KINDS = ("short", "long")  # rows, a file of each
+
+LABELS = {
+    "msgspec": "parsing, msgspec",
+    "orjson": "parsing, orjson",
+    "jsonschema": "json and jsonschema, on a sample",
+    "swift": "loading, datasets and ms-swift",
+    "one-core": "conversion, one core",
+    "process": "conversion, one core, whole process",
+    "two-cores": "conversion, two cores",
+}
+RATIOS = (  # with their goals
+    ("one-core", "msgspec", "0.6"),
+    ("one-core", "jsonschema", "12"),
+    ("one-core", "swift", "more than 1"),
+    ("two-cores", "one-core", "1.7"),
+)
+
+Rates = dict[str, list[float]]  # MB/s of each round, by case
+
+
+def run(*command: object) -> str:
+    """Run a command and return what it printed; end with its last words if it fails."""
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def convert(pairs: Path) -> dict[str, Any]:
+    """Convert a file as people do, on one core; return the account, and the bytes and seconds."""
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        run(sys.executable, "scripts/convert_preferences.py", pairs, "--out", out, "--cores", 1)
+        seconds = time.perf_counter() - start
+        account: dict[str, Any] = json.loads((Path(out) / "quality.json").read_text(encoding="utf-8"))
+    return account | {"bytes": pairs.stat().st_size, "seconds": seconds}
+
+
+def measure(case: str, pairs: Path) -> float:
+    """Return the MB/s of a case."""
+    if case == "process":
+        result = convert(pairs)
+    elif case == "swift":
+        result = json.loads(run("envs/with-training", "python", HERE / "time_swift_loading.py", pairs))
+    else:
+        result = json.loads(run(sys.executable, HERE / "time_case.py", case, pairs))
+    return float(result["bytes"] / 1e6 / result["seconds"])
+
+
+def can_run(case: str) -> bool:
+    """Say whether what a case needs is installed."""
+    if case == "orjson":
+        return not subprocess.run([sys.executable, "-c", "import orjson"], capture_output=True).returncode
+    if case == "swift":
+        command = [str(ROOT / "envs" / "with-training"), "true"]
+        return not subprocess.run(command, capture_output=True).returncode
+    return True
+
+
+def make_file(folder: Path, kind: str, megabytes: float) -> Path:
+    """Make up a file of pairs."""
+    path = folder / f"{kind}.jsonl"
+    run(sys.executable, HERE / "make_preferences.py", path, "--rows", kind, "--megabytes", megabytes)
+    return path
+
+
+def describe(pairs: Path) -> str:
+    """Return a file's size, and what a conversion finds in it."""
+    account = convert(pairs)
+    size, rows = account["bytes"], account["rows_in"]
+    found = ", ".join(f"{code}: {count}" for code, count in account["codes"].items()) or "nothing found"
+    head = f"{pairs.stem} rows: {size / 1e6:.0f} MB, {rows:,} rows of {size / rows:.0f} bytes"
+    return f"{head}; {account['rows_rejected']} rejected; {found}"
+
+
+def print_tables(rates: dict[str, Rates], rounds: int) -> None:
+    """Print the medians, and their ratios."""
+    medians = {kind: {case: statistics.median(values) for case, values in rates[kind].items()} for kind in rates}
+    print(f"\n{f'MB/s, medians of {rounds}':<56}" + "".join(f"{kind:>8}" for kind in medians))
+    for case, label in LABELS.items():
+        if case in medians[KINDS[0]]:
+            print(f"{label:<56}" + "".join(f"{medians[kind][case]:8.1f}" for kind in medians))
+    print(f"\n{'ratio':<56}" + "".join(f"{kind:>8}" for kind in medians) + "  goal")
+    for case, other, goal in RATIOS:
+        if other in medians[KINDS[0]]:
+            ratios = "".join(f"{medians[kind][case] / medians[kind][other]:8.2f}" for kind in medians)
+            print(f"{LABELS[case]} / {LABELS[other]}".ljust(56) + f"{ratios}  {goal}")
+
+
+def main() -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megabytes", type=float, default=100.0, help="of each file (default: 100)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--stages", action="store_true", help="where the time goes, instead")
+    parser.add_argument("--memory", action="store_true", help="how memory grows with the data, instead")
+    args = parser.parse_args()
+    if args.memory:
+        sys.exit(subprocess.run([sys.executable, HERE / "measure_memory.py"]).returncode)
+
+    with tempfile.TemporaryDirectory() as name:
+        files = {kind: make_file(Path(name), kind, args.megabytes) for kind in KINDS}
+        if args.stages:
+            print(run(sys.executable, HERE / "time_stages.py", *files.values(), "--repeats", args.repeats), end="")
+            return
+        for path in files.values():
+            print(describe(path), flush=True)
+        rates: dict[str, Rates] = {kind: {case: [] for case in LABELS if can_run(case)} for kind in KINDS}
+        for _ in range(args.repeats):
+            for kind, path in files.items():
+                for case in rates[kind]:
+                    rates[kind][case].append(measure(case, path))
+    print_tables(rates, args.repeats)
+    print(f"\n{os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()

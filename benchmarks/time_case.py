@@ -1,0 +1,92 @@
+"""Time one way to go over a file of preference pairs, in a process of its own; print bytes and seconds as JSON.
+
+    python benchmarks/time_case.py msgspec pairs.jsonl
+
+Imports do not count; the file is read, and what is written is written, to disk.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import convert_preferences  # before the clock runs, as it is when it is a process of its own
+import msgspec
+
+ROOT = Path(__file__).parents[1]
+SAMPLE_BYTES = 2_000_000  # enough where a megabyte takes a second
+
+Timing = tuple[int, float]  # bytes and seconds
+
+
+def time_decoding(decode: Callable[[bytes], Any], path: Path) -> Timing:
+    """Decode every line, and keep nothing."""
+    start = time.perf_counter()
+    with path.open("rb") as lines:
+        deque(map(decode, lines), maxlen=0)
+    return path.stat().st_size, time.perf_counter() - start
+
+
+def time_orjson(path: Path) -> Timing:
+    """Decode every line with orjson, which no environment asks for by itself."""
+    import orjson
+
+    return time_decoding(orjson.loads, path)
+
+
+def time_schema(path: Path) -> Timing:
+    """Check the first lines against the schema, in the plain way."""
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads((ROOT / "schemas" / "pair.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/swift"})
+    size = 0
+    start = time.perf_counter()
+    with path.open("rb") as lines:
+        for line in lines:
+            if not validator.is_valid(json.loads(line)):
+                sys.exit(f"{path}: the schema refuses a row")
+            size += len(line)
+            if size > SAMPLE_BYTES:
+                break
+    return size, time.perf_counter() - start
+
+
+def time_conversion(cores: int, path: Path) -> Timing:
+    """Convert the file."""
+    with tempfile.TemporaryDirectory() as out, redirect_stdout(sys.stderr):
+        start = time.perf_counter()
+        convert_preferences.main([str(path), "--out", out, "--cores", str(cores)])
+        return path.stat().st_size, time.perf_counter() - start
+
+
+CASES: dict[str, Callable[[Path], Timing]] = {
+    "msgspec": partial(time_decoding, msgspec.json.Decoder().decode),
+    "orjson": time_orjson,
+    "jsonschema": time_schema,
+    "one-core": partial(time_conversion, 1),
+    "two-cores": partial(time_conversion, 2),
+}
+
+
+def main() -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("pairs", type=Path)
+    args = parser.parse_args()
+    size, seconds = CASES[args.case](args.pairs)
+    print(json.dumps({"bytes": size, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()
