@@ -39,7 +39,7 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "checks of texts": [(convert_chunk, "find_text_faults")],
     "checks of pairs": [(convert_chunk, "find_pair_faults")],
     "keys": [(convert_chunk, "compute_keys")],
-    "keys of near duplicates": [(convert_chunk, "band_keys")],
+    "keys of near duplicates": [(convert_chunk, "sketch_prompts")],
     "longer answers": [(convert_chunk, "count_longer")],
     "encoding": [(convert_chunk, "name_pairs"), (convert_chunk, "encode_lines")],
     "writing chunks": [(Ledger, "add")],

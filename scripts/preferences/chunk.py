@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from preferences.problems import Finding
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 21
 MAX_ROW_BYTES = 16 << 20
 TABLE_ROWS = 2000  # rows of a table in one chunk
 

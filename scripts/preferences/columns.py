@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from preferences.pair import Pair
 
-ROLES = pl.Enum(["system", "user", "assistant"])
 SYSTEM, USER, ASSISTANT = range(3)
+ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 REJECTED = -1  # stands for the rejected answer where a message's position is asked for
 
 
@@ -28,9 +28,8 @@ class Columns:
         texts = [message.content for message in messages]
         texts += map(attrgetter("rejected_response"), pairs)
         self.texts = pl.Series("text", texts, dtype=pl.String)
-        self.roles: NDArray[np.uint8] = (
-            pl.Series(map(attrgetter("role"), messages), dtype=ROLES).to_physical().to_numpy()
-        )
+        roles = bytes([ROLES[message.role] for message in messages])
+        self.roles: NDArray[np.uint8] = np.frombuffer(roles, np.uint8)
         self.lengths = np.fromiter(map(len, conversations), np.int64, len(pairs))  # in messages
         self.ends = np.cumsum(self.lengths)
         self.starts = self.ends - self.lengths

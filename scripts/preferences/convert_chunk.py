@@ -21,7 +21,7 @@ from preferences.duplicates import PairKeys
 from preferences.explain_row import explain_row, parse_strictly
 from preferences.formats import FORMATS
 from preferences.formats.source import Source
-from preferences.keys import band_keys, pair_keys, prompt_keys, prompt_sizes, text_keys
+from preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
 from preferences.pair import Message, Pair, encode_lines
 from preferences.problems import PROBLEMS, Finding, Rejected
 from preferences.translation import translation_checks
@@ -301,12 +301,13 @@ def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64
     """Return the keys of the pairs that are kept."""
     hashes = columns.texts.hash(17).to_numpy()
     prompts = prompt_keys(columns, hashes)
+    bands, signatures = sketch_prompts(columns)
     return PairKeys(
         ids=text_keys([str(pair.id) for pair in pairs])[kept],
         prompts=prompts[kept],
         pairs=pair_keys(columns, hashes, prompts)[kept],
-        bands=band_keys(columns)[kept],
-        sizes=prompt_sizes(columns)[kept],
+        bands=bands[kept],
+        signatures=signatures[kept],
     )
 
 

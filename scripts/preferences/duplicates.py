@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from preferences.keys import BANDS, PIECE_BYTES, Keys
+from preferences.keys import BANDS, PIECE_BYTES, Keys, count_equal
 from preferences.pair import Pair
 from preferences.spill import BLOCK_ROWS, Spill
 
 MIN_SHARED = 0.8  # of the pieces of two near duplicates
-MIN_SIZE = 0.7  # of the longer of two prompts, below which the shorter is not compared with it
+MIN_EQUAL = 6  # of the 12 parts of two signatures; similar prompts have fewer with a chance of 0.4 %
 COMPARED_BYTES = 8192  # of a text
 EXAMPLES = 3
 
@@ -38,7 +38,7 @@ class PairKeys:
     prompts: Keys
     pairs: Keys
     bands: Keys
-    sizes: Keys  # bytes of the prompt
+    signatures: Keys
 
 
 @dataclass
@@ -59,8 +59,8 @@ class RepeatFinder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        names = ("ids", "prompts", "pairs", "sizes")
-        self.ids, self.prompts, self.pairs, self.sizes = (Spill(folder / name) for name in names)
+        names = ("ids", "prompts", "pairs", "signatures")
+        self.ids, self.prompts, self.pairs, self.signatures = (Spill(folder / name) for name in names)
         self.bands = [Spill(folder / f"band-{number}") for number in range(BANDS)]
         self.runs: list[Spill] = []
         self.rejected = np.zeros(0, bool)
@@ -70,7 +70,7 @@ class RepeatFinder:
         self.ids.append(keys.ids)
         self.prompts.append(keys.prompts)
         self.pairs.append(keys.pairs)
-        self.sizes.append(keys.sizes)
+        self.signatures.append(keys.signatures)
         for number, band in enumerate(self.bands):
             band.append(keys.bands[:, number])
 
@@ -100,7 +100,7 @@ class RepeatFinder:
     def find_warned(self, read_pair: ReadPair) -> dict[str, Warned]:
         """Return the warnings about rows that are not rejected."""
         warned = {code: Warned() for code in ("duplicate-prompt", "near-duplicate-prompt", "near-duplicate-pair")}
-        prompts, sizes = self.prompts.map(), self.sizes.map()
+        prompts, signatures = self.prompts.map(), self.signatures.map()
         near_pairs = np.zeros(self.pairs.count, bool)
         for repeats in self.prompts.repeats():
             repeats = repeats[~self.rejected[repeats[:, 0]]]
@@ -110,7 +110,7 @@ class RepeatFinder:
         for repeats in (repeats for band in self.bands for repeats in band.repeats()):
             rows, others = repeats.T
             known = self.rejected[rows] | near_prompts[rows] | (prompts[rows] == prompts[others])
-            apart = np.minimum(sizes[rows], sizes[others]) < MIN_SIZE * np.maximum(sizes[rows], sizes[others])
+            apart = count_equal(signatures[rows], signatures[others]) < MIN_EQUAL
             for row, other in repeats[~known & ~apart].tolist():
                 pair, earlier = read_pair(row), read_pair(other)
                 near_prompts[row] = similar(prompt_text(pair), prompt_text(earlier))
@@ -121,7 +121,7 @@ class RepeatFinder:
 
     def close(self) -> None:
         """Close all files."""
-        for spill in (self.ids, self.prompts, self.pairs, self.sizes, *self.bands, *self.runs):
+        for spill in (self.ids, self.prompts, self.pairs, self.signatures, *self.bands, *self.runs):
             spill.close()
 
 

@@ -18,7 +18,10 @@ ODD = np.uint64(0x9E3779B97F4A7C15)
 PIECE_BYTES = 8  # near duplicates are compared by pieces of this length
 SAMPLE = 8  # one in so many positions begins a piece that counts
 BANDS, ROWS = 4, 3  # prompts that share 0.8 of their pieces meet in a band with a chance of 94 %
-MULTIPLIERS = np.random.default_rng(17).integers(1 << 63, size=BANDS * ROWS, dtype=np.uint64) | np.uint64(1)
+HASHES = BANDS * ROWS
+MULTIPLIERS = np.random.default_rng(17).integers(1 << 63, size=HASHES, dtype=np.uint64) | np.uint64(1)
+SIGNATURE_BITS = 5  # of each hash
+SIGNATURE_MASK = np.uint64((1 << SIGNATURE_BITS) - 1)
 NO_BAND = np.uint64(0)  # of a prompt too short to compare
 
 
@@ -47,40 +50,45 @@ def text_keys(texts: Sequence[str]) -> Keys:
     return pl.Series(texts, dtype=pl.String).hash(17).to_numpy()
 
 
-def asked(columns: Columns) -> NDArray[np.bool_]:
-    """Return which messages are what prompts are compared by: all before the answer that are no system message."""
-    chosen: NDArray[np.bool_] = columns.roles != SYSTEM
-    chosen[columns.ends - 1] = False
-    return chosen
+def sketch_prompts(columns: Columns) -> tuple[Keys, Keys]:
+    """Return BANDS keys of each pair's prompt, shape (N, BANDS), and its signature.
 
-
-def prompt_sizes(columns: Columns) -> Keys:
-    """Return how many bytes each pair's prompt has."""
-    sizes = np.diff(columns.utf8[1])[: len(columns.roles)] * asked(columns)
-    return np.add.reduceat(sizes, columns.starts).astype(np.uint64) if len(sizes) else sizes.astype(np.uint64)
-
-
-def band_keys(columns: Columns) -> Keys:
-    """Return BANDS keys of each pair's prompt, shape (N, BANDS). Similar prompts probably share one.
-
-    Pieces that begin at sampled positions are hashed; of each of BANDS x ROWS hashes the smallest value of a
-    prompt is kept (minhash), and ROWS of them make a band.
+    Pieces that begin at sampled positions are hashed; of each of HASHES hashes the smallest value of a prompt is
+    kept (minhash). ROWS of them make a band: similar prompts probably share one. The lowest bits of all make the
+    signature: of similar prompts, most of them are equal.
     """
-    messages = asked(columns)
+    pieces, owner = sample_pieces(columns)
+    bands = np.full((len(columns.lengths), BANDS), NO_BAND)
+    signatures = np.zeros(len(columns.lengths), np.uint64)
+    if len(pieces):
+        first = np.flatnonzero(np.diff(owner, prepend=-1))
+        found = owner[first]
+        smallest = [np.minimum.reduceat(pieces * multiplier, first) for multiplier in MULTIPLIERS]
+        for band in range(BANDS):
+            one, two, three = smallest[band * ROWS : (band + 1) * ROWS]
+            bands[found, band] = mix(mix(one) + mix(two * ODD) + mix(mix(three) * ODD)) | np.uint64(1)
+        for number, values in enumerate(smallest):
+            signatures[found] |= (mix(values) & SIGNATURE_MASK) << np.uint64(number * SIGNATURE_BITS)
+    return bands, signatures
+
+
+def sample_pieces(columns: Columns) -> tuple[Keys, NDArray[np.int64]]:
+    """Return the hashes of some pieces of all prompts, and the pair of each, in order."""
+    messages = columns.roles != SYSTEM
+    messages[columns.ends - 1] = False
     data, offsets = as_utf8(columns.texts.head(len(messages)).filter(pl.Series(messages)))
     # The sum of two bytes decides whether a position is sampled: the same text, the same samples.
     sampled = ((data[:-1] * np.uint8(37) + data[1:] * np.uint8(101)) & np.uint8(SAMPLE - 1)) == 0
     positions = np.flatnonzero(sampled[: max(len(data) - PIECE_BYTES + 1, 0)])
     text = np.searchsorted(offsets, positions, side="right") - 1
     inside = positions + PIECE_BYTES <= offsets[text + 1]  # a piece does not go on into the next text
-    positions, owner = positions[inside], columns.owner[: len(messages)][messages][text[inside]]
-    pieces = mix(np.ndarray(max(len(data) - PIECE_BYTES + 1, 0), np.dtype("<u8"), data, strides=(1,))[positions])
-    bands = np.full((len(columns.lengths), BANDS), NO_BAND)
-    if not len(positions):
-        return bands
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    smallest = [np.minimum.reduceat(pieces * multiplier, first) for multiplier in MULTIPLIERS]
-    for band in range(BANDS):
-        one, two, three = smallest[band * ROWS : (band + 1) * ROWS]
-        bands[owner[first], band] = mix(mix(one) + mix(two * ODD) + mix(mix(three) * ODD)) | np.uint64(1)
-    return bands
+    windows = np.ndarray(max(len(data) - PIECE_BYTES + 1, 0), np.dtype("<u8"), data, strides=(1,))
+    return mix(windows[positions[inside]]), columns.owner[: len(messages)][messages][text[inside]]
+
+
+def count_equal(one: Keys, two: Keys) -> NDArray[np.int64]:
+    """Return how many of the HASHES parts of each two signatures are equal."""
+    differences = one ^ two
+    shifts = np.arange(HASHES, dtype=np.uint64)[:, None] * np.uint64(SIGNATURE_BITS)
+    equal: NDArray[np.int64] = (((differences >> shifts) & SIGNATURE_MASK) == 0).sum(axis=0)
+    return equal
