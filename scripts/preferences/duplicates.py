@@ -77,9 +77,9 @@ class RepeatFinder:
     def find_rejected(self) -> Iterator[Repeat]:
         """Yield what each row is rejected for, in the order of the rows."""
         self.rejected = np.zeros(self.pairs.count, bool)
-        for repeats in self.ids.repeats():
+        for (repeats,) in self.ids.repeats():
             self.keep("duplicate-id", repeats)
-        for values, rows in self.pairs.parts(ignore_lowest_bit=True):
+        for values, rows in self.pairs.parts(drop_bit=True):
             # A row that is rejected for its id neither repeats nor contradicts those that go on.
             kept = ~self.rejected[rows]
             values, rows = values[kept], rows[kept]
@@ -100,21 +100,21 @@ class RepeatFinder:
     def find_warned(self, read_pair: ReadPair) -> dict[str, Warned]:
         """Return the warnings about rows that are not rejected."""
         warned = {code: Warned() for code in ("duplicate-prompt", "near-duplicate-prompt", "near-duplicate-pair")}
-        prompts, signatures = self.prompts.map(), self.signatures.map()
         near_pairs = np.zeros(self.pairs.count, bool)
-        for repeats in self.prompts.repeats():
+        for (repeats,) in self.prompts.repeats():
             repeats = repeats[~self.rejected[repeats[:, 0]]]
             warned["duplicate-prompt"].add(repeats[:, 0])
             mark(near_pairs, repeats, lambda row, other: similar_answers(read_pair(row), read_pair(other)))
         near_prompts = np.zeros(self.pairs.count, bool)
-        for repeats in (repeats for band in self.bands for repeats in band.repeats()):
-            rows, others = repeats.T
-            known = self.rejected[rows] | near_prompts[rows] | (prompts[rows] == prompts[others])
-            apart = count_equal(signatures[rows], signatures[others]) < MIN_EQUAL
-            for row, other in repeats[~known & ~apart].tolist():
-                pair, earlier = read_pair(row), read_pair(other)
-                near_prompts[row] = similar(prompt_text(pair), prompt_text(earlier))
-                near_pairs[row] |= near_prompts[row] and similar_answers(pair, earlier)
+        for band in self.bands:
+            for repeats, prompts, signatures in band.repeats(self.prompts, self.signatures):
+                rows = repeats[:, 0]
+                alike = (prompts[:, 0] != prompts[:, 1]) & ~self.rejected[rows] & ~near_prompts[rows]
+                alike &= count_equal(*signatures.T) >= MIN_EQUAL
+                for row, other in repeats[alike].tolist():
+                    pair, earlier = read_pair(row), read_pair(other)
+                    near_prompts[row] = similar(prompt_text(pair), prompt_text(earlier))
+                    near_pairs[row] |= near_prompts[row] and similar_answers(pair, earlier)
         warned["near-duplicate-prompt"].add(np.flatnonzero(near_prompts).astype(np.uint64))
         warned["near-duplicate-pair"].add(np.flatnonzero(near_pairs).astype(np.uint64))
         return warned

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 BLOCK_ROWS = 1 << 18
 PART_ROWS = 1 << 19  # rows that are sorted in memory at a time
+
+
+Column = NDArray[np.uint64]
 
 
 class Spill:
@@ -20,7 +23,7 @@ class Spill:
         self.file = path.open("w+b")
         self.count = 0
 
-    def append(self, values: NDArray[np.uint64]) -> None:
+    def append(self, values: Column) -> None:
         """Add values at the end."""
         self.file.write(np.ascontiguousarray(values, np.uint64).data)
         self.count += len(values)
@@ -30,43 +33,44 @@ class Spill:
         self.file.flush()
         return int.from_bytes(os.pread(self.file.fileno(), 8, row * 8), sys.byteorder)
 
-    def read(self, start: int, stop: int) -> NDArray[np.uint64]:
+    def read(self, start: int, stop: int) -> Column:
         """Return the values of some rows."""
         self.file.flush()
         return np.fromfile(self.path, np.uint64, max(stop - start, 0), offset=start * 8)
 
-    def map(self) -> NDArray[np.uint64]:
-        """Return all values, which are read from disk when they are asked for."""
-        self.file.flush()
-        return np.memmap(self.path, np.uint64, "r") if self.count else np.zeros(0, np.uint64)
+    def parts(self, *beside: "Spill", drop_bit: bool = False) -> Iterator[list[Column]]:
+        """Yield all rows in parts of about PART_ROWS, equal values in one part.
 
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-        """Yield the number of the first row of each block, and the block."""
-        for start in range(0, self.count, BLOCK_ROWS):
-            yield start, self.read(start, min(start + BLOCK_ROWS, self.count))
-
-    def parts(self, ignore_lowest_bit: bool = False) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint64]]]:
-        """Yield all rows in parts of about PART_ROWS, equal values in one part: the values, sorted, and their rows."""
+        A part is the values, sorted, their rows, and what other columns hold beside them. With `drop_bit`, the lowest
+        bit of a value does not count.
+        """
         number = self.count // PART_ROWS + 1
         for part in range(number):
-            found = [
-                (values[here], here.astype(np.uint64) + np.uint64(start))
-                for start, values in self.blocks()
-                for here in [np.flatnonzero((values >> np.uint64(1)) % np.uint64(number) == part)]
-            ]
-            if not found:
+            blocks = [self.select(start, part, number, beside) for start in range(0, self.count, BLOCK_ROWS)]
+            if not blocks:
                 return
-            values, rows = (np.concatenate(columns) for columns in zip(*found, strict=True))
-            order = np.argsort(values >> np.uint64(1) if ignore_lowest_bit else values, kind="stable")
-            yield values[order], rows[order]
+            columns = [np.concatenate(column) for column in zip(*blocks, strict=True)]
+            order = np.argsort(columns[0] >> np.uint64(1) if drop_bit else columns[0], kind="stable")
+            yield [column[order] for column in columns]
 
-    def repeats(self) -> Iterator[NDArray[np.uint64]]:
-        """Yield rows whose value an earlier row has: arrays of shape (n, 2), the row and the first with its value."""
-        for values, rows in self.parts():
+    def select(self, start: int, part: int, number: int, beside: Sequence["Spill"]) -> list[Column]:
+        """Return the rows of one block that belong to a part: values, rows, and what other columns hold."""
+        stop = min(start + BLOCK_ROWS, self.count)
+        values = self.read(start, stop)
+        here = np.flatnonzero((values >> np.uint64(1)) % np.uint64(number) == part)
+        rows = here.astype(np.uint64) + np.uint64(start)
+        return [values[here], rows, *(other.read(start, stop)[here] for other in beside)]
+
+    def repeats(self, *beside: "Spill") -> Iterator[list[Column]]:
+        """Yield rows whose value an earlier row has, as arrays of shape (n, 2): the row, and the first with its value.
+
+        After it, what other columns hold for both rows.
+        """
+        for values, *columns in self.parts(*beside):
             new = np.diff(values, prepend=~values[:1]) != 0
-            firsts = rows[np.flatnonzero(new)[np.cumsum(new) - 1]]
+            first = np.flatnonzero(new)[np.cumsum(new) - 1]
             later = ~new & (values != 0)
-            yield np.stack([rows[later], firsts[later]], axis=1)
+            yield [np.stack([column[later], column[first][later]], axis=1) for column in columns]
 
     def close(self) -> None:
         """Close the file."""
