@@ -3,16 +3,19 @@
     python scripts/split_preferences.py pairs.jsonl --train train.jsonl --val val.jsonl \
         --val-fraction 0.2 --seed 17
 
-A prompt's side depends on the prompt and the seed alone (a hash, not a shuffle): adding pairs moves none of
-those that were there. The share held out is therefore near the fraction, not equal to it. With --by-tag the
-share of each tag is equal to it but for rounding, and adding pairs of a tag moves at most as many of its others.
+A prompt's side depends on the prompt and the seed alone (a hash, not a shuffle): adding pairs at the end moves
+none of those that were there. The share held out is therefore near the fraction, not equal to it. With --by-tag
+the share of each tag is equal to it but for rounding, and adding pairs of a tag moves at most as many of its others.
+
+Prompts that differ only in their system message, white space or case count as one: they go where the first of
+them goes.
 """
 
 import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +25,46 @@ Pair = dict[str, Any]
 IsHeldOut = Callable[[Pair], bool]
 
 
-def prompt_group(pair: Pair, seed: int) -> int:
-    """Return the number, 0 to 2**64, of the group of pairs that go to one side: those of one prompt.
+def hash_json(value: Any) -> int:
+    """Return a number from 0 to 2**64 that depends on a value alone."""
+    digest = hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True).encode()).digest()
+    return int.from_bytes(digest[:8], "big")
 
-    System messages, white space and case make no other prompt: what was asked for is the same.
-    """
-    turns = [[m["role"], "".join(m["content"].split()).casefold()] for m in pair["messages"][:-1]]
-    key = json.dumps([seed, [turn for turn in turns if turn[0] != "system"]], ensure_ascii=False)
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+
+class PromptGroups:
+    """Gives each pair the number of its prompt's group, which decides its side."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.numbers: dict[int, int] = {}
+
+    def number(self, pair: Pair) -> int:
+        """Return a number from 0 to 2**64: the hash of the first prompt of the group."""
+        prompt = pair["messages"][:-1]
+        asked = [[m["role"], "".join(m["content"].split()).casefold()] for m in prompt if m["role"] != "system"]
+        return self.numbers.setdefault(hash_json(asked), hash_json([self.seed, prompt]))
 
 
 def split_by_prompt(fraction: float, seed: int) -> IsHeldOut:
-    """Return the function that says whether a pair is held out."""
-    return lambda pair: prompt_group(pair, seed) < fraction * 2**64
+    """Return the function that says whether a pair is held out; it is asked for all pairs in order."""
+    groups = PromptGroups(seed)
+    return lambda pair: groups.number(pair) < fraction * 2**64
 
 
-def split_by_tag(pairs: Iterator[Pair], fraction: float, seed: int) -> IsHeldOut:
+def split_by_tag(pairs: Iterable[Pair], fraction: float, seed: int) -> IsHeldOut:
     """Return the same function, for which each tag's prompts are held out in the same share.
 
     Of the groups of each tag, those with the smallest numbers are held out. A group has the tag of its first pair.
     """
+    groups = PromptGroups(seed)
     tags: dict[int, str] = {}
     for pair in pairs:
-        tags.setdefault(prompt_group(pair, seed), pair.get("tag", ""))
-    groups: dict[str, list[int]] = {}
+        tags.setdefault(groups.number(pair), pair.get("tag", ""))
+    of_tag: dict[str, list[int]] = {}
     for group, tag in tags.items():
-        groups.setdefault(tag, []).append(group)
-    held_out = {group for found in groups.values() for group in sorted(found)[: round(fraction * len(found))]}
-    return lambda pair: prompt_group(pair, seed) in held_out
+        of_tag.setdefault(tag, []).append(group)
+    held_out = {group for found in of_tag.values() for group in sorted(found)[: round(fraction * len(found))]}
+    return lambda pair: groups.number(pair) in held_out
 
 
 def main(argv: list[str] | None = None) -> None:
