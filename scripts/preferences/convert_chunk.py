@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from preferences.checks import PAIR_CHECKS, Fault, PairCheck, find_pair_faults, find_role_faults, find_text_faults
 from preferences.chunk import MAX_ROW_BYTES, Chunk, Place
 from preferences.columns import REJECTED, Columns
-from preferences.duplicates import PairKeys
+from preferences.duplicates import EXAMPLES, PairKeys
 from preferences.explain_row import explain_row, parse_strictly
 from preferences.formats import FORMATS
 from preferences.formats.source import Source
@@ -84,9 +85,9 @@ class RowReader:
                 self.indices = list(range(len(self.lines)))
                 self.rows_in = len(self.lines)
                 self.as_pairs = True
-                return self.drop_doubtful_rows()
-        self.read_each()
-        return self.drop_doubtful_rows()
+        if not self.as_pairs:
+            self.read_each()
+        self.drop_doubtful_rows()
 
     def is_small(self, line: bytes) -> bool:
         """Say whether a row is within the limit."""
@@ -225,17 +226,13 @@ def convert_chunk(chunk: Chunk, options: Options) -> Converted:
 
 
 def find_faults(columns: Columns, raw: bytes, checks: Sequence[PairCheck]) -> Iterator[Fault]:
-    """Yield the faults of all pairs. Texts are compared only where the roles say which they are."""
-    disordered = set()
-    for fault in find_role_faults(columns):
-        disordered.add(fault.pair)
-        yield fault
-    blank = set()
-    for fault in find_text_faults(columns, raw):
-        blank.add(fault.pair)
+    """Yield the faults of all pairs. Answers are compared only where roles and texts are in order."""
+    faulty = set()
+    for fault in chain(find_role_faults(columns), find_text_faults(columns, raw)):
+        faulty.add(fault.pair)
         yield fault
     for fault in find_pair_faults(columns, checks):
-        if fault.pair not in disordered and fault.pair not in blank:
+        if fault.pair not in faulty:
             yield fault
 
 
@@ -264,22 +261,23 @@ def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warning
         rows_in=reader.rows_in,
         pairs=encoded,
         ends=(np.flatnonzero(np.frombuffer(encoded, np.uint8) == ord("\n")) + 1).astype(np.uint64),
-        numbers=(indices + chunk.before + chunk.first).astype(np.uint64),
+        numbers=(indices + chunk.number(0)).astype(np.uint64),
         lines=lines_of(chunk, indices).astype(np.uint64),
         keys=keys,
         rejected=[(chunk.number(i), found, chunk.place(i)) for i, found in sorted(reader.findings.items())],
         warned=Counter({code: len(set(rows)) for code, rows in warnings.items()}),
-        examples={code: [chunk.place(index) for index in sorted(set(rows))[:3]] for code, rows in warnings.items()},
+        examples={
+            code: [chunk.place(index) for index in sorted(set(rows))[:EXAMPLES]] for code, rows in warnings.items()
+        },
         longer=count_longer(columns, kept),
     )
 
 
 def name_pairs(reader: RowReader) -> None:
     """Give each pair a name, the number of its row where it has none."""
-    before = reader.chunk.before + reader.chunk.first
     for index, pair in zip(reader.indices, reader.pairs, strict=True):
         if pair.id is UNSET:
-            pair.id = f"row-{before + index}"
+            pair.id = f"row-{reader.chunk.number(index)}"
         elif not isinstance(pair.id, str):
             pair.id = str(pair.id)
 
@@ -299,11 +297,11 @@ def count_longer(columns: Columns, kept: NDArray[np.int64]) -> tuple[int, int]:
 
 def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64]) -> PairKeys:
     """Return the keys of the pairs that are kept."""
-    hashes = columns.texts.hash(17).to_numpy()
+    hashes = text_keys(columns.texts)
     prompts = prompt_keys(columns, hashes)
     bands, signatures = sketch_prompts(columns)
     return PairKeys(
-        ids=text_keys([str(pair.id) for pair in pairs])[kept],
+        ids=text_keys(pl.Series([pair.id for pair in pairs], dtype=pl.String))[kept],
         prompts=prompts[kept],
         pairs=pair_keys(columns, hashes, prompts)[kept],
         bands=bands[kept],

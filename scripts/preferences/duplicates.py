@@ -104,7 +104,8 @@ class RepeatFinder:
         for (repeats,) in self.prompts.repeats():
             repeats = repeats[~self.rejected[repeats[:, 0]]]
             warned["duplicate-prompt"].add(repeats[:, 0])
-            mark(near_pairs, repeats, lambda row, other: similar_answers(read_pair(row), read_pair(other)))
+            for row, other in repeats.tolist():
+                near_pairs[row] |= similar_answers(read_pair(row), read_pair(other))
         near_prompts = np.zeros(self.pairs.count, bool)
         for band in self.bands:
             for repeats, prompts, signatures in band.repeats(self.prompts, self.signatures):
@@ -123,12 +124,6 @@ class RepeatFinder:
         """Close all files."""
         for spill in (self.ids, self.prompts, self.pairs, self.signatures, *self.bands, *self.runs):
             spill.close()
-
-
-def mark(found: NDArray[np.bool_], repeats: Rows, alike: Callable[[int, int], bool]) -> None:
-    """Mark the rows that are like the one that they repeat."""
-    for row, other in repeats.tolist():
-        found[row] |= alike(row, other)
 
 
 def compare_answers(values: Keys, rows: Rows) -> tuple[Rows, Rows]:

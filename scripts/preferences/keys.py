@@ -4,8 +4,6 @@ Keys are 64-bit hashes. In ten million pairs, the chance that any two different 
 one in a hundred thousand.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -45,9 +43,9 @@ def pair_keys(columns: Columns, hashes: Keys, prompts: Keys) -> Keys:
     return (both & ~np.uint64(1)) | (chosen < rejected).astype(np.uint64)
 
 
-def text_keys(texts: Sequence[str]) -> Keys:
+def text_keys(texts: pl.Series) -> Keys:
     """Return the key of each text."""
-    return pl.Series(texts, dtype=pl.String).hash(17).to_numpy()
+    return texts.hash(17).to_numpy()
 
 
 def sketch_prompts(columns: Columns) -> tuple[Keys, Keys]:

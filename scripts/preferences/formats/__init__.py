@@ -2,7 +2,7 @@
 
 Each module has `Row` (the type that screens), `recognise` (by keys) and `convert` (to a pair). What `Row` refuses,
 `$defs/<name>` of schemas/pair.schema.json refuses too, and says why. MQM, whose pairs are made of many
-rows, is read by preferences/mqm.py.
+rows, is read by preferences/read_mqm.py.
 """
 
 from collections.abc import Mapping
