@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 CONVERT = HERE.parent / "scripts" / "convert_preferences.py"
-COPIES = 3.2  # of the input: itself, the pairs before and after repeats are left out, and the columns beside them
+COPIES = 2.2  # of the input: itself, the pairs, and the columns beside them
 COLUMN_BYTES = 10 * 8  # of a row on disk: its place in three columns, its keys in seven
 
 

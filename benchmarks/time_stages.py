@@ -27,6 +27,7 @@ from preferences import convert_chunk
 from preferences.columns import Columns
 from preferences.duplicates import RepeatFinder
 from preferences.ledger import Ledger
+from preferences.pair_store import PairStore
 from preferences.read_files import RawFiles
 
 REST = "all else"
@@ -43,9 +44,9 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "longer answers": [(convert_chunk, "count_longer")],
     "encoding": [(convert_chunk, "name_pairs"), (convert_chunk, "encode_lines")],
     "writing chunks": [(Ledger, "add")],
-    "finding repeats": [(RepeatFinder, "find_rejected")],
+    "finding repeats": [(RepeatFinder, "compare")],
     "finding near duplicates": [(RepeatFinder, "find_warned")],
-    "writing pairs": [(Ledger, "copy_pairs")],
+    "leaving repeats out": [(PairStore, "leave_out")],
 }
 
 

@@ -199,8 +199,8 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
-# What is written in the course of it needs about 1, 35 and 70 MB.
-@pytest.mark.parametrize("megabytes", [1, 2, 20, 50])
+# What is written in the course of it needs about 55 MB.
+@pytest.mark.parametrize("megabytes", [1, 2, 20, 40])
 def test_a_full_disk_is_named_in_one_line_and_the_old_output_stays(large, tmp_path, megabytes):
     with small_disk(tmp_path / "disk", megabytes) as disk:
         out = disk / "out"

@@ -6,7 +6,7 @@ What is fast may refuse or flag too much nowhere that it has the last word, and 
 import copy
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -477,21 +477,29 @@ def repeating_pairs(draw: Callable[..., Any]) -> dict[str, Any]:
 def test_the_rows_that_repeat_others_are_those_that_a_plain_loop_finds(part_rows, block_rows, rows, chunk_rows):
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(spill, "PART_ROWS", part_rows)
+        patch.setattr(spill, "FEW_ROWS", part_rows)
         patch.setattr(spill, "BLOCK_ROWS", block_rows)
-        patch.setattr(duplicates, "BLOCK_ROWS", block_rows, raising=False)
+        patch.setattr(duplicates, "BLOCK_ROWS", block_rows)
         finder = duplicates.RepeatFinder(Path(folder))
         try:
             for start in range(0, len(rows), chunk_rows):
                 lines = "".join(json.dumps(row) + "\n" for row in rows[start : start + chunk_rows])
                 finder.add(convert_chunk(Chunk("raw.jsonl", "swift", lines.encode(), start + 1), Options()).keys)
-            found = [tuple(repeat) for repeat in finder.find_rejected()]
-            warned = finder.find_warned(lambda row: msgspec.convert(rows[row], Pair))["duplicate-prompt"]
+            finder.compare(make_calls)
+            found = [tuple(repeat) for repeat in finder.read_rejected()]
+            read_pair = [msgspec.convert(row, Pair) for row in rows].__getitem__
+            warned = finder.find_warned(read_pair, make_calls)["duplicate-prompt"]
         finally:
             finder.close()
     expected = sorted(plain_repeats(rows))
     assert found == expected
     repeated = plain_repeated_prompts(rows, {row for row, _, _ in expected})
     assert (warned.count, warned.rows) == (len(repeated), repeated[:3])
+
+
+def make_calls(calls: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+    """Make calls one after the other."""
+    return (call() for call in calls)
 
 
 def plain_repeats(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str, int]]:

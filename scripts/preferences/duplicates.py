@@ -1,10 +1,11 @@
 """Find rows that repeat, nearly repeat or contradict others, in memory that does not grow with the data."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ COMPARED_BYTES = 8192  # of a text
 EXAMPLES = 3
 
 Rows = NDArray[np.uint64]
+Flags = NDArray[np.bool_]  # of all rows
 ReadPair = Callable[[int], Pair]
+Run = Callable[[Iterable[Callable[[], Any]]], Iterator[Any]]  # makes calls, perhaps in other processes
 
 
 class Repeat(NamedTuple):
@@ -74,20 +77,21 @@ class RepeatFinder:
         for number, band in enumerate(self.bands):
             band.append(keys.bands[:, number])
 
-    def find_rejected(self) -> Iterator[Repeat]:
-        """Yield what each row is rejected for, in the order of the rows."""
+    def compare(self, run: Run) -> None:
+        """Find out which rows are rejected."""
         self.rejected = np.zeros(self.pairs.count, bool)
-        for (repeats,) in self.ids.repeats():
+        for (repeats,) in run(partial(self.ids.repeats, part) for part in self.ids.parts):
             self.keep("duplicate-id", repeats)
-        for values, rows in self.pairs.parts(drop_bit=True):
-            # A row that is rejected for its id neither repeats nor contradicts those that go on.
-            kept = ~self.rejected[rows]
-            values, rows = values[kept], rows[kept]
-            duplicates, contradictions = compare_answers(values, rows)
+        for duplicates, contradictions in run(
+            partial(compare_pairs, self.pairs, part, self.rejected) for part in self.pairs.parts
+        ):
             self.keep("duplicate-pair", duplicates)
             self.keep("contradicting-pair", contradictions)
+
+    def read_rejected(self) -> Iterator[Repeat]:
+        """Yield what each row is rejected for, in the order of the rows."""
         codes = [run.path.name.partition(".")[0] for run in self.runs]
-        yield from heapq.merge(*map(read_run, self.runs, codes))
+        return heapq.merge(*map(read_run, self.runs, codes))
 
     def keep(self, code: str, repeats: Rows) -> None:
         """Put rejected rows, each with the row that it repeats, into a file of their own, sorted."""
@@ -97,25 +101,23 @@ class RepeatFinder:
             self.runs.append(run)
             self.rejected[repeats[:, 0]] = True
 
-    def find_warned(self, read_pair: ReadPair) -> dict[str, Warned]:
+    def find_warned(self, read_pair: ReadPair, run: Run) -> dict[str, Warned]:
         """Return the warnings about rows that are not rejected."""
         warned = {code: Warned() for code in ("duplicate-prompt", "near-duplicate-prompt", "near-duplicate-pair")}
-        near_pairs = np.zeros(self.pairs.count, bool)
-        for (repeats,) in self.prompts.repeats():
-            repeats = repeats[~self.rejected[repeats[:, 0]]]
-            warned["duplicate-prompt"].add(repeats[:, 0])
-            for row, other in repeats.tolist():
-                near_pairs[row] |= similar_answers(read_pair(row), read_pair(other))
-        near_prompts = np.zeros(self.pairs.count, bool)
+        near_prompts, near_pairs = (np.zeros(self.pairs.count, bool) for _ in range(2))
+        for repeats, near in run(
+            partial(find_same_prompts, self.prompts, part, self.rejected, read_pair) for part in self.prompts.parts
+        ):
+            warned["duplicate-prompt"].add(repeats)
+            near_pairs[near] = True
         for band in self.bands:
-            for repeats, prompts, signatures in band.repeats(self.prompts, self.signatures):
-                rows = repeats[:, 0]
-                alike = (prompts[:, 0] != prompts[:, 1]) & ~self.rejected[rows] & ~near_prompts[rows]
-                alike &= count_equal(*signatures.T) >= MIN_EQUAL
-                for row, other in repeats[alike].tolist():
-                    pair, earlier = read_pair(row), read_pair(other)
-                    near_prompts[row] = similar(prompt_text(pair), prompt_text(earlier))
-                    near_pairs[row] |= near_prompts[row] and similar_answers(pair, earlier)
+            done = self.rejected | near_prompts
+            beside = self.prompts, self.signatures
+            for alike, near in run(
+                partial(find_near_prompts, band, part, beside, done, read_pair) for part in band.parts
+            ):
+                near_prompts[alike] = True
+                near_pairs[near] = True
         warned["near-duplicate-prompt"].add(np.flatnonzero(near_prompts).astype(np.uint64))
         warned["near-duplicate-pair"].add(np.flatnonzero(near_pairs).astype(np.uint64))
         return warned
@@ -124,6 +126,14 @@ class RepeatFinder:
         """Close all files."""
         for spill in (self.ids, self.prompts, self.pairs, self.signatures, *self.bands, *self.runs):
             spill.close()
+
+
+def compare_pairs(pairs: Spill, part: int, rejected: Flags) -> tuple[Rows, Rows]:
+    """Return the rows of a part that repeat an earlier pair, and those that contradict another one."""
+    values, rows = pairs.part(part, drop_bit=True)
+    # A row that is rejected for its id neither repeats nor contradicts those that go on.
+    kept = ~rejected[rows]
+    return compare_answers(values[kept], rows[kept])
 
 
 def compare_answers(values: Keys, rows: Rows) -> tuple[Rows, Rows]:
@@ -150,6 +160,33 @@ def compare_answers(values: Keys, rows: Rows) -> tuple[Rows, Rows]:
             (row, firsts[1 - side]) for row, side in zip(rows[members], order[members].tolist(), strict=True)
         ]
     return duplicates, np.array(contradictions, np.uint64).reshape(-1, 2)
+
+
+def find_same_prompts(prompts: Spill, part: int, rejected: Flags, read_pair: ReadPair) -> tuple[Rows, Rows]:
+    """Return the rows of a part whose prompt an earlier row has, and those of them whose answers are alike too."""
+    (repeats,) = prompts.repeats(part)
+    repeats = repeats[~rejected[repeats[:, 0]]]
+    near = [row for row, other in repeats.tolist() if similar_answers(read_pair(row), read_pair(other))]
+    return repeats[:, 0], np.array(near, np.uint64)
+
+
+def find_near_prompts(
+    band: Spill, part: int, beside: tuple[Spill, Spill], done: Flags, read_pair: ReadPair
+) -> tuple[Rows, Rows]:
+    """Return the rows of a part whose prompt is nearly that of an earlier row with the same band.
+
+    After it, those of them whose answers are alike too. `beside` are the keys and the signatures of prompts.
+    """
+    repeats, prompts, signatures = band.repeats(part, *beside)
+    alike = (prompts[:, 0] != prompts[:, 1]) & ~done[repeats[:, 0]] & (count_equal(*signatures.T) >= MIN_EQUAL)
+    near_prompts, near_pairs = [], []
+    for row, other in repeats[alike].tolist():
+        pair, earlier = read_pair(row), read_pair(other)
+        if similar(prompt_text(pair), prompt_text(earlier)):
+            near_prompts.append(row)
+            if similar_answers(pair, earlier):
+                near_pairs.append(row)
+    return np.array(near_prompts, np.uint64), np.array(near_pairs, np.uint64)
 
 
 def read_run(run: Spill, code: str) -> Iterator[Repeat]:

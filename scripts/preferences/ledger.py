@@ -1,7 +1,6 @@
 """The account of a conversion: every row that comes in goes out as a pair, or is named with its reason."""
 
 import heapq
-import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,17 +9,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
-import numpy as np
-
 from preferences.chunk import Chunk, Place
 from preferences.convert_chunk import Converted
 from preferences.duplicates import EXAMPLES, Repeat, RepeatFinder
-from preferences.pair import Pair
+from preferences.pair_store import PairStore
 from preferences.problems import PROBLEMS, Finding
 from preferences.read_files import RawFile
 from preferences.rejects import describe_row
 from preferences.spill import Spill
+from preferences.workers import Workers
 
 MAX_LONGER = 0.7  # share of pairs whose chosen answer may be the longer one, or the shorter one
 MIN_PAIRS = 100  # for a bias to mean anything
@@ -58,17 +55,14 @@ class Ledger:
         self.files = files
         self.counts = Counts()
         self.finder = RepeatFinder(folder)
-        self.pairs = (folder / "all-pairs").open("w+b")
+        self.pairs = PairStore(folder)
         self.rejects = (folder / "chunk-rejects").open("w+b")
-        self.ends, self.numbers, self.lines = (Spill(folder / name) for name in ("ends", "numbers", "lines"))
-        self.size = 0
+        self.numbers, self.lines = (Spill(folder / name) for name in ("numbers", "lines"))
 
     def add(self, chunk: Chunk, result: Converted) -> None:
         """Take what came of the next chunk."""
         file = self.files[self.file_of(chunk.before + chunk.first)]
-        self.pairs.write(result.pairs)
-        self.ends.append(result.ends + np.uint64(self.size))
-        self.size += len(result.pairs)
+        self.pairs.append(result.pairs, result.ends)
         self.numbers.append(result.numbers)
         self.lines.append(result.lines)
         self.finder.add(result.keys)
@@ -103,37 +97,28 @@ class Ledger:
         file = self.files[self.file_of(number)]
         return Place(file.name, line or None, number - file.before if file.numbered else None)
 
-    def read_pair(self, row: int) -> Pair:
-        """Return the pair with this position."""
-        start = self.ends[row - 1] if row else 0
-        line = os.pread(self.pairs.fileno(), self.ends[row] - start, start)
-        return msgspec.json.decode(line, type=Pair)
-
-    def write(self, pairs: Path, rejects: Path) -> Counts:
+    def write(self, pairs: Path, rejects: Path, workers: Workers) -> Counts:
         """Write both files, and return the account, in which what was written is counted."""
-        self.pairs.flush()
+        self.finder.compare(workers.run)
+        self.warn_of_repeats(workers)
+        self.warn_of_bias()
+        self.counts.pairs = self.numbers.count
         with (self.folder / "repeat-rejects").open("w+b") as repeats:
-            with pairs.open("wb") as out:
-                self.copy_pairs(out, repeats)
-            self.warn_of_repeats()
-            self.warn_of_bias()
+            self.pairs.leave_out(self.reject_repeats(repeats))
             others = sorted(self.broken_records() + self.mqm_records())
             with rejects.open("wb") as out:
                 for _, line in heapq.merge(read_records(self.rejects), read_records(repeats), others):
                     out.write(line)
                     self.counts.rows_rejected += 1
+        self.pairs.path.replace(pairs)
         return self.balance()
 
-    def copy_pairs(self, out: IO[bytes], repeats: IO[bytes]) -> None:
-        """Copy all pairs but those that repeat or contradict others, which are named in `repeats`."""
-        start = 0
-        for row, found in groupby(self.finder.find_rejected(), key=lambda repeat: repeat.row):
-            copy_bytes(self.pairs, out, start, self.ends[row - 1] if row else 0)
-            start = self.ends[row]
+    def reject_repeats(self, repeats: IO[bytes]) -> Iterator[int]:
+        """Yield the pairs that repeat or contradict others, which are named in `repeats`."""
+        for row, found in groupby(self.finder.read_rejected(), key=lambda repeat: repeat.row):
             self.counts.pairs -= 1
             self.reject_repeat(row, list(found), repeats)
-        copy_bytes(self.pairs, out, start, self.size)
-        self.counts.pairs += self.ends.count
+            yield row
 
     def reject_repeat(self, row: int, found: Sequence[Repeat], repeats: IO[bytes]) -> None:
         """Name a row that repeats others."""
@@ -150,9 +135,9 @@ class Ledger:
         else:
             repeats.write(b"%d\t" % number + self.record(self.place_of(row), findings))
 
-    def warn_of_repeats(self) -> None:
+    def warn_of_repeats(self, workers: Workers) -> None:
         """Count the rows that repeat others without harm."""
-        for code, warned in self.finder.find_warned(self.read_pair).items():
+        for code, warned in self.finder.find_warned(self.pairs.read, workers.run).items():
             for row in warned.rows:
                 self.counts.note(code, self.place_of(row), 0)
             self.counts.codes[code] += warned.count
@@ -202,7 +187,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close all files."""
-        for file in (self.pairs, self.rejects, self.finder, self.ends, self.numbers, self.lines):
+        for file in (self.pairs, self.rejects, self.finder, self.numbers, self.lines):
             file.close()
 
 
@@ -213,10 +198,3 @@ def read_records(spool: IO[bytes]) -> Iterator[Record]:
     for line in spool:
         number, _, record = line.partition(b"\t")
         yield int(number), record
-
-
-def copy_bytes(source: IO[bytes], target: IO[bytes], start: int, end: int) -> None:
-    """Copy a part of a file."""
-    target.flush()
-    while start < end:
-        start += os.sendfile(target.fileno(), source.fileno(), start, end - start)
