@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan test test-fast check format docs bench help clean
+.PHONY: run setup plan repro exp dvc.yaml publish test test-fast check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -21,6 +21,21 @@ plan: setup ## Show what a real run would do, and with which commands: make plan
 	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
+
+repro: setup ## Compute the published results again in a scratch clone, and compare them; some minutes
+	@python scripts/reproduce_results.py
+
+exp: setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
+	@python scripts/run_experiment.py experiments/$(EXPERIMENT).yaml
+
+dvc.yaml: setup ## Write dvc.yaml anew from the Snakefile
+	@python scripts/write_dvc_yaml.py
+
+publish: dvc.yaml ## Run config.yaml, and make its results the published ones; commit dvc.lock and .dvc/store afterwards
+	@snakemake --cores $(CORES)
+	@rm -rf .dvc/cache/runs .dvc/store
+	@dvc commit --force --quiet
+	@dvc push --quiet --run-cache
 
 test: check ## Check the code, then run every test; the pipeline test takes some minutes
 	@pytest
@@ -53,7 +68,7 @@ bench: setup ## Measure the default run, a no-op and the data conversion, as rat
 	@python benchmarks/measure_conversion.py
 
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z.-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 clean: ## Remove results/, but neither the data nor the environments
 	rm -rf results/*/ .snakemake

@@ -16,6 +16,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from check_config import check_config
 from check_machine import check_machine, check_plan
 from explain_failure import explain_failure
+from own_records import own_records
 from preferences.open_raw import list_raw_files
 from swift_flags import swift_flags
 
@@ -25,6 +26,7 @@ configfile: "config.yaml"
 
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
+own_records(Path(".snakemake/metadata"))
 
 
 wildcard_constraints:
@@ -38,7 +40,7 @@ localrules:
 
 rule all:
     input:
-        expand("results/{run}/infer/predictions.jsonl", run=config["run"]),
+        expand("results/{run}/{result}", run=config["run"], result=["dpo/metrics.json", "infer/predictions.jsonl"]),
 
 
 include: "rules/data.smk"

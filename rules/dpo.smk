@@ -2,10 +2,10 @@
 Preference training.
 
 Reads      results/{run}/data/{train,val}.jsonl, results/{run}/model.sha256 and the model
-Writes     results/{run}/dpo/{train.jsonl,val.jsonl,tokens.json,adapter/,adapter.sha256,curves.jsonl,settings.json},
-           results/{run}/data/token_rejects.jsonl
+Writes     results/{run}/dpo/{train.jsonl,val.jsonl,tokens.json,adapter/,adapter.sha256,curves.jsonl,settings.json,
+           training.csv,held_out.csv,metrics.json}, results/{run}/data/token_rejects.jsonl
            beside them, not declared: results/{run}/checkpoints/dpo/, results/{run}/swanlab/
-Stages     check_tokens -> train_dpo
+Stages     check_tokens -> train_dpo -> tabulate_curves
 """
 
 
@@ -105,4 +105,26 @@ rule train_dpo:
             --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
             --tracking-folder {params.tracking_folder:q} \
             -- {params.flags} >{log:q} 2>&1
+        """
+
+
+rule tabulate_curves:
+    """Write the curves as tables that DVC plots, and what the training came to."""
+    input:
+        script="scripts/tabulate_curves.py",
+        curves="results/{run}/dpo/curves.jsonl",
+    output:
+        training="results/{run}/dpo/training.csv",
+        held_out="results/{run}/dpo/held_out.csv",
+        metrics="results/{run}/dpo/metrics.json",
+    log:
+        "results/{run}/logs/tabulate_curves.log",
+    benchmark:
+        "results/{run}/benchmarks/tabulate_curves.tsv"
+    conda:
+        "../envs/workflow.yaml"
+    shell:
+        """
+        python {input.script:q} {input.curves:q} --training {output.training:q} --held-out {output.held_out:q} \
+            --metrics {output.metrics:q} >{log:q} 2>&1
         """

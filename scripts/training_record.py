@@ -50,14 +50,15 @@ def read_curves(log: Path) -> list[dict[str, Any]]:
 def read_settings(checkpoint: Path, command: list[str], environment: dict[str, str]) -> dict[str, Any]:
     """Return all that was in force: the command, ms-swift's own record of every argument, versions.
 
-    Paths below the working folder become relative, and where a stopped run went on is left out: two clones, and
-    an undisturbed run and a resumed one, write the same bytes.
+    Paths below the working folder become relative, and where a stopped run went on is left out, as is the digest in
+    the name of the checkpoints' folder: two clones, an undisturbed run and a resumed one, and two processors on which
+    the model comes out differently, write the same bytes.
     """
-    here = f"{Path.cwd()}{os.sep}"
-    arguments = (checkpoint / "args.json").read_text(encoding="utf-8").replace(here, "")
+    here, digest = f"{Path.cwd()}{os.sep}", f"{os.sep}{checkpoint.parent.name}"
+    arguments = (checkpoint / "args.json").read_text(encoding="utf-8").replace(here, "").replace(digest, "")
     arguments = RESUMED.sub(lambda match: f"{match[1]}{'null' if match[1].endswith(' ') else 'None'}", arguments)
     return {
-        "command": ["swift", *command],
+        "command": ["swift", *(word.replace(digest, "") for word in command)],
         "environment": environment,
         "versions": {name: version(name) for name in PACKAGES},
         "arguments": json.loads(arguments),

@@ -40,19 +40,38 @@ def project(tmp_path: Path) -> Path:
     return target
 
 
+def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with the workflow environment's tools in a folder, and return what it said."""
+    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | {"PATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture
 def run() -> Run:
     """Return a function that runs a command in a folder and returns what it said."""
-
-    def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-        path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
-            command,
-            cwd=cwd,
-            env=os.environ | {"PATH": path} | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
     return run_command
+
+
+def commit(folder: Path, message: str = "change") -> None:
+    """Commit everything in a copy of the project."""
+    name = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
+    subprocess.run(["git", *name, "commit", "--quiet", "--message", message], cwd=folder, check=True)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Return a clone that has pulled the published results from the store in the repository, without a network."""
+    clone = tmp_path / "clone"
+    copy_project(clone)
+    commit(clone, "published")
+    pulled = run_command("dvc", "pull", "--quiet", cwd=clone, http_proxy="http://127.0.0.1:9")
+    assert pulled.returncode == 0, pulled.stderr
+    return clone

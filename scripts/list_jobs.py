@@ -1,0 +1,137 @@
+"""Ask Snakemake which jobs a run has, and which settings each of them reads."""
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from check_config import find_problems, load_config, load_schema, merge
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    OutputSettings,
+    Quietness,
+    ResourceSettings,
+    StorageSettings,
+)
+
+# Other values of settings whose values cannot be guessed from the schema.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "data.raw": {"data": {"raw": "data"}},
+    "data.languages": {"data": {"languages": {"source": "de", "target": "fr"}}},
+    "prompt.date": {"prompt": {"date": "2026-01-02"}},
+    "tracking.host": {"tracking": {"mode": "cloud", "host": "http://localhost"}},
+    "merge.max_shard_size": {"merge": {"max_shard_size": "4GB"}},
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: what Snakemake compares with its records to see whether it must run."""
+
+    name: str  # of the rule, with the values of wildcards other than the run
+    rule: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    accounts: tuple[str, ...]  # written even if the job fails, so declared as logs
+    params: tuple[str, ...] = field(repr=False)
+    code: str = field(repr=False)  # the rule's shell command, before anything is filled in
+
+
+def list_jobs(overlays: list[Path], changes: Mapping[str, Any] | None = None) -> list[Job]:
+    """Return all jobs that write something, under config.yaml, overlays and changes, by rule and wildcards."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=overlays, config=changes or {}),
+            storage_settings=StorageSettings(),
+            snakefile=Path("Snakefile"),
+        )
+        dag = workflow.dag(DAGSettings(forceall=True))
+        with contextlib.redirect_stdout(io.StringIO()):
+            dag.printrulegraph()  # there is no other public call that builds the graph and runs nothing
+        jobs = [describe_job(job) for job in workflow._workflow.dag.jobs if job.output]
+    return sorted(jobs, key=lambda job: job.name)
+
+
+def describe_job(job: Any) -> Job:
+    """Return what matters of one of Snakemake's own jobs."""
+    values = [value for name, value in sorted(job.wildcards_dict.items()) if name != "run"]
+    return Job(
+        name="-".join([job.rule.name, *values]),
+        rule=job.rule.name,
+        inputs=tuple(map(str, job.input)),
+        outputs=tuple(map(str, job.output)),
+        accounts=tuple(str(log) for log in job.log if not str(log).endswith(".log")),
+        params=tuple(sorted(map(repr, job.non_derived_params))),
+        code=job.rule.shellcmd,
+    )
+
+
+def list_settings(schema: Mapping[str, Any], config: Any, prefix: str = "") -> Iterator[str]:
+    """Yield every setting that is no section as a dotted path, as far as `config` has it."""
+    for name, part in schema["properties"].items():
+        if "properties" in part and isinstance(config[name], dict):
+            yield from list_settings(part, config[name], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def change_setting(config: dict[str, Any], setting: str) -> dict[str, Any] | None:
+    """Return an overlay that gives a setting another value, None if no other is allowed."""
+    if setting in EXAMPLES:
+        return EXAMPLES[setting]
+    part: Any = load_schema()
+    value: Any = config
+    for key in setting.split("."):
+        part, value = part["properties"][key], value[key]
+    changes = (nest(setting, other) for other in other_values(part, value) if other != value)
+    return next((change for change in changes if not find_problems(merge(config, change))), None)
+
+
+def other_values(part: Mapping[str, Any], value: Any) -> Iterator[Any]:
+    """Yield values that a setting might have beside its own."""
+    if "enum" in part:
+        yield from part["enum"]
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield from (value * 2, value + 1, value - 1, value / 2, value + 0.5)
+    elif isinstance(value, float):
+        yield from (value / 2, value + 0.5)
+    elif isinstance(value, list):
+        yield [f"{value[0]}x"]
+    elif isinstance(value, str):
+        yield f"{value}x"
+    else:
+        yield from ("x", True, 1)
+
+
+def nest(setting: str, value: Any) -> dict[str, Any]:
+    """Return an overlay with one setting."""
+    for key in reversed(setting.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def list_changes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return, for every setting that can have another value, an overlay that gives it one.
+
+    The name of the run is left out: it is a part of every path.
+    """
+    settings = [setting for setting in list_settings(load_schema(), config) if setting != "run"]
+    changes = {setting: change_setting(config, setting) for setting in settings}
+    return {setting: change for setting, change in changes.items() if change}
+
+
+def find_readers(overlays: list[Path]) -> dict[str, set[str]]:
+    """Return which jobs read each setting that can have another value, found by giving it one."""
+    before = {job.name: job for job in list_jobs(overlays)}
+    readers = {}
+    for setting, changes in list_changes(load_config(overlays)).items():
+        after = {job.name: job for job in list_jobs(overlays, changes)}
+        readers[setting] = {name for name in before if after.get(name) != before[name]}
+    return readers

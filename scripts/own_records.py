@@ -1,0 +1,25 @@
+"""Give every record of Snakemake a file of its own.
+
+With a cache of hard or symbolic links, a record that DVC checked out is the object in DVC's cache, and Snakemake
+writes records in place. Records are small; the cost is a look at each.
+"""
+
+import os
+from pathlib import Path
+
+
+def own_records(folder: Path) -> None:
+    """Replace every record that is a link, or that has another name elsewhere, by a copy."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        linked = [Path(entry) for entry in entries if entry.is_symlink() or is_shared(entry)]
+    for path in linked:
+        copy = path.with_name(f"{path.name}.tmp")
+        copy.write_bytes(path.read_bytes())
+        copy.replace(path)
+
+
+def is_shared(entry: "os.DirEntry[str]") -> bool:
+    """Say whether a file has more than one name."""
+    return entry.is_file() and entry.stat().st_nlink > 1

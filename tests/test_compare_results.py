@@ -1,0 +1,98 @@
+"""Two versions of a result: the same, the same within a tolerance, or not the same."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compare_results import compare_results, read_tensors
+
+
+def write_rows(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def compare_rows(folder: Path, name: str, one: list[dict], two: list[dict]):
+    return compare_results(write_rows(folder / "1.jsonl", one), write_rows(folder / "2.jsonl", two), name)
+
+
+def write_tensors(path: Path, values: np.ndarray, dtype: str = "F32") -> Path:
+    data = values.astype("<f4").tobytes()
+    if dtype == "BF16":
+        data = (values.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
+    entry = {"w": {"dtype": dtype, "shape": list(values.shape), "data_offsets": [0, len(data)]}}
+    header = json.dumps({"__metadata__": {"format": "pt"}} | entry).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    return path
+
+
+def test_the_same_bytes_do_not_differ(tmp_path):
+    assert compare_rows(tmp_path, "data/pairs.jsonl", [{"a": 1}], [{"a": 1}]) is None
+
+
+def test_data_must_be_the_same(tmp_path):
+    assert not compare_rows(tmp_path, "data/pairs.jsonl", [{"a": 1}], [{"a": 2}]).is_allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "other", "allowed"),
+    [
+        ("loss", 0.5, 0.55, True),
+        ("loss", 0.5, 0.65, False),
+        ("rewards/accuracies", 0.8, 0.7, True),
+        ("rewards/accuracies", 0.8, 0.4, False),
+        ("logps/chosen", -200.0, -220.0, True),
+        ("logps/chosen", -200.0, -260.0, False),
+        ("learning_rate", 0.001, 0.0010001, False),
+        ("grad_norm", 1.0, 9.0, True),  # is shown only
+    ],
+)
+def test_a_figure_has_its_tolerance(tmp_path, name, value, other, allowed):
+    found = compare_rows(tmp_path, "dpo/curves.jsonl", [{name: value}], [{name: other}])
+    assert found.is_allowed == allowed
+    assert name in found.words
+
+
+def test_of_several_figures_the_one_beyond_its_tolerance_counts(tmp_path):
+    one, two = [{"grad_norm": 1.0, "loss": 0.5}], [{"grad_norm": 9.0, "loss": 0.7}]
+    assert not compare_rows(tmp_path, "dpo/curves.jsonl", one, two).is_allowed
+
+
+def test_curves_with_other_rows_are_not_the_same(tmp_path):
+    assert not compare_rows(tmp_path, "dpo/curves.jsonl", [{"loss": 1}], [{"loss": 1}, {"loss": 1}]).is_allowed
+
+
+def test_not_a_number_is_not_within_any_tolerance(tmp_path):
+    assert not compare_rows(tmp_path, "dpo/curves.jsonl", [{"loss": 1.0}], [{"loss": math.nan}]).is_allowed
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_weights_are_shown_relative_to_their_size(tmp_path, dtype):
+    one = write_tensors(tmp_path / "1.safetensors", np.array([3.0, 4.0]), dtype)
+    two = write_tensors(tmp_path / "2.safetensors", np.array([3.0, 5.0]), dtype)
+    found = compare_results(one, two, "merged/model.safetensors")
+    assert (found.amount, found.is_allowed) == (pytest.approx(0.2), True)
+
+
+def test_weights_of_another_shape_are_not_the_same(tmp_path):
+    one = write_tensors(tmp_path / "1.safetensors", np.zeros(2))
+    two = write_tensors(tmp_path / "2.safetensors", np.zeros(3))
+    assert not compare_results(one, two, "model/model.safetensors").is_allowed
+
+
+def test_other_answers_to_the_same_prompts_are_counted(tmp_path):
+    rows = [{"messages": [{"role": "user", "content": "?"}], "response": answer} for answer in "ab"]
+    found = compare_rows(tmp_path, "infer/predictions.jsonl", rows, [rows[0], rows[1] | {"response": "c"}])
+    assert (found.words, found.is_allowed) == ("1 of 2 answers differ", True)
+
+
+def test_answers_to_other_prompts_are_not_the_same(tmp_path):
+    one, two = ([{"messages": [{"role": "user", "content": text}], "response": "a"}] for text in "?!")
+    assert not compare_rows(tmp_path, "infer/predictions.jsonl", one, two).is_allowed
+
+
+def test_tensors_are_read_as_they_were_written(tmp_path):
+    path = write_tensors(tmp_path / "w.safetensors", np.array([[1.5, -2.0]]), "BF16")
+    assert read_tensors(path)["w"].tolist() == [[1.5, -2.0]]

@@ -1,0 +1,225 @@
+"""`dvc repro`, experiments, metrics and plots, on the published results: stages of seconds are computed for real."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, commit, run_command
+
+UP_TO_DATE = "Data and pipelines are up to date."
+NOTHING = "Nothing to be done"
+PATIENCE = 120.0  # seconds
+POLL = 0.05
+
+
+def dvc(clone: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run DVC in a clone; it must end well."""
+    done = run_command("dvc", *arguments, cwd=clone, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def assert_nothing_to_do(clone: Path) -> None:
+    """See that both engines find everything up to date."""
+    assert NOTHING in run_command("snakemake", "--dry-run", cwd=clone).stdout
+    assert dvc(clone, "status").stdout.strip() == UP_TO_DATE
+
+
+def set_new_tokens(clone: Path, tokens: int) -> None:
+    """Edit a setting that only inference reads."""
+    config = clone / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("max_new_tokens: 96", f"max_new_tokens: {tokens}"), encoding="utf-8")
+
+
+def read_objects(clone: Path) -> dict[str, bytes]:
+    """Return every object of the cache."""
+    objects = (clone / ".dvc" / "cache" / "files" / "md5").glob("??/*")
+    return {str(path): path.read_bytes() for path in objects}
+
+
+@pytest.mark.parametrize("link", ["hardlink", "symlink", "copy"])
+def test_pull_edit_run_commit_and_checkout_leave_every_object_of_the_cache_intact(published, link):
+    dvc(published, "config", "--local", "cache.type", link)
+    dvc(published, "checkout", "--relink", "--quiet")
+    objects = read_objects(published)
+    assert_nothing_to_do(published)
+    set_new_tokens(published, 4)
+    assert run_command("snakemake", cwd=published).returncode == 0
+    dvc(published, "commit", "--force", "--quiet")
+    assert_nothing_to_do(published)
+    subprocess.run(["git", "checkout", "--quiet", "."], cwd=published, check=True)
+    dvc(published, "checkout", "--quiet")
+    assert_nothing_to_do(published)
+    assert read_objects(published).items() >= objects.items()
+    assert run_command("python", "scripts/check_objects.py", cwd=published).returncode == 0
+
+
+def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(published):
+    set_new_tokens(published, 4)
+    ran = dvc(published, "repro").stdout
+    assert "Running stage 'infer_shard-0'" in ran and "Running stage 'train_dpo'" not in ran
+    assert_nothing_to_do(published)
+    answers = (published / "results/tiny/infer/predictions.jsonl").read_bytes()
+    subprocess.run(["git", "checkout", "--quiet", "."], cwd=published, check=True)
+    dvc(published, "checkout", "--quiet")
+    assert_nothing_to_do(published)
+    set_new_tokens(published, 4)
+    assert "Stage 'infer_shard-0' is cached - skipping run" in dvc(published, "repro").stdout
+    assert (published / "results/tiny/infer/predictions.jsonl").read_bytes() == answers
+
+
+def test_repro_with_pull_restores_everything_without_computing(tmp_path, published):
+    clone = tmp_path / "second"
+    subprocess.run(["git", "clone", "--quiet", published, clone], check=True)
+    for environment in (".venv", ".venv-training"):
+        (clone / environment).symlink_to(ROOT / environment)
+    assert "Running stage" not in dvc(clone, "repro", "--pull").stdout
+    assert_nothing_to_do(clone)
+
+
+def test_an_experiment_of_one_setting_is_run_listed_and_compared(published):
+    dvc(published, "exp", "run", "--name", "few", "--set-param", "config.yaml:infer.max_new_tokens=4")
+    assert_nothing_to_do(published)
+    shown = json.loads(dvc(published, "exp", "show", "--json").stdout)
+    names = [row["name"] for branch in shown for row in (exp["revs"][0] for exp in branch["experiments"] or [])]
+    assert names == ["few"]
+    assert "infer.max_new_tokens" in dvc(published, "params", "diff").stdout
+
+
+def test_an_overlay_is_an_experiment_under_its_name_and_leaves_everything_as_it_was(published):
+    overlay = published / "experiments" / "short.yaml"
+    overlay.write_text("infer:\n  max_new_tokens: 4\n", encoding="utf-8")
+    command = ("python", "scripts/run_experiment.py", "experiments/short.yaml")
+    assert run_command(*command, cwd=published).stderr.splitlines()[-1].endswith("run: git add experiments/short.yaml")
+    commit(published)
+    done = run_command(*command, cwd=published)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Running stage 'infer_shard-0'" in done.stdout and "Running stage 'merge_adapter'" not in done.stdout
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=published, capture_output=True).stdout == b""
+    assert_nothing_to_do(published)
+    dvc(published, "exp", "apply", "short")
+    stage = yaml.safe_load((published / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["infer_shard-0"]
+    assert {"experiments/short.yaml": ["infer.max_new_tokens"]} in stage["params"]
+    assert dvc(published, "status").stdout.strip() == UP_TO_DATE
+    assert NOTHING in run_command("snakemake", "-n", "--configfile", "experiments/short.yaml", cwd=published).stdout
+
+
+def test_metrics_and_curves_can_be_shown_and_compared(published):
+    metrics = published / "results" / "tiny" / "dpo" / "metrics.json"
+    shown = json.loads(dvc(published, "metrics", "show", "--json").stdout)
+    assert shown[""]["data"]["results/tiny/dpo/metrics.json"]["data"] == json.loads(metrics.read_text(encoding="utf-8"))
+    metrics.chmod(0o644)
+    metrics.write_text(metrics.read_text(encoding="utf-8").replace('"steps": 90', '"steps": 91'), encoding="utf-8")
+    assert "steps" in dvc(published, "metrics", "diff").stdout
+    dvc(published, "plots", "show", "--out", "plots")
+    page = (published / "plots" / "index.html").read_text(encoding="utf-8")
+    for name in ("held-out reward margin", "reward margin", "held-out loss"):
+        assert f"{name}" in page
+
+
+# Damaged
+
+
+def object_of(store: Path, clone: Path, path: str) -> Path:
+    """Return the object of a result."""
+    stages = yaml.safe_load((clone / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    md5 = next(out["md5"] for stage in stages.values() for out in stage["outs"] if out["path"] == path)
+    return store / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def truncate(path: Path) -> None:
+    """Cut a file, whoever may write it."""
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:100])
+    path.chmod(0o444)
+
+
+def test_a_damaged_object_of_the_cache_is_named(published):
+    path = object_of(published / ".dvc" / "cache", published, "results/tiny/dpo/curves.jsonl")
+    truncate(path)
+    checked = run_command("python", "scripts/check_objects.py", cwd=published)
+    assert checked.returncode == 1
+    assert checked.stderr.startswith(str(path)) and "results/tiny/dpo/curves.jsonl" in checked.stderr
+
+
+def test_a_truncated_object_of_the_remote_is_named_and_does_not_get_into_results(published):
+    path = object_of(published / ".dvc" / "store", published, "results/tiny/dpo/curves.jsonl")
+    truncate(path)
+    subprocess.run(["rm", "-rf", ".dvc/cache", "results/tiny"], cwd=published, check=True)
+    pulled = run_command("dvc", "pull", cwd=published)
+    assert pulled.returncode == 1
+    assert "results/tiny/dpo/curves.jsonl" in pulled.stderr
+    assert not (published / "results/tiny/dpo/curves.jsonl").exists()
+    assert str(path) in run_command("python", "scripts/check_objects.py", cwd=published).stderr
+
+
+# Killed
+
+
+def start_repro(clone: Path) -> subprocess.Popen[str]:
+    """Start `dvc repro` in a session of its own, on stages of seconds, and wait until Snakemake runs one."""
+    set_new_tokens(clone, 64)
+    environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        ["dvc", "repro"], cwd=clone, env=environment, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    end = time.monotonic() + PATIENCE
+    while not list((clone / ".snakemake" / "locks").glob("*")) and time.monotonic() < end:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(POLL)
+    return process
+
+
+def members(session: int, name: str = "") -> list[int]:
+    """Return the processes of a session, those with a name in their command line."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, of_session = stat.read_text().rpartition(")")[2].split()[:4]
+            command = (stat.parent / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(of_session) == session and state not in "ZX" and name.encode() in command:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def kill_all(session: int) -> None:
+    """Kill every process of a session, and wait for their end."""
+    while alive := members(session):
+        for pid in alive:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL)
+
+
+def test_everything_killed_leaves_a_lock_that_is_named_and_the_next_repro_goes_on(published):
+    process = start_repro(published)
+    kill_all(process.pid)
+    process.communicate()
+    again = run_command("dvc", "repro", cwd=published)
+    if again.returncode:
+        assert "removed with the --unlock argument" in again.stdout + again.stderr
+        assert run_command("snakemake", "--unlock", cwd=published).returncode == 0
+        dvc(published, "repro")
+    assert_nothing_to_do(published)
+
+
+def test_snakemake_killed_inside_repro_fails_the_stage_by_name_and_the_next_repro_goes_on(published):
+    process = start_repro(published)
+    for pid in members(process.pid, "bin/snakemake"):
+        os.kill(pid, signal.SIGKILL)
+    said, _ = process.communicate(timeout=PATIENCE)
+    kill_all(process.pid)
+    assert process.returncode != 0 and "infer_shard-0" in said
+    again = run_command("dvc", "repro", cwd=published)
+    assert again.returncode and "removed with the --unlock argument" in again.stdout + again.stderr
+    assert run_command("snakemake", "--unlock", cwd=published).returncode == 0
+    dvc(published, "repro")
+    assert_nothing_to_do(published)

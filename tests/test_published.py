@@ -1,0 +1,144 @@
+"""The published results: a clone that has pulled them has nothing to do, in Snakemake and in DVC, and they agree."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from check_config import load_config, merge
+from conftest import ROOT, Run, commit, copy_project, run_command
+from list_jobs import list_changes
+
+UP_TO_DATE = "Data and pipelines are up to date."
+NOTHING = "Nothing to be done"
+STORE_BYTES = 8 << 20
+CHANGES = list_changes(load_config([]))
+DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory) -> Path:
+    """Return a clone that has pulled everything, for tests that put it back as it was."""
+    clone = tmp_path_factory.mktemp("published") / "clone"
+    copy_project(clone)
+    commit(clone, "published")
+    assert run_command("dvc", "pull", "--quiet", cwd=clone).returncode == 0
+    return clone
+
+
+@pytest.fixture
+def clone(pulled) -> Iterator[Path]:
+    """Return the clone, and put it back as it was afterwards."""
+    yield pulled
+    subprocess.run(["git", "checkout", "--quiet", "."], cwd=pulled, check=True)
+    assert run_command("dvc", "checkout", "--quiet", "--force", cwd=pulled).returncode == 0
+
+
+@pytest.fixture
+def snakemake_plan(clone, run: Run) -> Callable[[], set[str]]:
+    """Return a function that names the rules that Snakemake would run."""
+
+    def plan() -> set[str]:
+        done = run("snakemake", "--dry-run", cwd=clone)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE)) - {"all"}
+
+    return plan
+
+
+@pytest.fixture
+def dvc_plan(clone, run: Run) -> Callable[[], set[str]]:
+    """Return a function that names the rules of the stages that DVC would run: what changed, and what follows."""
+
+    def plan() -> set[str]:
+        changed = json.loads(run("dvc", "status", "--json", cwd=clone).stdout)
+        stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        names = set(changed) & set(stages)
+        outs = [out for name in names for out in stages[name]["outs"]]
+        while followers := {
+            n for n, s in stages.items() if n not in names and set(s["deps"]) & set(map(path_of, outs))
+        }:
+            names |= followers
+            outs += [out for name in followers for out in stages[name]["outs"]]
+        return {name.partition("-")[0] for name in names}
+
+    return plan
+
+
+def path_of(out: "str | dict") -> str:
+    """Return the path of an out, with or without options."""
+    return out if isinstance(out, str) else next(iter(out))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text in a file."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(clone, run):
+    assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
+    assert run("dvc", "status", cwd=clone).stdout.strip() == UP_TO_DATE
+    assert UP_TO_DATE in run("dvc", "repro", cwd=clone).stdout
+    assert run("git", "status", "--porcelain", cwd=clone).stdout == ""
+
+
+def test_the_order_of_times_does_not_matter(clone, run):
+    files = sorted((path for path in (clone / "results").rglob("*") if path.is_file()), reverse=True)
+    inputs = [*(clone / "scripts").rglob("*.py"), *(clone / "data").iterdir()]
+    for number, path in enumerate([*files, *(path.parent for path in files), *inputs]):
+        os.utime(path, (2e9 + number, 2e9 + number))
+    assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
+
+
+def test_what_is_published_takes_at_most_eight_megabytes_in_git(tmp_path):
+    shutil.copytree(ROOT / ".dvc" / "store", tmp_path / "store")
+    for command in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    tree = subprocess.run(["git", "write-tree"], cwd=tmp_path, check=True, capture_output=True).stdout
+    pack = subprocess.run(
+        ["git", "pack-objects", "--revs", "--stdout", "--quiet"],
+        cwd=tmp_path, input=tree, check=True, capture_output=True,
+    ).stdout  # fmt: skip
+    assert 0 < len(pack) <= STORE_BYTES
+
+
+@pytest.mark.parametrize("name", ["scripts/merge_adapter.py", "scripts/preferences/checks.py"])
+def test_an_edited_script_reruns_the_same_stages_in_both_engines(clone, snakemake_plan, dvc_plan, name):
+    with (clone / name).open("a", encoding="utf-8") as script:
+        script.write("# edited\n")
+    assert snakemake_plan() == dvc_plan() != set()
+
+
+@pytest.mark.parametrize("setting", sorted(set(CHANGES) - DVC_SETTINGS))
+def test_an_edited_setting_reruns_the_same_stages_in_both_engines(clone, snakemake_plan, dvc_plan, setting):
+    settings = yaml.safe_load((clone / "config.yaml").read_text(encoding="utf-8"))
+    (clone / "config.yaml").write_text(
+        yaml.safe_dump(merge(settings, CHANGES[setting]), sort_keys=False), encoding="utf-8"
+    )
+    if setting == "model.folder":  # another rule makes the manifest, which dvc.yaml has to know
+        assert run_command("python", "scripts/write_dvc_yaml.py", cwd=clone).returncode == 0
+    assert snakemake_plan() == dvc_plan()
+
+
+def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_stages(
+    clone, snakemake_plan, dvc_plan, run
+):
+    edit(clone / "rules" / "merge.smk", "python {input.script:q} --model", "python -B {input.script:q} --model")
+    checked = run("python", "scripts/write_dvc_yaml.py", "--check", cwd=clone)
+    assert checked.returncode == 1
+    assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
+    assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
+    assert run("python", "scripts/write_dvc_yaml.py", cwd=clone).returncode == 0
+    assert snakemake_plan() == dvc_plan() == {"merge_adapter", "infer_shard", "gather_predictions"}
+
+
+def test_dvc_yaml_is_what_the_graph_says(run):
+    checked = run("python", "scripts/write_dvc_yaml.py", "--check")
+    assert checked.returncode == 0, checked.stderr
