@@ -63,8 +63,9 @@ docs: setup ## Rewrite docs/configuration.md and docs/problems.md from their sou
 	@python scripts/document_config.py
 	@python scripts/document_problems.py
 
-bench: setup ## Measure the default run, a no-op and the data conversion, as ratios; about half an hour
+bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour
 	@python benchmarks/measure_default_run.py
+	@python benchmarks/measure_no_op.py
 	@python benchmarks/measure_conversion.py
 
 help: ## List these targets

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import ROOT, copy_project
+from compare_results import compare_results
+from conftest import ROOT, commit, copy_project, run_command
 
 pytestmark = pytest.mark.pipeline
 
@@ -140,3 +141,21 @@ def test_every_stage_left_a_log_and_a_benchmark(run_folder):
     logs = {path.stem for path in (run_folder / "logs").iterdir()}
     assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}
     assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "infer_shard.0"} <= logs
+
+
+def test_the_published_results_are_reproduced_in_a_scratch_clone(tmp_path):
+    project = tmp_path / "project"
+    copy_project(project)
+    commit(project)
+    done = run_command("python", "scripts/reproduce_results.py", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("reproduced")
+
+
+def test_a_published_figure_that_is_not_what_comes_out_is_named(run_folder, tmp_path):
+    wrong = tmp_path / "metrics.json"
+    metrics = json.loads((run_folder / "dpo" / "metrics.json").read_text(encoding="utf-8"))
+    metrics["held_out"]["after"]["loss"] += 0.2
+    wrong.write_text(json.dumps(metrics), encoding="utf-8")
+    difference = compare_results(run_folder / "dpo" / "metrics.json", wrong, "dpo/metrics.json")
+    assert difference and not difference.is_allowed and "held_out after loss" in difference.words
