@@ -55,13 +55,19 @@ def write_command(job: Job, overlays: list[Path]) -> str:
 def list_params(name: str, readers: Readers, overlays: list[Path]) -> list[dict[str, list[str]]]:
     """Return the settings that a job reads by the file that has the last word on each.
 
-    A section of config.yaml of which everything is read stands for its settings.
+    A section stands for its settings where a job reads all of it, and all of it is from one file.
     """
+    owners = {setting: owner_of(setting, overlays) for setting in readers}
     files: dict[str, set[str]] = {}
     for setting in (setting for setting, jobs in readers.items() if name in jobs):
-        file = next((str(overlay) for overlay in reversed(overlays) if sets(overlay, setting)), CONFIG)
-        files.setdefault(file, set()).add(whole_section(name, setting, readers) if file == CONFIG else setting)
+        here = {other for other, file in owners.items() if file == owners[setting] and name in readers[other]}
+        files.setdefault(owners[setting], set()).add(whole_section(setting, here, set(readers)))
     return [{file: sorted(settings)} for file, settings in sorted(files.items())]
+
+
+def owner_of(setting: str, overlays: list[Path]) -> str:
+    """Return the last file that has a setting."""
+    return next((str(overlay) for overlay in reversed(overlays) if sets(overlay, setting)), CONFIG)
 
 
 def sets(overlay: Path, setting: str) -> bool:
@@ -69,12 +75,12 @@ def sets(overlay: Path, setting: str) -> bool:
     return value_at(yaml.safe_load(overlay.read_text(encoding="utf-8")), setting.split(".")) is not ...
 
 
-def whole_section(name: str, setting: str, readers: Readers) -> str:
-    """Return the largest section around a setting of which a job reads everything; else the setting."""
+def whole_section(setting: str, here: set[str], known: set[str]) -> str:
+    """Return the largest section around a setting all of whose known settings are `here`; else the setting."""
     keys = setting.split(".")
     for depth in range(1, len(keys)):
         section = ".".join(keys[:depth])
-        if all(name in jobs for other, jobs in readers.items() if other.startswith(f"{section}.")):
+        if {other for other in known if other.startswith(f"{section}.")} <= here:
             return section
     return setting
 
