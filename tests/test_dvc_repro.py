@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -162,9 +163,16 @@ def test_a_truncated_object_of_the_remote_is_named_and_does_not_get_into_results
 # Killed
 
 
-def start_repro(clone: Path) -> subprocess.Popen[str]:
-    """Start `dvc repro` in a session of its own, on stages of seconds, and wait until Snakemake runs one."""
-    set_new_tokens(clone, 64)
+STAGES = {
+    "convert_preferences": ("min_margin: 1", "min_margin: 2"),
+    "infer_shard-0": ("max_new_tokens: 96", "max_new_tokens: 64"),
+}
+
+
+def start_repro(clone: Path, stage: str) -> subprocess.Popen[str]:
+    """Edit what a stage of seconds reads, start `dvc repro` in a session of its own, and wait until the stage runs."""
+    config = clone / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace(*STAGES[stage]), encoding="utf-8")
     environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     process = subprocess.Popen(
         ["dvc", "repro"], cwd=clone, env=environment, start_new_session=True, text=True,
@@ -195,12 +203,19 @@ def kill_all(session: int) -> None:
     """Kill every process of a session, and wait for their end."""
     while alive := members(session):
         for pid in alive:
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
         time.sleep(POLL)
 
 
-def test_everything_killed_leaves_a_lock_that_is_named_and_the_next_repro_goes_on(published):
-    process = start_repro(published)
+def kill(pid: int) -> None:
+    """Kill a process, unless it has ended by itself meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_everything_killed_leaves_a_lock_that_is_named_and_the_next_repro_goes_on(published, stage):
+    process = start_repro(published, stage)
     kill_all(process.pid)
     process.communicate()
     again = run_command("dvc", "repro", cwd=published)
@@ -211,13 +226,14 @@ def test_everything_killed_leaves_a_lock_that_is_named_and_the_next_repro_goes_o
     assert_nothing_to_do(published)
 
 
-def test_snakemake_killed_inside_repro_fails_the_stage_by_name_and_the_next_repro_goes_on(published):
-    process = start_repro(published)
+@pytest.mark.parametrize("stage", STAGES)
+def test_snakemake_killed_inside_repro_fails_the_stage_by_name_and_the_next_repro_goes_on(published, stage):
+    process = start_repro(published, stage)
     for pid in members(process.pid, "bin/snakemake"):
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
     said, _ = process.communicate(timeout=PATIENCE)
     kill_all(process.pid)
-    assert process.returncode != 0 and "infer_shard-0" in said
+    assert process.returncode != 0 and f"failed to reproduce '{stage}'" in said
     again = run_command("dvc", "repro", cwd=published)
     assert again.returncode and "removed with the --unlock argument" in again.stdout + again.stderr
     assert run_command("snakemake", "--unlock", cwd=published).returncode == 0
