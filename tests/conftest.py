@@ -26,9 +26,14 @@ def copy_project(target: Path) -> None:
         if (ROOT / name).exists():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
+    link_environments(target)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+
+
+def link_environments(target: Path) -> None:
+    """Let a copy use the environments that are installed."""
     for environment in (".venv", ".venv-training"):
         (target / environment).symlink_to(ROOT / environment)
-    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
 
 
 @pytest.fixture
@@ -57,6 +62,19 @@ def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subproce
 def run() -> Run:
     """Return a function that runs a command in a folder and returns what it said."""
     return run_command
+
+
+def dvc(clone: Path, *arguments: str, **environment: str) -> str:
+    """Run DVC in a clone; it must end well. Return what it printed."""
+    done = run_command("dvc", *arguments, cwd=clone, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def assert_nothing_to_do(clone: Path) -> None:
+    """See that both engines find everything up to date."""
+    assert "Nothing to be done" in run_command("snakemake", "--dry-run", cwd=clone).stdout
+    assert dvc(clone, "status").strip() == "Data and pipelines are up to date."
 
 
 def commit(folder: Path, message: str = "change") -> None:

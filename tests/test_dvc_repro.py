@@ -10,25 +10,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, commit, run_command
+from conftest import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 PATIENCE = 120.0  # seconds
 POLL = 0.05
-
-
-def dvc(clone: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run DVC in a clone; it must end well."""
-    done = run_command("dvc", *arguments, cwd=clone, **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-def assert_nothing_to_do(clone: Path) -> None:
-    """See that both engines find everything up to date."""
-    assert NOTHING in run_command("snakemake", "--dry-run", cwd=clone).stdout
-    assert dvc(clone, "status").stdout.strip() == UP_TO_DATE
 
 
 def set_new_tokens(clone: Path, tokens: int) -> None:
@@ -63,7 +50,7 @@ def test_pull_edit_run_commit_and_checkout_leave_every_object_of_the_cache_intac
 
 def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(published):
     set_new_tokens(published, 4)
-    ran = dvc(published, "repro").stdout
+    ran = dvc(published, "repro")
     assert "Running stage 'infer_shard-0'" in ran and "Running stage 'train_dpo'" not in ran
     assert_nothing_to_do(published)
     answers = (published / "results/tiny/infer/predictions.jsonl").read_bytes()
@@ -71,26 +58,25 @@ def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(publis
     dvc(published, "checkout", "--quiet")
     assert_nothing_to_do(published)
     set_new_tokens(published, 4)
-    assert "Stage 'infer_shard-0' is cached - skipping run" in dvc(published, "repro").stdout
+    assert "Stage 'infer_shard-0' is cached - skipping run" in dvc(published, "repro")
     assert (published / "results/tiny/infer/predictions.jsonl").read_bytes() == answers
 
 
 def test_repro_with_pull_restores_everything_without_computing(tmp_path, published):
     clone = tmp_path / "second"
     subprocess.run(["git", "clone", "--quiet", published, clone], check=True)
-    for environment in (".venv", ".venv-training"):
-        (clone / environment).symlink_to(ROOT / environment)
-    assert "Running stage" not in dvc(clone, "repro", "--pull").stdout
+    link_environments(clone)
+    assert "Running stage" not in dvc(clone, "repro", "--pull")
     assert_nothing_to_do(clone)
 
 
 def test_an_experiment_of_one_setting_is_run_listed_and_compared(published):
     dvc(published, "exp", "run", "--name", "few", "--set-param", "config.yaml:infer.max_new_tokens=4")
     assert_nothing_to_do(published)
-    shown = json.loads(dvc(published, "exp", "show", "--json").stdout)
+    shown = json.loads(dvc(published, "exp", "show", "--json"))
     names = [row["name"] for branch in shown for row in (exp["revs"][0] for exp in branch["experiments"] or [])]
     assert names == ["few"]
-    assert "infer.max_new_tokens" in dvc(published, "params", "diff").stdout
+    assert "infer.max_new_tokens" in dvc(published, "params", "diff")
 
 
 def test_an_overlay_is_an_experiment_under_its_name_and_leaves_everything_as_it_was(published):
@@ -107,21 +93,21 @@ def test_an_overlay_is_an_experiment_under_its_name_and_leaves_everything_as_it_
     dvc(published, "exp", "apply", "short")
     stage = yaml.safe_load((published / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["infer_shard-0"]
     assert {"experiments/short.yaml": ["infer.max_new_tokens"]} in stage["params"]
-    assert dvc(published, "status").stdout.strip() == UP_TO_DATE
+    assert dvc(published, "status").strip() == UP_TO_DATE
     assert NOTHING in run_command("snakemake", "-n", "--configfile", "experiments/short.yaml", cwd=published).stdout
 
 
 def test_metrics_and_curves_can_be_shown_and_compared(published):
     metrics = published / "results" / "tiny" / "dpo" / "metrics.json"
-    shown = json.loads(dvc(published, "metrics", "show", "--json").stdout)
+    shown = json.loads(dvc(published, "metrics", "show", "--json"))
     assert shown[""]["data"]["results/tiny/dpo/metrics.json"]["data"] == json.loads(metrics.read_text(encoding="utf-8"))
     metrics.chmod(0o644)
     metrics.write_text(metrics.read_text(encoding="utf-8").replace('"steps": 90', '"steps": 91'), encoding="utf-8")
-    assert "steps" in dvc(published, "metrics", "diff").stdout
+    assert "steps" in dvc(published, "metrics", "diff")
     dvc(published, "plots", "show", "--out", "plots")
     page = (published / "plots" / "index.html").read_text(encoding="utf-8")
     for name in ("held-out reward margin", "reward margin", "held-out loss"):
-        assert f"{name}" in page
+        assert name in page
 
 
 # Damaged

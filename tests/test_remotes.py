@@ -8,10 +8,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from conftest import ROOT, run_command
+from conftest import ROOT, assert_nothing_to_do, dvc, link_environments, run_command
 
-NOTHING = "Nothing to be done"
-UP_TO_DATE = "Data and pipelines are up to date."
 PATIENCE = 60.0  # seconds
 POLL = 0.1
 KEYS = {"AWS_ACCESS_KEY_ID": "test-key-id", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -57,19 +55,11 @@ def client(address: str):
     )  # fmt: skip
 
 
-def dvc(clone: Path, *arguments: str, **environment: str) -> str:
-    """Run DVC in a clone; it must end well."""
-    done = run_command("dvc", *arguments, cwd=clone, **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def clone_of(published: Path, target: Path) -> Path:
     """Clone without what was pulled, and without the store."""
     subprocess.run(["git", "clone", "--quiet", published, target], check=True)
     subprocess.run(["rm", "-rf", ".dvc/store"], cwd=target, check=True)
-    for environment in (".venv", ".venv-training"):
-        (target / environment).symlink_to(ROOT / environment)
+    link_environments(target)
     return target
 
 
@@ -83,8 +73,7 @@ def add_s3(clone: Path, address: str) -> None:
 def assert_pulls_and_reproduces(clone: Path, **environment: str) -> None:
     """See that a clone gets everything, and has nothing to do then; and that one stage can be computed again."""
     dvc(clone, "pull", "--quiet", **environment)
-    assert NOTHING in run_command("snakemake", "--dry-run", cwd=clone).stdout
-    assert dvc(clone, "status").strip() == UP_TO_DATE
+    assert_nothing_to_do(clone)
     answers = clone / "results" / "tiny" / "infer" / "predictions.jsonl"
     before = answers.read_bytes()
     dvc(clone, "repro", "--force", "--single-item", "gather_predictions")
