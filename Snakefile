@@ -18,7 +18,7 @@ from check_machine import check_machine, check_plan
 from explain_failure import explain_failure
 from own_records import own_records
 from preferences.open_raw import list_raw_files
-from swift_flags import swift_flags
+from swift_flags import sft_settings, swift_flags
 
 
 configfile: "config.yaml"
@@ -27,6 +27,16 @@ configfile: "config.yaml"
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 own_records(Path(".snakemake/metadata"))
+
+
+# What every training is told of SwanLab.
+TRACKING = swift_flags(
+    {
+        "tracking-mode": config["tracking"]["mode"],
+        "tracking-project": config["tracking"]["project"],
+        "tracking-host": config["tracking"]["host"],
+    }
+)
 
 
 wildcard_constraints:
@@ -45,6 +55,7 @@ rule all:
 
 include: "rules/data.smk"
 include: "rules/model.smk"
+include: "rules/sft.smk"
 include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"

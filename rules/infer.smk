@@ -2,7 +2,7 @@
 Answers of the tuned model to the held-out prompts.
 
 Reads      results/{run}/merged.sha256 and the merged model, results/{run}/data/val.jsonl
-Writes     results/{run}/infer/predictions.jsonl
+Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json
 Stages     infer_shard -> gather_predictions
 """
 
@@ -60,6 +60,7 @@ rule gather_predictions:
         predictions="results/{run}/infer/predictions.jsonl",
     log:
         "results/{run}/logs/gather_predictions.log",
+        gates="results/{run}/infer/gates.json",
     benchmark:
         "results/{run}/benchmarks/gather_predictions.tsv"
     conda:
@@ -67,5 +68,5 @@ rule gather_predictions:
     shell:
         """
         python {input.script:q} {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
-            >{log:q} 2>&1
+            --gates {log.gates:q} >{log[0]:q} 2>&1
         """

@@ -16,6 +16,8 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# The plugins share modules with the scripts.
+SHARED = {"PYTHONPATH": "scripts"}
 # Sums in another order give other bytes, so the number of threads must not depend on the machine.
 CPU_THREADS = 2
 
@@ -34,7 +36,7 @@ def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str])
     process, or 0 where GPUs do the work and the default is right.
     """
     threads = {"OMP_NUM_THREADS": str(cpu_threads), "DS_ACCELERATOR": "cpu"} if cpu_threads else {}
-    return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
+    return OFFLINE | SHARED | threads | {"PROMPT_DATE": prompt_date} | extra
 
 
 def require_gpus(count: int, setting: str) -> None:
