@@ -1,4 +1,4 @@
-"""Stop a training that would not see every pair: TRAIN_ROWS and VAL_ROWS say how many there are.
+"""Stop a training that would not see every row: TRAIN_ROWS and VAL_ROWS say how many there are.
 
 ms-swift drops rows that it cannot read or that are too long, and goes on with the rest.
 """
@@ -6,18 +6,22 @@ ms-swift drops rows that it cannot read or that are too long, and goes on with t
 import os
 from typing import Any
 
-from swift.rlhf_trainers import DPOTrainer
-
-_train = DPOTrainer.train
+from swift.rlhf_trainers import CPOTrainer, DPOTrainer, KTOTrainer, ORPOTrainer
 
 
-def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Train, if the trainer has as many rows on each side as were given to it."""
-    for name, dataset in (("TRAIN_ROWS", self.train_dataset), ("VAL_ROWS", self.eval_dataset)):
-        asked, loaded = int(os.environ[name]), len(dataset) if dataset is not None else 0
-        if loaded != asked:
-            raise RuntimeError(f"ms-swift loaded {loaded} rows of {asked} ({name}); its log says which it dropped")
-    return _train(self, *args, **kwargs)
+def count_before_training(trainer: type) -> None:
+    """Make a kind of trainer train only if it has as many rows on each side as were given to it."""
+    _train = trainer.train
+
+    def train(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, dataset in (("TRAIN_ROWS", self.train_dataset), ("VAL_ROWS", self.eval_dataset)):
+            asked, loaded = int(os.environ[name]), len(dataset) if dataset is not None else 0
+            if loaded != asked:
+                raise RuntimeError(f"ms-swift loaded {loaded} rows of {asked} ({name}); its log says which it dropped")
+        return _train(self, *args, **kwargs)
+
+    trainer.train = train
 
 
-DPOTrainer.train = train
+for trainer in (DPOTrainer, CPOTrainer, ORPOTrainer, KTOTrainer):
+    count_before_training(trainer)

@@ -1,6 +1,6 @@
-"""Train a LoRA adapter with `swift rlhf --rlhf_type dpo`, going on from the newest checkpoint of the same run.
+"""Train a LoRA adapter with `swift rlhf`, going on from the newest checkpoint of the same run.
 
-    envs/with-training python scripts/train_dpo.py --model results/tiny/model … -- --learning_rate 0.0004 …
+    envs/with-training python scripts/train_dpo.py --model results/tiny/model … -- --rlhf_type dpo …
 
 Whatever stands after `--` goes to swift as it is. Checkpoints lie in a folder named by a digest of the
 prompt's date, the number of processes, the flags, the model and the data: a run never goes on from a
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from folder_manifest import write_manifest
 from json_lines import iterate_json_lines, write_json_lines
+from rated_answers import write_rated_answers
 from run_swift import plugin_flags, require_gpus, run_swift, swift_environment
 from training_record import (
     copy_adapter,
@@ -69,7 +70,7 @@ def training_command(args: argparse.Namespace, checkpoints: Path) -> list[str]:
     tracked = args.tracking_mode != "disabled"
     plugins = [*PLUGIN_NAMES, "swanlab_run"] if tracked else [*PLUGIN_NAMES]
     return [
-        *("rlhf", "--rlhf_type", "dpo", "--model", str(args.model), "--dataset", str(args.train)),
+        *("rlhf", "--model", str(args.model), "--dataset", str(args.train)),
         *(["--val_dataset", str(args.val)] if flag_value(args.flags, "eval_strategy") != "no" else []),
         *args.flags,
         *("--output_dir", str(checkpoints), "--add_version", "false", "--check_model", "false"),
@@ -80,7 +81,7 @@ def training_command(args: argparse.Namespace, checkpoints: Path) -> list[str]:
 
 
 def count_rows(args: argparse.Namespace) -> dict[str, str]:
-    """Return what plugins/count_rows.py reads: how many pairs the trainer has to load."""
+    """Return what plugins/count_rows.py reads: how many rows the trainer has to load."""
     held_out = [] if flag_value(args.flags, "eval_strategy") == "no" else iterate_json_lines(args.val)
     rows = {"TRAIN_ROWS": iterate_json_lines(args.train), "VAL_ROWS": held_out}
     return {name: str(sum(1 for _ in pairs)) for name, pairs in rows.items()}
@@ -104,6 +105,8 @@ def main(argv: list[str] | None = None) -> None:
     processes = args.gpus or args.cpu_processes
     settings = [args.prompt_date, str(processes), *args.flags]
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val)
+    if flag_value(args.flags, "rlhf_type") == "kto":
+        args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
     command = training_command(args, checkpoints)
     threads = 0 if args.gpus else 1
     extra = {"NPROC_PER_NODE": str(processes)} | count_rows(args) | tracking_environment(args)
