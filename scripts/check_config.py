@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from check_losses import find_loss_problems
 from jsonschema import Draft202012Validator, ValidationError
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -99,7 +100,12 @@ def find_problems(config: dict[str, Any]) -> list[str]:
         problems.append("model.tiny.experts_per_token: must not exceed model.tiny.experts")
     if config["tracking"]["host"] and config["tracking"]["mode"] != "cloud":
         problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
-    return problems
+    if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:
+        problems.append("dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has none")
+    if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in ("dpo", "kto"):
+        problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
+    processes = config["train"]["gpus"] or config["train"]["cpu_processes"]
+    return problems + find_loss_problems(config["dpo"], processes)
 
 
 def value_at(settings: Any, keys: list[str]) -> Any:

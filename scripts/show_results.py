@@ -17,7 +17,7 @@ from json_lines import read_json_lines
 def describe_curves(rows: list[dict[str, Any]]) -> str:
     """Return the first loss and the held-out reward accuracy in words."""
     losses = [row["loss"] for row in rows if "loss" in row]
-    held_out = [row["eval_rewards/accuracies"] for row in rows if "eval_loss" in row]
+    held_out = [row["eval_rewards/accuracies"] for row in rows if "eval_rewards/accuracies" in row]
     words = [f"loss {losses[0]:.4f} -> {losses[-1]:.4f}"] if losses else []
     words += [f"held-out reward accuracy {held_out[-1]:.2f}"] if held_out else []
     return ", ".join(words)

@@ -16,6 +16,7 @@ from folder_manifest import write_manifest
 from gates import gate, put_gate, read_gates, require_gates, write_gates
 from json_lines import iterate_json_lines, write_json_lines
 from judge_curves import judge_chosen, judge_collapse, judge_finite
+from rated_answers import write_rated_answers
 from run_swift import plugin_flags, require_gpus, run_swift, swift_environment
 from training_record import (
     copy_adapter,
@@ -124,6 +125,8 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     processes = args.gpus or args.cpu_processes
     settings = [args.prompt_date, str(processes), *start, *args.flags]
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val, *inputs)
+    if flag_value(args.flags, "rlhf_type") == "kto":
+        args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
     command = training_command(args, start, checkpoints)
     asked = {"rlhf_type": rlhf_type(args.flags), "init_weights": flag_value(args.flags, "init_weights")}
     gates = {"GATES": json.dumps(args.gate_settings | {"reference": reference, "asked": asked})}

@@ -1,6 +1,9 @@
 """train_dpo.py: what is passed on to swift and to SwanLab."""
 
+import json
+
 import pytest
+from json_lines import read_json_lines
 from train_dpo import main, parse_arguments, tracking_environment, training_command
 
 OPTIONS = {
@@ -70,3 +73,23 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
             main([*options, "--tracking-mode", "disabled", "--", "--beta", "0.1"])
     assert folders[0] == folders[1]
     assert len(set(folders)) == 3
+
+
+def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
+    given = {}
+
+    def stop_before_training(arguments, environment):
+        given.update(environment, dataset=arguments[arguments.index("--dataset") + 1])
+        raise SystemExit
+
+    monkeypatch.setattr("train_dpo.require_gpus", lambda count, setting: None)
+    monkeypatch.setattr("train_dpo.run_swift", stop_before_training)
+    monkeypatch.chdir(tmp_path)
+    pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
+    for name in ("m.sha256", "t.jsonl", "v.jsonl"):
+        (tmp_path / name).write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    with pytest.raises(SystemExit):
+        main([*options, "--tracking-mode", "disabled", "--", "--rlhf_type", "kto"])
+    assert (given["TRAIN_ROWS"], given["VAL_ROWS"]) == ("2", "2")
+    assert [row["label"] for row in read_json_lines(tmp_path / given["dataset"])] == [True, False]

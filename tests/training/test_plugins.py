@@ -90,8 +90,9 @@ def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
 @pytest.mark.parametrize(("rows", "loaded"), [("2", True), ("3", False)])
 def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(monkeypatch, rows, loaded):
     from swift.rlhf_trainers import DPOTrainer
+    from swift.trainers import SwiftMixin
 
-    monkeypatch.setattr(DPOTrainer, "train", lambda self: "trained")
+    monkeypatch.setattr(SwiftMixin, "train", lambda self: "trained")
     monkeypatch.setenv("TRAIN_ROWS", rows)
     monkeypatch.setenv("VAL_ROWS", "0")
     runpy.run_path("plugins/count_rows.py")
