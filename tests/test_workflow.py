@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from check_config import load_config
 from conftest import ROOT
 
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
@@ -57,7 +58,17 @@ def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
         "check_model" if yaml.safe_load((ROOT / experiment).read_text())["model"]["folder"] else "build_tiny_model"
     )
     expected = {*NAMES, "all"} - ({"build_tiny_model", "check_model"} - {model_rule})
+    settings = load_config([ROOT / experiment])
+    if not settings["sft"]["enabled"]:
+        expected -= {"prepare_sft", "train_sft"}
+    elif settings["sft"]["join"] == "merged":
+        expected |= {"merge_sft"}
     assert set(re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.MULTILINE)) == expected
+
+
+def test_the_recipe_with_sft_is_the_recipe_with_sft():
+    plain, tuned = (load_config([ROOT / "experiments" / f"gpt-oss-20b{end}.yaml"]) for end in ("", "-sft"))
+    assert {name for name in plain if plain[name] != tuned[name]} == {"run", "sft"}
 
 
 def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):

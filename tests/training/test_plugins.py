@@ -4,6 +4,7 @@ import importlib
 import math
 import os
 import runpy
+import shutil
 
 import pytest
 import torch
@@ -56,7 +57,6 @@ def test_log_probabilities_are_summed_in_float32():
 
 def test_code_in_a_model_folder_is_not_run(built, tmp_path):
     import json
-    import shutil
 
     from swift import get_processor
 
@@ -103,3 +103,46 @@ def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(monkeypatch,
     else:
         with pytest.raises(RuntimeError, match="ms-swift loaded 2 rows of 3"):
             trainer.train()
+
+
+@pytest.mark.parametrize("change", ["missing", "unexpected"])
+def test_a_model_with_weights_missing_or_left_over_is_refused(built, tmp_path, monkeypatch, change):
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM, PreTrainedModel
+
+    for name in ("_load_pretrained_model", "_finalize_model_loading"):
+        monkeypatch.setattr(PreTrainedModel, name, staticmethod(getattr(PreTrainedModel, name)))
+    runpy.run_path("plugins/whole_model.py")
+    folder = tmp_path / "model"
+    shutil.copytree(built[0], folder)
+    weights = load_file(folder / "model.safetensors")
+    name = "model.layers.0.mlp.experts.down_proj"
+    if change == "missing":
+        del weights[name]
+    else:
+        name = "model.layers.9.self_attn.sinks"
+        weights[name] = torch.zeros(2)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert AutoModelForCausalLM.from_pretrained(built[0])
+    with pytest.raises(RuntimeError, match=rf"weights {change}: 1 \({name}\)"):
+        AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(("rows", "processes"), [(7, 4), (8, 4), (236, 2), (3, 4)])
+def test_every_row_is_trained_whatever_the_number_of_processes(monkeypatch, rows, processes):
+    from swift.dataloader import BatchSamplerShard
+
+    def drawn() -> set[int]:
+        found = set()
+        for rank in range(processes):
+            monkeypatch.setattr(BatchSamplerShard, "rank", rank)
+            sampler = BatchSamplerShard(rows, 2, shuffle=True, drop_last=False, data_seed=1)
+            found |= {row for batch in sampler for row in batch}
+        return found
+
+    monkeypatch.setattr(BatchSamplerShard, "world_size", processes)
+    for name in ("__init__", "__iter__"):
+        monkeypatch.setattr(BatchSamplerShard, name, getattr(BatchSamplerShard, name))
+    assert (drawn() == set(range(rows))) == (rows % processes == 0)  # what ms-swift does by itself
+    runpy.run_path("plugins/every_row.py")
+    assert drawn() == set(range(rows))
