@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from json_lines import read_json_lines, write_json_lines
-from split_preferences import main
+from split_preferences import judge_counts, main
 
 
 def pair(question: str, answer: str = "x", **changes) -> dict:
