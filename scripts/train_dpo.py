@@ -23,7 +23,7 @@ from training_record import (
     write_json,
 )
 
-PLUGIN_NAMES = ("no_remote_code", "cpu_zero3", "fp32_logps", "frozen_date", "count_rows")
+PLUGIN_NAMES = ("cpu_zero3", "fp32_logps", "count_rows")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
