@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
@@ -60,7 +60,10 @@ def require_sha256(name: str, content: bytes, expected: str) -> None:
 
 def read_vocabulary() -> bytes:
     """Return o200k_base.tiktoken: on each line a token in base64, and its rank."""
-    packed = resources.files("bpe_openai") / "data" / "o200k_base.tiktoken.gz"
+    package = find_spec("bpe_openai")  # found, not imported: importing it reads every vocabulary that it holds
+    if package is None or package.origin is None:
+        sys.exit("bpe-openai, which holds gpt-oss's vocabulary, is not installed; run: make setup")
+    packed = Path(package.origin).parent / "data" / "o200k_base.tiktoken.gz"
     vocabulary = gzip.decompress(packed.read_bytes())
     require_sha256("bpe_openai/data/o200k_base.tiktoken.gz", vocabulary, VOCABULARY_SHA256)
     return vocabulary

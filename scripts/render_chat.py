@@ -3,6 +3,7 @@
 import os
 import runpy
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,17 @@ def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> 
     os.environ.update(OFFLINE, PROMPT_DATE=prompt_date)
     for plugin in EVERY_STAGE:
         runpy.run_path(str(PLUGINS / f"{plugin}.py"))
-    from swift import get_processor, get_template  # reads the environment when it is imported
+    from swift import get_template  # reads the environment when it is imported
 
-    return get_template(get_processor(str(tokenizer_folder)), **settings)
+    return get_template(load_processor(tokenizer_folder), **settings)
+
+
+@cache
+def load_processor(tokenizer_folder: Path) -> Any:
+    """Return ms-swift's processor of a folder, after the plugins; gpt-oss's own takes seconds to load."""
+    from swift import get_processor
+
+    return get_processor(str(tokenizer_folder))
 
 
 def load_pair_encoder(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Encode:
