@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
             *("export", "--model", str(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
             *("--output_dir", str(args.merged), "--max_shard_size", args.max_shard_size),
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
-            *plugin_flags("no_remote_code", "whole_model", "frozen_date"),
+            *plugin_flags(),
         ],
         swift_environment(args.prompt_date, CPU_THREADS, {}),
     )

@@ -28,10 +28,8 @@ from training_record import (
     write_json,
 )
 
-PLUGIN_NAMES = (
-    *("no_remote_code", "whole_model", "cpu_zero3", "fp32_logps", "frozen_date", "every_row"),
-    *("training_gates", "count_rows"),  # rows are counted first, as what wraps what the gates have wrapped
-)
+# Rows are counted first: what is loaded last wraps what was loaded before.
+PLUGIN_NAMES = ("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows")
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
 

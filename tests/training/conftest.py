@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 os.chdir(ROOT)
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
@@ -48,3 +48,13 @@ def built(tmp_path_factory) -> list[Path]:
         arguments = [str(train), "--folder", str(target), "--manifest", f"{target}.sha256"]
         main([*arguments, "--shape", json.dumps(SHAPE), "--prompt-date", "2020-02-02"])
     return folders
+
+
+@pytest.fixture(scope="session")
+def gpt_oss(tmp_path_factory) -> Path:
+    """Return a folder with gpt-oss's own tokenizer."""
+    from golden_prompts import write_tokenizer
+
+    folder = tmp_path_factory.mktemp("gpt-oss")
+    write_tokenizer(folder)
+    return folder
