@@ -12,6 +12,10 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 os.chdir(ROOT)
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
+from run_swift import OFFLINE  # noqa: E402 (it lies in the folder that was just named)
+
+os.environ.update(OFFLINE)  # before ms-swift is imported, which reads it then
+
 SHAPE = {
     "layers": 2,
     "hidden_size": 16,
