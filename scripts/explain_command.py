@@ -21,7 +21,7 @@ from flag_knowledge import (
     OLD,
     PINNED,
     RELEASES,
-    full_name,
+    effect_of,
     known_of,
     load_defaults,
     load_knowledge,
@@ -71,17 +71,16 @@ def explain_flag(flag: str, command: Command, release: str) -> tuple[str, str]:
         return "unknown", f"no flag of {release}, which stops at it" + (f"; did you mean --{near}?" if near else "")
     if flag not in pinned and not entry:
         return "refused", f"{PINNED} has no such flag, and stops at it"
-    effect = entry.get("effect", "works")
     words = [entry.get("meaning", "Not examined by this project."), entry.get("now")]
     if new := entry.get("values", {}).get(value):
-        effect, words = "renamed", [*words, f"This value is {new} now."]
+        words.append(f"This value is {new} now.")
     if "only_with" in entry and not set(entry["only_with"]) & set(command.flags):
-        effect, words = "no effect", [*words, f"Nothing without --{' or --'.join(entry['only_with'])}."]
+        words.append(f"Nothing without --{' or --'.join(entry['only_with'])}.")
     if release == OLD and flag not in old:
         words.append(f"{OLD} does not know the flag.")
     elif release == OLD and "was" in entry:
         words.append(f"Under {OLD}: {entry['was']}")
-    return effect, " ".join(filter(None, words))
+    return effect_of(flag, command.flags), " ".join(filter(None, words))
 
 
 def list_flags(command: Command, release: str) -> Iterator[str]:
@@ -178,7 +177,6 @@ def write_overlay(text: str, overlay: Path) -> None:
 def explain(args: argparse.Namespace) -> Iterator[str]:
     """Yield the explanation, and the overlay or where it was written; ValueError for what cannot be explained."""
     command = read_source(args)
-    command.flags = {full_name(flag): values for flag, values in command.flags.items()}
     release, telling = release_of(command.flags)
     reason = f"--{telling} is of that release" if telling else "no flag tells another"
     if args.release:

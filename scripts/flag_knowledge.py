@@ -34,13 +34,29 @@ def known_of(flag: str, value: str | None = None) -> dict[str, Any]:
     return entry | special
 
 
-def full_name(flag: str) -> str:
-    """Return the flag that a name stands for: itself, the only one that begins with it, or what `no_` denies."""
-    known = set(load_defaults(OLD)) | set(load_defaults(PINNED))
-    if flag in known:
-        return flag
+def effect_of(flag: str, flags: dict[str, list[str]]) -> str:
+    """Return what a flag of a command comes to under the pinned release; `works` where nothing is known of it."""
+    value = " ".join(flags.get(flag, []))
+    entry = known_of(flag, value)
+    if value in entry.get("values", {}):
+        return "renamed"
+    if "only_with" in entry and not set(entry["only_with"]) & set(flags):
+        return "no effect"
+    effect: str = entry.get("effect", "works")
+    return effect
+
+
+def spell_out(flag: str) -> tuple[str, list[str]]:
+    """Return the flag that a name stands for, as swift's parser reads it, and the value that the name implies.
+
+    A name may be cut short where one flag alone begins so, and `--no_x` is `--x false` where x is on by default.
+    """
+    known = load_defaults(OLD) | load_defaults(PINNED)
+    denied = flag.removeprefix("no_")
+    if flag not in known and known.get(denied) is True:
+        return denied, ["false"]
     longer = [name for name in known if name.startswith(flag)]
-    return longer[0] if len(longer) == 1 else flag
+    return longer[0] if flag not in known and len(longer) == 1 else flag, []
 
 
 def nearest_flag(unknown: str, release: str) -> str | None:

@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flag_knowledge import spell_out
+
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 # A backslash goes on in the next line only if nothing follows it, and a comment in that line ends the command. The
 # tutorial writes comments in both places.
@@ -75,10 +77,11 @@ def as_command(environment: dict[str, str], words: list[str], remarks: list[str]
     for word in words:
         if word.startswith("--") and len(word) > 2:
             name, equals, value = word[2:].partition("=")
-            name = name.replace("-", "_")
+            name, values = spell_out(name.replace("-", "_"))
             if name in flags:
                 remarks.append(f"--{name} stands twice: the last counts")
-            values = flags[name] = [value] if equals else []
+            values += [value] if equals else []
+            flags[name] = values
         elif values is None:
             raise ValueError(f"{NO_DPO}: {word!r} stands before the first flag; a file of flags is not read")
         else:

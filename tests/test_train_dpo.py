@@ -1,7 +1,9 @@
 """train_dpo.py: what is passed on to swift and to SwanLab."""
 
+import socket
+
 import pytest
-from train_dpo import main, parse_arguments, tracking_environment, training_command
+from train_dpo import free_port, main, parse_arguments, tracking_environment, training_command
 
 OPTIONS = {
     "model": "m",
@@ -49,6 +51,12 @@ def test_disabled_tracking_leaves_swanlab_out():
 
 def test_cloud_is_what_swanlab_calls_online():
     assert tracking_environment(arguments("--beta", "0.1", mode="cloud"))["TRACKING_MODE"] == "online"
+
+
+def test_two_trainings_at_once_meet_at_two_ports():
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", free_port()))
+        assert free_port() != first.getsockname()[1]
 
 
 def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Flags of the tutorial's command under ms-swift 3.7.0, in an environment of its own: make test-fidelity.
 
-What schemas/swift_flags/knowledge.yaml says of that release, seen. It stands alone: the model is made here, of a size at
-which nothing is learnt, because the two releases do not read each other's tokenizers.
+What schemas/swift_flags/knowledge.yaml says of that release, seen. It stands alone: the model is made here, of a size
+at which nothing is learnt, because the two releases do not read each other's tokenizers.
 """
 
 import dataclasses
@@ -216,6 +216,13 @@ def test_nothing_is_held_out_unasked(prepared):
 def test_a_longer_pair_leaves_the_training(prepared):
     long = {**PAIR, "rejected_response": "Please save! " * 200}
     assert len(prepared("--max_length", "1000", pairs=[PAIR, long, PAIR]).train_dataset) == 2
+
+
+def test_a_row_that_cannot_be_read_leaves_unless_strict(prepared):
+    broken = {**PAIR, "messages": [{"role": "nobody", "content": "?"}]}
+    assert len(prepared(pairs=[PAIR, broken, PAIR]).train_dataset) == 2
+    with pytest.raises(Exception, match="nobody"):
+        prepared("--strict", "true", pairs=[PAIR, broken, PAIR])
 
 
 def test_a_pair_of_equal_answers_leaves_the_training(prepared):

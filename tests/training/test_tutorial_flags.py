@@ -251,6 +251,11 @@ def test_a_row_that_cannot_be_read_leaves_unless_strict(prepared):
         prepared("--strict", "true", pairs=[PAIR, broken, PAIR])
 
 
+def test_a_pair_of_equal_answers_leaves_the_training(prepared):
+    equal = {**PAIR, "rejected_response": "Save"}
+    assert len(prepared(pairs=[PAIR, equal, PAIR]).train_dataset) == 2
+
+
 def test_workers_change_no_batch(prepared):
     alone, helped = (first_batch(prepared("--dataloader_num_workers", count))["input_ids"] for count in ("0", "2"))
     assert torch.equal(alone, helped)
