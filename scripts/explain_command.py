@@ -30,7 +30,7 @@ from flag_knowledge import (
     out_of_range,
     release_of,
 )
-from settings_of_command import Translation, number, translate
+from settings_of_command import Translation, in_force, number, translate
 from swift_command import Command, read_command, read_run
 
 WIDTH = 120
@@ -123,12 +123,14 @@ def list_unasked(command: Command) -> Iterator[str]:
     yield from aligned([("without a part in DPO", 30), ("", 20)], others)
 
 
-def list_unusual(command: Command) -> Iterator[str]:
-    """Yield the values outside of what recipes and papers use."""
-    for flag, values in command.flags.items():
-        value = number(" ".join(values))
-        if not isinstance(value, str) and (line := out_of_range(flag, value)):
-            yield from aligned([(f"--{flag}", 30)], line)
+def list_unusual(command: Command, release: str) -> Iterator[str]:
+    """Yield the values, asked for or not, outside of what recipes and papers use."""
+    unasked = in_force(command, command.flags, release)
+    for flag, entry in load_knowledge()["flags"].items():
+        asked = flag in command.flags
+        value = number(" ".join(command.flags[flag])) if asked else unasked.get(flag)
+        if "usual" in entry and isinstance(value, int | float) and (line := out_of_range(flag, value)):
+            yield from aligned([(f"--{flag}" if asked else f"{flag}, unasked", 30)], line)
 
 
 def describe(command: Command, release: str, reason: str) -> Iterator[str]:
@@ -138,7 +140,7 @@ def describe(command: Command, release: str, reason: str) -> Iterator[str]:
         ("As it is written", [line for remark in command.remarks for line in aligned([], remark)]),
         ("Its flags", list(list_flags(command, release))),
         (f"Not in the command, and not the same under {OLD} and {PINNED}", list(list_unasked(command))),
-        ("Outside of what recipes and papers use", list(list_unusual(command))),
+        ("Outside of what recipes and papers use", list(list_unusual(command, release))),
     ]
     for title, lines in sections:
         if lines:

@@ -92,7 +92,7 @@ def put_places(result: Translation, command: Command, flags: dict[str, list[str]
         result.missing.append(f"--dataset {' '.join(data)}: data.raw names one file, folder or glob; set it")
     if "system" in flags:
         result.put("data", "system", " ".join(flags["system"]))
-    ratio = number(flags.get("split_dataset_ratio", ["0"])[-1])
+    ratio = number(last(flags, "split_dataset_ratio", "0"))
     if ratio:
         result.put("data", "val_fraction", ratio)
     if flags.get("model"):
@@ -128,7 +128,7 @@ def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dic
     batch = processes(command) * (1 if pairs is ... else pairs)
     values["gradient_accumulation_steps"] = max(1, math.ceil(16 / batch))
     held_out = any(flag in flags for flag in ("val_dataset", "split_dataset_ratio"))
-    values["eval_strategy"] = flags.get("save_strategy", ["steps"])[-1] if held_out else "no"
+    values["eval_strategy"] = last(flags, "save_strategy", "steps") if held_out else "no"
     if release == OLD:
         # What 3.7.0 did with it, whatever it was told.
         values["router_aux_loss_coef"] = known_of("router_aux_loss_coef")["amounts_to"]
@@ -169,26 +169,33 @@ def is_read(value: Any) -> bool:
     return value is not None
 
 
-def number(text: Any) -> Any:
-    """Return text as a whole number or a number; itself, if it is none."""
-    for kind in (int, float):
-        try:
-            return kind(text) if isinstance(text, str) else text
-        except ValueError:
-            continue
-    return text
+def number(text: str) -> int | float | str:
+    """Return text as a whole number or a finite one; itself, if it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text) if math.isfinite(float(text)) else text
+    except ValueError:
+        return text
+
+
+def last(flags: dict[str, list[str]], flag: str, default: str) -> str:
+    """Return the last value of a flag; `default` without one."""
+    return (flags.get(flag) or [default])[-1]
 
 
 def put_tracking(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
     """Set the section `tracking`."""
     reported = flags.get("report_to", ["tensorboard"])
-    asked = flags.get("swanlab_mode", ["cloud"])[-1] if "swanlab" in reported else "disabled"
+    asked = last(flags, "swanlab_mode", "cloud") if "swanlab" in reported else "disabled"
     mode = command.environment.get("TRACKING_MODE", asked)
     result.put("tracking", "mode", "cloud" if mode == "online" else mode)
     if others := [name for name in reported if name not in ("swanlab", "none")]:
         result.missing.append(f"--report_to {' '.join(others)}: only SwanLab; the curves are files in any case")
     if mode != "disabled":
-        project = flags.get("swanlab_project", [load_defaults(release)["swanlab_project"]])[-1]
+        project = last(flags, "swanlab_project", load_defaults(release)["swanlab_project"])
         if project:
             result.put("tracking", "project", project)
         else:

@@ -97,7 +97,7 @@ def read_run(folder: Path) -> Command:
     record = folder / "dpo" / "settings.json"
     try:
         settings = json.loads(record.read_text(encoding="utf-8"))
-        words, environment = list(settings["command"]), dict(settings["environment"])
+        words, environment = [*map(str, settings["command"])], dict(settings["environment"])
     except FileNotFoundError:
         raise ValueError(f"{record}: no such file; name the folder of a run that was trained") from None
     except (json.JSONDecodeError, KeyError, TypeError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from check_config import find_problems, load_config, load_schema, merge
+from check_config import find_problems, load_config, merge
 from conftest import ROOT
 from document_tutorial import find_tests
 from explain_command import main
@@ -117,6 +117,7 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
             "--lerning_rate 1e-5 unknown no flag of 4.6.0, which stops at it; did you mean --learning_rate?",
         ),
         ("--num_train_epo 9", "--num_train_epochs 9 is 3 to 9 times the usual 1 to 3"),
+        ("--seed 1", "learning_rate, unasked 0.0001 is 10 to 20 times the usual"),
         ("--beta 0.001", "0.001 is 1/500 to 1/10 of the usual 0.01 to 0.5"),
         ("--padding_free true", "--padding_free true refused"),
         ("--padding_free false", "--padding_free false works"),
