@@ -1,12 +1,13 @@
 """train_dpo.py and train_adapter.py: what is passed on to swift and to SwanLab."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from gates import gate, put_gate
 from json_lines import read_json_lines
-from train_adapter import tracking_environment, training_command
+from train_adapter import free_port, tracking_environment, training_command
 from train_dpo import main, parse_arguments
 
 OPTIONS = {
@@ -58,6 +59,12 @@ def test_disabled_tracking_leaves_swanlab_out():
 
 def test_cloud_is_what_swanlab_calls_online():
     assert tracking_environment(arguments("--beta", "0.1", mode="cloud"))["TRACKING_MODE"] == "online"
+
+
+def test_two_trainings_at_once_meet_at_two_ports():
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", free_port()))
+        assert free_port() != first.getsockname()[1]
 
 
 def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):

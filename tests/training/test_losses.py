@@ -200,10 +200,11 @@ def plugins_leave_no_trace(monkeypatch):
     from swift import rlhf_trainers
     from swift.model.register import ModelLoader
     from swift.template.templates.llm import GptTemplate
+    from swift.trainers import SwiftMixin
 
-    trainers = [rlhf_trainers.DPOTrainer, rlhf_trainers.KTOTrainer, rlhf_trainers.CPOTrainer, rlhf_trainers.ORPOTrainer]
-    changed = [(trainer, "train") for trainer in trainers]
-    changed += [(trainer.__bases__[-1], "concatenated_forward") for trainer in trainers[2:]]
+    trainers = [rlhf_trainers.CPOTrainer, rlhf_trainers.ORPOTrainer]
+    changed = [(SwiftMixin, "train")]
+    changed += [(trainer.__bases__[-1], "concatenated_forward") for trainer in trainers]
     changed += [(rlhf_trainers.rlhf_mixin, "selective_log_softmax"), (GptTemplate, "_get_gpt_oss_prefix")]
     for owner, name in [*changed, (ModelLoader, "default_trust_remote_code")]:
         monkeypatch.setattr(owner, name, getattr(owner, name))
