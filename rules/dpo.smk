@@ -61,9 +61,9 @@ rule train_dpo:
     an edited comment must not cost a training.
     """
     input:
-        train="results/{run}/dpo/train.jsonl",
-        val="results/{run}/dpo/val.jsonl",
-        manifest="results/{run}/model.sha256",
+        train=f"{SHARED}/dpo/train.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
+        manifest=f"{SHARED}/model.sha256",
         # A manifest says when its folder has changed; the time of a folder says nothing.
         model=ancient(BUILT_MODEL),
     output:
@@ -95,7 +95,7 @@ rule train_dpo:
         ),
         tracking_folder="results/{run}/swanlab",
         checkpoints="results/{run}/checkpoints/dpo",
-        flags=swift_flags(config["dpo"]),
+        flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
     shell:
         """
         envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \

@@ -13,7 +13,7 @@ rule merge_adapter:
         script="scripts/merge_adapter.py",
         adapter_manifest="results/{run}/dpo/adapter.sha256",
         adapter=ancient("results/{run}/dpo/adapter"),
-        model_manifest="results/{run}/model.sha256",
+        model_manifest=f"{SHARED}/model.sha256",
         model=ancient(BUILT_MODEL),
     output:
         merged=directory("results/{run}/merged"),
