@@ -15,6 +15,7 @@ from swift_flags import as_text
 
 Config = dict[str, Any]
 Values = dict[str, Any]  # by dotted setting
+Entry = tuple[str | None, Values]  # with the name that was given, if any
 
 SECTIONS = ("dpo", "infer")
 OVERLAYS = "write an overlay for each value"
@@ -52,7 +53,7 @@ def list_points(config: Config) -> list[Point]:
         Point(
             name=(name := given or name_values(changes, swept)),
             run=f"{shared}-{name}",
-            training=name_training(shared, name, changes, swept),
+            training=name_training(shared, changes, entries, swept),
             changes=changes,
             values={setting: changes.get(setting, value_of(config, setting)) for setting in swept},
         )
@@ -60,7 +61,7 @@ def list_points(config: Config) -> list[Point]:
     ]
 
 
-def list_entries(sweep: Config) -> list[tuple[str | None, Values]]:
+def list_entries(sweep: Config) -> list[Entry]:
     """Return the given name, if any, and the values of each point. The last setting of a grid varies fastest."""
     if grid := sweep.get("grid"):
         return [(None, dict(sorted(zip(grid, values, strict=True)))) for values in itertools.product(*grid.values())]
@@ -95,12 +96,13 @@ def as_cell(value: Any) -> str:
     return "null" if value is None else as_text(value)
 
 
-def name_training(shared: str, name: str, changes: Values, swept: list[str]) -> str:
-    """Return the run that trains a point: that of all points with the same values in `dpo`."""
+def name_training(shared: str, changes: Values, entries: list[Entry], swept: list[str]) -> str:
+    """Return the run that trains all points with the same values in `dpo`: the point with no others, if there is."""
     dpo = only_dpo(changes)
     if not dpo:
         return shared
-    return f"{shared}-{name if dpo == changes else name_values(dpo, swept)}"
+    given = next((name for name, others in entries if others == dpo), None)
+    return f"{shared}-{given or name_values(dpo, swept)}"
 
 
 def only_dpo(changes: Values) -> Values:
@@ -116,7 +118,8 @@ def value_of(config: Config, setting: str) -> Any:
 
 def apply_changes(config: Config, changes: Mapping[str, Any]) -> Config:
     """Return the settings of a plain run, with these values."""
-    settings = config | {section: dict(config[section]) for section in SECTIONS} | {"sweep": None}
+    # In one order, wherever a setting is from: Snakemake puts those of overlays first.
+    settings = config | {section: dict(sorted(config[section].items())) for section in SECTIONS} | {"sweep": None}
     for setting, value in changes.items():
         section, _, key = setting.partition(".")
         settings[section][key] = value

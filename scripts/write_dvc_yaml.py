@@ -126,7 +126,7 @@ def describe_plots(folders: list[str]) -> list[dict[str, Any]]:
         {
             name: {
                 "x": "step",
-                "y": {f"{folder}/{table}": columns for folder in folders},
+                "y": {f"{folder}/{table}": list(columns) for folder in folders},
                 "x_label": "step",
                 "y_label": label or name,
             }

@@ -73,6 +73,11 @@ def test_points_that_differ_in_their_answers_alone_share_a_training():
     assert len({point.run for point in found}) == 4
 
 
+def test_a_training_lies_in_the_run_of_the_point_that_has_nothing_else():
+    listed = points(list=[{"dpo.beta": 0.5, "infer.temperature": 1}, {"name": "sharp", "dpo.beta": 0.5}])
+    assert [point.training for point in listed] == ["tiny-sharp", "tiny-sharp"]
+
+
 def test_a_sweep_of_answers_is_trained_in_the_shared_run():
     assert [point.training for point in points(grid={"infer.temperature": [0, 1]})] == ["tiny", "tiny"]
 
