@@ -61,8 +61,8 @@ rule train_dpo:
     The script is not an input: an edited comment must not cost a training.
     """
     input:
-        train="results/{run}/dpo/train.jsonl",
-        val="results/{run}/dpo/val.jsonl",
+        train=f"{SHARED}/dpo/train.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
         manifest=START_MANIFEST,
         # A manifest says when its folder has changed; the time of a folder says nothing.
         model=ancient(START_MODEL),
@@ -94,7 +94,7 @@ rule train_dpo:
         sft=SFT_FLAGS,
         gates=json.dumps(config["gates"]),
         checkpoints="results/{run}/checkpoints/dpo",
-        flags=swift_flags(config["dpo"]),
+        flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
     shell:
         """
         envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \

@@ -16,7 +16,7 @@ rule merge_adapter:
         adapter=ancient("results/{run}/dpo/adapter"),
         model_manifest=START_MANIFEST,
         model=ancient(START_MODEL),
-        val="results/{run}/dpo/val.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
     output:
         merged=directory("results/{run}/merged"),
         manifest="results/{run}/merged.sha256",

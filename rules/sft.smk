@@ -11,12 +11,12 @@ SFT_MERGED = config["sft"]["enabled"] and config["sft"]["join"] == "merged"
 SFT_STACKED = config["sft"]["enabled"] and config["sft"]["join"] == "stacked"
 
 # What train_dpo starts from, and merge_adapter merges into: the model, or the model with the SFT adapter merged.
-START_MODEL = "results/{run}/sft/merged" if SFT_MERGED else BUILT_MODEL
-START_MANIFEST = "results/{run}/sft/merged.sha256" if SFT_MERGED else "results/{run}/model.sha256"
+START_MODEL = f"{SHARED}/sft/merged" if SFT_MERGED else BUILT_MODEL
+START_MANIFEST = f"{SHARED}/sft/merged.sha256" if SFT_MERGED else f"{SHARED}/model.sha256"
 # Where the adapters are stacked, DPO goes on training the SFT adapter, and its reference has a copy of it.
-START_ADAPTER = ["results/{run}/sft/adapter.sha256"] if SFT_STACKED else []
+START_ADAPTER = [f"{SHARED}/sft/adapter.sha256"] if SFT_STACKED else []
 SFT_FLAGS = (
-    "--sft-adapter results/{run}/sft/adapter --sft-manifest results/{run}/sft/adapter.sha256" if SFT_STACKED else ""
+    f"--sft-adapter {SHARED}/sft/adapter --sft-manifest {SHARED}/sft/adapter.sha256" if SFT_STACKED else ""
 )
 
 if config["sft"]["enabled"]:
