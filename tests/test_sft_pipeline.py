@@ -26,7 +26,7 @@ STACKED = "results/small/model, with the SFT adapter"
 
 @pytest.fixture(scope="module", params=["merged", "stacked"])
 def tuned(request, tmp_path_factory) -> dict[str, Any]:
-    """Run the whole graph with SFT; the merged one with a LoRA of the experts. Return how, and where its results are."""
+    """Run the whole graph with SFT, the merged one with a LoRA of the experts; return where its results are."""
     project = tmp_path_factory.mktemp("sft") / "project"
     copy_project(project)
     (project / "small.yaml").write_text(
