@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from check_machine import check_machine, check_plan
 from explain_failure import explain_failure
 from own_records import own_records
 from preferences.open_raw import list_raw_files
-from swift_flags import swift_flags
+from sweep_points import list_points, settings_by_run
+from swift_flags import sft_settings, swift_flags
 
 
 configfile: "config.yaml"
@@ -28,9 +30,24 @@ check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 own_records(Path(".snakemake/metadata"))
 
+# Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.
+POINTS = list_points(config)
+SETTINGS = settings_by_run(config, POINTS)
+SHARED = f"results/{config['run']}"
+
+
+# What every training is told of SwanLab.
+TRACKING = swift_flags(
+    {
+        "tracking-mode": config["tracking"]["mode"],
+        "tracking-project": config["tracking"]["project"],
+        "tracking-host": config["tracking"]["host"],
+    }
+)
+
 
 wildcard_constraints:
-    run=config["run"],
+    run="|".join(map(re.escape, SETTINGS)),
     shard=r"\d+",
 
 
@@ -40,14 +57,18 @@ localrules:
 
 rule all:
     input:
-        expand("results/{run}/{result}", run=config["run"], result=["dpo/metrics.json", "infer/predictions.jsonl"]),
+        [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
+        [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
+        [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
 
 
 include: "rules/data.smk"
 include: "rules/model.smk"
+include: "rules/sft.smk"
 include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
+include: "rules/sweep.smk"
 
 
 onstart:

@@ -1,4 +1,4 @@
-"""Stop a training that would not see every pair: TRAIN_ROWS and VAL_ROWS say how many there are.
+"""Stop a training that would not see every row: TRAIN_ROWS and VAL_ROWS say how many there are.
 
 ms-swift drops rows that it cannot read or that are too long, and goes on with the rest.
 """
@@ -6,9 +6,9 @@ ms-swift drops rows that it cannot read or that are too long, and goes on with t
 import os
 from typing import Any
 
-from swift.rlhf_trainers import DPOTrainer
+from swift.trainers import SwiftMixin
 
-_train = DPOTrainer.train
+_train = SwiftMixin.train
 
 
 def train(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -20,4 +20,4 @@ def train(self: Any, *args: Any, **kwargs: Any) -> Any:
     return _train(self, *args, **kwargs)
 
 
-DPOTrainer.train = train
+SwiftMixin.train = train

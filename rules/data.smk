@@ -2,7 +2,7 @@
 From raw preference data to the files that training and inference read.
 
 Reads      data.raw (the embedded pairs are fetched by data.dvc)
-Writes     results/{run}/data/{pairs.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl}
+Writes     results/{run}/data/{pairs.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl,gates.json}
 Stages     convert_preferences -> split_preferences
 """
 
@@ -64,6 +64,7 @@ rule split_preferences:
         val="results/{run}/data/val.jsonl",
     log:
         "results/{run}/logs/split_preferences.log",
+        gates="results/{run}/data/gates.json",
     benchmark:
         "results/{run}/benchmarks/split_preferences.tsv"
     conda:
@@ -71,9 +72,12 @@ rule split_preferences:
     params:
         fraction=config["data"]["val_fraction"],
         seed=config["data"]["split_seed"],
+        # A log of the conversion, and so no input.
+        quality="results/{run}/data/quality.json",
         by_tag="--by-tag" if config["data"]["split_by_tag"] else "",
     shell:
         """
         python {input.script:q} {input.pairs:q} --train {output.train:q} --val {output.val:q} \
-            --val-fraction {params.fraction} --seed {params.seed} {params.by_tag} >{log:q} 2>&1
+            --val-fraction {params.fraction} --seed {params.seed} {params.by_tag} \
+            --quality {params.quality:q} --gates {log.gates:q} >{log[0]:q} 2>&1
         """

@@ -1,9 +1,9 @@
 """
 Preference training.
 
-Reads      results/{run}/data/{train,val}.jsonl, results/{run}/model.sha256 and the model
+Reads      results/{run}/data/{train,val}.jsonl, results/{run}/model.sha256 and the model, or those of results/{run}/sft/
 Writes     results/{run}/dpo/{train.jsonl,val.jsonl,tokens.json,adapter/,adapter.sha256,curves.jsonl,settings.json,
-           training.csv,held_out.csv,metrics.json}, results/{run}/data/token_rejects.jsonl
+           gates.json,lora_coverage.csv,training.csv,held_out.csv,metrics.json}, results/{run}/data/token_rejects.jsonl
            beside them, not declared: results/{run}/checkpoints/dpo/, results/{run}/swanlab/
 Stages     check_tokens -> train_dpo -> tabulate_curves
 """
@@ -57,22 +57,25 @@ rule train_dpo:
     Train the LoRA adapter with DPO, going on from the newest checkpoint if there is one.
 
     Checkpoints are a parameter, not an output: Snakemake deletes outputs before a job starts and
-    after it fails, which is when they are needed. For the same reason the script is not an input:
-    an edited comment must not cost a training.
+    after it fails, which is when they are needed; the gates are a log, because they are read after a failure.
+    The script is not an input: an edited comment must not cost a training.
     """
     input:
-        train="results/{run}/dpo/train.jsonl",
-        val="results/{run}/dpo/val.jsonl",
-        manifest="results/{run}/model.sha256",
+        train=f"{SHARED}/dpo/train.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
+        manifest=START_MANIFEST,
         # A manifest says when its folder has changed; the time of a folder says nothing.
-        model=ancient(BUILT_MODEL),
+        model=ancient(START_MODEL),
+        sft=START_ADAPTER,
     output:
         adapter=directory("results/{run}/dpo/adapter"),
         manifest="results/{run}/dpo/adapter.sha256",
         curves="results/{run}/dpo/curves.jsonl",
+        coverage="results/{run}/dpo/lora_coverage.csv",
         settings="results/{run}/dpo/settings.json",
     log:
         "results/{run}/logs/train_dpo.log",
+        gates="results/{run}/dpo/gates.json",
     benchmark:
         "results/{run}/benchmarks/train_dpo.tsv"
     conda:
@@ -86,25 +89,22 @@ rule train_dpo:
         gpus=config["train"]["gpus"],
         cpu_processes=config["train"]["cpu_processes"],
         prompt_date=config["prompt"]["date"],
-        tracking=swift_flags(
-            {
-                "tracking-mode": config["tracking"]["mode"],
-                "tracking-project": config["tracking"]["project"],
-                "tracking-host": config["tracking"]["host"],
-            }
-        ),
+        tracking=TRACKING,
         tracking_folder="results/{run}/swanlab",
+        sft=SFT_FLAGS,
+        gates=json.dumps(config["gates"]),
         checkpoints="results/{run}/checkpoints/dpo",
-        flags=swift_flags(config["dpo"]),
+        flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
     shell:
         """
         envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \
-            --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
-            --manifest {output.manifest:q} --curves {output.curves:q} --settings {output.settings:q} \
+            {params.sft} --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
+            --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
+            --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
             --checkpoints {params.checkpoints:q} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
             --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
             --tracking-folder {params.tracking_folder:q} \
-            -- {params.flags} >{log:q} 2>&1
+            -- {params.flags} >{log[0]:q} 2>&1
         """
 
 

@@ -2,20 +2,29 @@
 Answers of the tuned model to the held-out prompts.
 
 Reads      results/{run}/merged.sha256 and the merged model, results/{run}/data/val.jsonl
-Writes     results/{run}/infer/predictions.jsonl
+Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json
 Stages     infer_shard -> gather_predictions
 """
 
 SHARDS = range(config["infer"]["shards"])
+# The run whose training a run answers with: points that differ in `infer` alone share one.
+TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
+
+
+def infer_flags(settings):
+    """Return the flags of `swift infer` under a run's settings."""
+    names = ("max_new_tokens", "temperature", "max_batch_size", "torch_dtype")
+    flags = {name: settings["infer"][name] for name in names}
+    return swift_flags(flags | {name: settings["dpo"][name] for name in ("attn_impl", "experts_impl")})
 
 
 rule infer_shard:
     """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
     input:
         script="scripts/infer_shard.py",
-        manifest="results/{run}/merged.sha256",
-        merged=ancient("results/{run}/merged"),
-        val="results/{run}/data/val.jsonl",
+        manifest=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged.sha256",
+        merged=ancient(lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged"),
+        val=f"{SHARED}/data/val.jsonl",
     output:
         answers="results/{run}/infer/shards/{shard}.jsonl",
     log:
@@ -32,16 +41,7 @@ rule infer_shard:
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
         prompt_date=config["prompt"]["date"],
-        flags=swift_flags(
-            {
-                "max_new_tokens": config["infer"]["max_new_tokens"],
-                "temperature": config["infer"]["temperature"],
-                "max_batch_size": config["infer"]["max_batch_size"],
-                "torch_dtype": config["infer"]["torch_dtype"],
-                "attn_impl": config["dpo"]["attn_impl"],
-                "experts_impl": config["dpo"]["experts_impl"],
-            }
-        ),
+        flags=lambda wildcards: infer_flags(SETTINGS[wildcards.run]),
     shell:
         """
         envs/with-training python {input.script:q} --model {input.merged:q} --val {input.val:q} \
@@ -54,12 +54,13 @@ rule gather_predictions:
     """Put the answers into one file, in the order of the held-out pairs."""
     input:
         script="scripts/gather_predictions.py",
-        val="results/{run}/data/val.jsonl",
+        val=f"{SHARED}/data/val.jsonl",
         shards=expand("results/{{run}}/infer/shards/{shard}.jsonl", shard=SHARDS),
     output:
         predictions="results/{run}/infer/predictions.jsonl",
     log:
         "results/{run}/logs/gather_predictions.log",
+        gates="results/{run}/infer/gates.json",
     benchmark:
         "results/{run}/benchmarks/gather_predictions.tsv"
     conda:
@@ -67,5 +68,5 @@ rule gather_predictions:
     shell:
         """
         python {input.script:q} {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
-            >{log:q} 2>&1
+            --gates {log.gates:q} >{log[0]:q} 2>&1
         """

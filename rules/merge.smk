@@ -1,9 +1,9 @@
 """
 The adapter merged into its model: a plain Hugging Face folder.
 
-Reads      results/{run}/dpo/adapter.sha256 and the adapter, results/{run}/model.sha256 and the model
-Writes     results/{run}/merged/, results/{run}/merged.sha256
-Stages     merge_adapter
+Reads      results/{run}/dpo/adapter.sha256 and the adapter, the model that it was trained on, and some held-out pairs
+Writes     results/{run}/merged/, results/{run}/merged.sha256, results/{run}/merge/gates.json
+Stages     merge_adapter; merge_sft, the same for the SFT adapter, where DPO starts from a merged model
 """
 
 
@@ -11,15 +11,18 @@ rule merge_adapter:
     """Merge the adapter into the model."""
     input:
         script="scripts/merge_adapter.py",
+        code="scripts/merge_gates.py",
         adapter_manifest="results/{run}/dpo/adapter.sha256",
         adapter=ancient("results/{run}/dpo/adapter"),
-        model_manifest="results/{run}/model.sha256",
-        model=ancient(BUILT_MODEL),
+        model_manifest=START_MANIFEST,
+        model=ancient(START_MODEL),
+        val=f"{SHARED}/dpo/val.jsonl",
     output:
         merged=directory("results/{run}/merged"),
         manifest="results/{run}/merged.sha256",
     log:
         "results/{run}/logs/merge_adapter.log",
+        gates="results/{run}/merge/gates.json",
     benchmark:
         "results/{run}/benchmarks/merge_adapter.tsv"
     conda:
@@ -28,10 +31,33 @@ rule merge_adapter:
     params:
         model=lambda wildcards, input: input.model or config["model"]["folder"],
         max_shard_size=config["merge"]["max_shard_size"],
+        torch_dtype=config["infer"]["torch_dtype"],
         prompt_date=config["prompt"]["date"],
     shell:
         """
         envs/with-training python {input.script:q} --model {params.model:q} --adapter {input.adapter:q} \
             --merged {output.merged:q} --manifest {output.manifest:q} --max-shard-size {params.max_shard_size} \
-            --prompt-date {params.prompt_date} >{log:q} 2>&1
+            --val {input.val:q} --gates {log.gates:q} --torch-dtype {params.torch_dtype} \
+            --prompt-date {params.prompt_date} >{log[0]:q} 2>&1
         """
+
+
+if SFT_MERGED:
+
+    use rule merge_adapter as merge_sft with:
+        input:
+            script="scripts/merge_adapter.py",
+            code="scripts/merge_gates.py",
+            adapter_manifest="results/{run}/sft/adapter.sha256",
+            adapter=ancient("results/{run}/sft/adapter"),
+            model_manifest="results/{run}/model.sha256",
+            model=ancient(BUILT_MODEL),
+            val="results/{run}/dpo/val.jsonl",
+        output:
+            merged=directory("results/{run}/sft/merged"),
+            manifest="results/{run}/sft/merged.sha256",
+        log:
+            "results/{run}/logs/merge_sft.log",
+            gates="results/{run}/sft/merge/gates.json",
+        benchmark:
+            "results/{run}/benchmarks/merge_sft.tsv"

@@ -7,7 +7,7 @@ Stages     build_tiny_model, or check_model
 """
 
 # An input of the stages that use the model, where this graph builds it.
-BUILT_MODEL = [] if config["model"]["folder"] else "results/{run}/model"
+BUILT_MODEL = [] if config["model"]["folder"] else f"{SHARED}/model"
 
 if config["model"]["folder"] is None:
 

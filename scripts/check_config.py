@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from check_losses import find_loss_problems
 from jsonschema import Draft202012Validator, ValidationError
+from sweep_points import apply_changes, find_sweep_problems, list_points
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -63,6 +65,10 @@ def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
         case "type" if isinstance(instance, str) and is_number(instance):
             number = f"{float(instance):g}"
             yield f"{path}: '{instance}' is text, not a number; write {yaml_number(number)}"
+        case "minProperties" | "maxProperties" if (
+            "properties" in schema and schema.get("additionalProperties") is False
+        ):
+            yield f"{path}: needs exactly one of {', '.join(schema['properties'])}"
         case "pattern":
             yield f"{path}: {instance!r} does not have the form {value}"
         case _:
@@ -85,7 +91,24 @@ def yaml_number(number: str) -> str:
 
 
 def find_problems(config: dict[str, Any]) -> list[str]:
-    """Return one line for each problem of the settings; none, if they can be used."""
+    """Return one line for each problem of the settings, and of the points of a sweep; none, if they can be used."""
+    problems = find_run_problems(config)
+    if problems or not config["sweep"]:
+        return problems
+    return find_sweep_problems(config) or find_point_problems(config)
+
+
+def find_point_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each problem that the points' settings have, with the first point that has it."""
+    first: dict[str, str] = {}
+    for point in list_points(config):
+        for problem in find_run_problems(apply_changes(config, point.changes)):
+            first.setdefault(problem, point.name)
+    return [f"sweep: point {name}: {problem}" for problem, name in first.items()]
+
+
+def find_run_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each problem of the settings as far as they concern one run."""
     schema = load_schema()
     known = list_keys(schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path)
@@ -99,7 +122,12 @@ def find_problems(config: dict[str, Any]) -> list[str]:
         problems.append("model.tiny.experts_per_token: must not exceed model.tiny.experts")
     if config["tracking"]["host"] and config["tracking"]["mode"] != "cloud":
         problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
-    return problems
+    if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:
+        problems.append("dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has none")
+    if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in ("dpo", "kto"):
+        problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
+    processes = config["train"]["gpus"] or config["train"]["cpu_processes"]
+    return problems + find_loss_problems(config["dpo"], processes)
 
 
 def value_at(settings: Any, keys: list[str]) -> Any:
@@ -112,7 +140,8 @@ def value_at(settings: Any, keys: list[str]) -> Any:
 def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
     """Name where the setting of a problem comes from: the last file that has it so, or the command line."""
     keys = problem.partition(":")[0].split(".")
-    merged = value_at(config, keys)
+    while (merged := value_at(config, keys)) is ...:  # a setting within a sweep has points in its name
+        keys.pop()
     for file in reversed(files):
         value = value_at(yaml.safe_load(file.read_text(encoding="utf-8")), keys)
         if value is not ... and (value == merged or isinstance(merged, dict)):

@@ -4,8 +4,8 @@
         --checked dpo/train.jsonl dpo/val.jsonl --tokens tokens.json --rejects token_rejects.jsonl \
         --max-length 512 --truncation-strategy delete --loss-scale last_round --prompt-date 2026-01-01
 
-A pair that is too long, or of which nothing would be trained, is named in the rejects. It ends the check with
-exit status 1, unless --on-problem drop says to go on without such pairs.
+A pair that is too long, of which nothing would be trained, or whose prompt is not what inference will send, is named
+in the rejects. It ends the check with exit status 1, unless --on-problem drop says to go on without such pairs.
 """
 
 import argparse
@@ -20,11 +20,10 @@ from json_lines import iterate_json_lines, replace_files
 from preferences.chunk import Place
 from preferences.problems import PROBLEMS, Finding
 from preferences.rejects import describe_row, say_reject
-from render_chat import load_template
+from render_chat import Encode, Messages, load_pair_encoder, load_prompt_renderer
 from training_record import write_json
 
 Pair = dict[str, Any]
-Encode = Callable[[Pair], dict[str, Any]]
 
 NO_LIMIT = 1 << 30  # tokens
 ANSWERS = {"chosen": "$.messages[-1].content", "rejected": "$.rejected_response"}
@@ -33,7 +32,10 @@ ANSWERS = {"chosen": "$.messages[-1].content", "rejected": "$.rejected_response"
 class TokenChecker:
     """Encodes pairs as ms-swift's DPO training does, and says what is wrong with them."""
 
-    def __init__(self, whole: Encode, cut: Encode | None, max_length: int) -> None:
+    def __init__(
+        self, prompt: Callable[[Messages], list[int]], whole: Encode, cut: Encode | None, max_length: int
+    ) -> None:
+        self.prompt = prompt  # renders what inference sends
         self.whole = whole  # encodes without a limit
         self.cut = cut  # encodes with truncation; None where the trainer deletes long pairs
         self.max_length = max_length
@@ -53,6 +55,7 @@ class TokenChecker:
             )
             for answer in long
         ]
+        findings += self.check_prompt(pair, encoded)
         if long and self.cut:
             encoded = self.cut(pair)
         for answer, path in ANSWERS.items():
@@ -62,26 +65,32 @@ class TokenChecker:
                 findings.append(Finding("no-supervised-token", path))
         return findings
 
+    def check_prompt(self, pair: Pair, encoded: dict[str, Any]) -> list[Finding]:
+        """Return the answers that training does not see after the very tokens that inference sends."""
+        prompt = self.prompt(pair["messages"])
+        return [
+            Finding("other-prompt", path)
+            for answer, path in ANSWERS.items()
+            if encoded[f"{answer}_input_ids"][: len(prompt)] != prompt
+        ]
+
 
 def load_checker(args: argparse.Namespace) -> TokenChecker:
     """Return a checker for a model folder and settings of `dpo:`."""
 
     def load_encoder(max_length: int, strategy: str) -> Encode:
-        template = load_template(
+        return load_pair_encoder(
             args.model,
             args.prompt_date,
             max_length=max_length,
             truncation_strategy=strategy,
             loss_scale=args.loss_scale,
         )
-        template.set_mode("rlhf")
-        return lambda pair: dict(
-            template.encode({"messages": pair["messages"], "rejected_response": pair["rejected_response"]})
-        )
 
     cuts = args.truncation_strategy in ("left", "right")
     cut = load_encoder(args.max_length, args.truncation_strategy) if cuts else None
-    return TokenChecker(load_encoder(NO_LIMIT, "raise"), cut, args.max_length)
+    prompt = load_prompt_renderer(args.model, args.prompt_date)
+    return TokenChecker(prompt, load_encoder(NO_LIMIT, "raise"), cut, args.max_length)
 
 
 def check_side(checker: TokenChecker, side: Path, checked: Any, rejects: Any) -> Counter[str]:

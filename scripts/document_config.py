@@ -47,7 +47,7 @@ def describe_section(name: str, part: dict[str, Any], values: dict[str, Any]) ->
     lines += ["| setting | default | range | unit | meaning |", "| --- | --- | --- | --- | --- |"]
     for key, child in part["properties"].items():
         if "properties" not in child:
-            lines.append(describe_setting(f"{name}.{key}", child, values[key]))
+            lines.append(describe_setting(f"{name}.{key}", child, values.get(key)))
     for key, child in part["properties"].items():
         if "properties" in child:
             lines += describe_section(f"{name}.{key}", child, values[key])
@@ -69,7 +69,7 @@ def render() -> str:
     lines += [describe_setting(k, part, config[k]) for k, part in sections.items() if "properties" not in part]
     for key, part in sections.items():
         if "properties" in part:
-            lines += describe_section(key, part, config[key])
+            lines += describe_section(key, part, config[key] or {})
     return "\n".join(lines) + "\n"
 
 

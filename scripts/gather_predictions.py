@@ -1,7 +1,8 @@
 """Put the answers of all shards into one file, in the order of the held-out pairs.
 
     python scripts/gather_predictions.py --val results/tiny/data/val.jsonl \
-        --predictions results/tiny/infer/predictions.jsonl results/tiny/infer/shards/0.jsonl
+        --predictions results/tiny/infer/predictions.jsonl --gates results/tiny/infer/gates.json \
+        results/tiny/infer/shards/0.jsonl
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gates import Gate, gate, require_gates, write_gates
 from json_lines import read_json_lines, write_json_lines
 
 # A gpt-oss answer opens with the channel that it is written to.
@@ -40,15 +42,29 @@ def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, An
     return [to_prediction(pair, answer) for pair, answer in zip(pairs, dealt, strict=True)]
 
 
+def judge_answers(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]) -> list[Gate]:
+    """Return the gates that every held-out prompt has its own answer, and that not all of them are empty."""
+    own = sum(pair["id"] == row["id"] for pair, row in zip(pairs, predictions, strict=False))
+    empty = sum(not row["response"].strip() for row in predictions)
+    return [
+        gate("answers", own == len(pairs) == len(predictions), len(predictions), len(pairs)),
+        gate("empty_answers", empty < len(predictions), empty, f"below {len(predictions)}"),
+    ]
+
+
 def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shards", type=Path, nargs="+", help="swift's rows, shard 0 first")
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--gates", type=Path, required=True, help="what the inference proved of itself")
     args = parser.parse_args(argv)
 
-    predictions = gather(read_json_lines(args.val), args.shards)
+    pairs = read_json_lines(args.val)
+    predictions = gather(pairs, args.shards)
+    write_gates(args.gates, judge_answers(pairs, predictions))
+    require_gates(args.gates)
     write_json_lines(args.predictions, predictions)
     print(f"{len(predictions)} answers")
 

@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *args.flags,
-            *plugin_flags("no_remote_code", "frozen_date"),
+            *plugin_flags(),
         ],
         swift_environment(args.prompt_date, 0 if args.gpus else CPU_THREADS, {}),
     )

@@ -26,13 +26,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "tracking.host": {"tracking": {"mode": "cloud", "host": "http://localhost"}},
     "merge.max_shard_size": {"merge": {"max_shard_size": "4GB"}},
 }
+IN_PATHS = ("run", "sweep")
 
 
 @dataclass(frozen=True)
 class Job:
     """A job: what Snakemake compares with its records to see whether it must run."""
 
-    name: str  # of the rule, with the values of wildcards other than the run
+    name: str  # of the rule, with the point of a sweep and the values of other wildcards
     rule: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -53,15 +54,18 @@ def list_jobs(overlays: list[Path], changes: Mapping[str, Any] | None = None) ->
         dag = workflow.dag(DAGSettings(forceall=True))
         with contextlib.redirect_stdout(io.StringIO()):
             dag.printrulegraph()  # there is no other public call that builds the graph and runs nothing
-        jobs = [describe_job(job) for job in workflow._workflow.dag.jobs if job.output]
+        shared = load_config(overlays)["run"]
+        jobs = [describe_job(job, shared) for job in workflow._workflow.dag.jobs if job.output]
     return sorted(jobs, key=lambda job: job.name)
 
 
-def describe_job(job: Any) -> Job:
-    """Return what matters of one of Snakemake's own jobs."""
-    values = [value for name, value in sorted(job.wildcards_dict.items()) if name != "run"]
+def describe_job(job: Any, shared: str) -> Job:
+    """Return what matters of one of Snakemake's own jobs. `shared` is the run that the points of a sweep share."""
+    wildcards = dict(job.wildcards_dict)
+    point = wildcards.pop("run").removeprefix(shared).removeprefix("-")
+    values = [value for _, value in sorted(wildcards.items())]
     return Job(
-        name="-".join([job.rule.name, *values]),
+        name="-".join([job.rule.name, *filter(None, [point]), *values]),
         rule=job.rule.name,
         inputs=tuple(map(str, job.input)),
         outputs=tuple(map(str, job.output)),
@@ -120,9 +124,10 @@ def nest(setting: str, value: Any) -> dict[str, Any]:
 def list_changes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return, for every setting that can have another value, an overlay that gives it one.
 
-    The name of the run is left out: it is a part of every path.
+    The name of the run and the sweep are left out: they are a part of paths.
     """
-    settings = [setting for setting in list_settings(load_schema(), config) if setting != "run"]
+    known = list_settings(load_schema(), config)
+    settings = [setting for setting in known if setting.partition(".")[0] not in IN_PATHS]
     changes = {setting: change_setting(config, setting) for setting in settings}
     return {setting: change for setting, change in changes.items() if change}
 

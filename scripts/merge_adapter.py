@@ -1,7 +1,8 @@
-"""Merge a LoRA adapter into its model with `swift export --merge_lora true`.
+"""Merge a LoRA adapter into its model with `swift export --merge_lora true`, and prove that the result is both.
 
     envs/with-training python scripts/merge_adapter.py --model results/tiny/model \
         --adapter results/tiny/dpo/adapter --merged results/tiny/merged --manifest results/tiny/merged.sha256 \
+        --val results/tiny/dpo/val.jsonl --gates results/tiny/merge/gates.json --torch-dtype float32 \
         --max-shard-size 5GB --prompt-date 2026-01-01
 """
 
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 from folder_manifest import write_manifest
+from gates import require_gates, write_gates
+from merge_gates import judge_merge, load_probes
 from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
 
 GIB = 2**30
@@ -34,6 +37,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--adapter", type=Path, required=True)
     parser.add_argument("--merged", type=Path, required=True, help="folder for the merged model")
     parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--val", type=Path, required=True, help="held-out pairs, of which some are probes")
+    parser.add_argument("--gates", type=Path, required=True, help="what the merge proved of itself")
+    parser.add_argument("--torch-dtype", required=True, help="type in which the probes are computed")
     parser.add_argument("--max-shard-size", required=True)
     parser.add_argument("--prompt-date", required=True)
     args = parser.parse_args(argv)
@@ -45,10 +51,13 @@ def main(argv: list[str] | None = None) -> None:
             *("export", "--model", str(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
             *("--output_dir", str(args.merged), "--max_shard_size", args.max_shard_size),
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
-            *plugin_flags("no_remote_code", "frozen_date"),
+            *plugin_flags(),
         ],
         swift_environment(args.prompt_date, CPU_THREADS, {}),
     )
+    probes = load_probes(args.model, args.val, args.prompt_date)
+    write_gates(args.gates, judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype))
+    require_gates(args.gates)
     write_manifest(args.merged, args.manifest)
 
 

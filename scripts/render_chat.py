@@ -3,13 +3,15 @@
 import os
 import runpy
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from run_swift import OFFLINE, PLUGINS
+from run_swift import EVERY_STAGE, OFFLINE, PLUGINS
 
 Messages = list[dict[str, str]]
 Rendered = tuple[list[int], list[int]]
+Encode = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Any:
@@ -19,11 +21,42 @@ def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> 
     are those of `swift.get_template`, such as max_length and loss_scale.
     """
     os.environ.update(OFFLINE, PROMPT_DATE=prompt_date)
-    for plugin in ("no_remote_code", "frozen_date"):
+    for plugin in EVERY_STAGE:
         runpy.run_path(str(PLUGINS / f"{plugin}.py"))
-    from swift import get_processor, get_template  # reads the environment when it is imported
+    from swift import get_template  # reads the environment when it is imported
 
-    return get_template(get_processor(str(tokenizer_folder)), **settings)
+    return get_template(load_processor(tokenizer_folder), **settings)
+
+
+@cache
+def load_processor(tokenizer_folder: Path) -> Any:
+    """Return ms-swift's processor of a folder, after the plugins; gpt-oss's own takes seconds to load."""
+    from swift import get_processor
+
+    return get_processor(str(tokenizer_folder))
+
+
+def load_pair_encoder(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Encode:
+    """Return a function from a pair to what DPO training sees of it.
+
+    That is chosen_input_ids, chosen_labels (the token id where it is trained, else -100), rejected_input_ids and
+    rejected_labels, each of the conversation's length. Settings are those of `load_template`.
+    """
+    template = load_template(tokenizer_folder, prompt_date, **settings)
+    template.set_mode("rlhf")
+    return lambda pair: dict(template.encode({key: pair[key] for key in ("messages", "rejected_response")}))
+
+
+def load_prompt_renderer(tokenizer_folder: Path, prompt_date: str) -> Callable[[Messages], list[int]]:
+    """Return a function from messages to the token ids that `swift infer` sends: all but the last answer."""
+    template = load_template(tokenizer_folder, prompt_date)
+    template.set_mode("transformers")
+
+    def render(messages: Messages) -> list[int]:
+        ids: list[int] = template.encode({"messages": messages[:-1]})["input_ids"]
+        return ids
+
+    return render
 
 
 def load_renderer(tokenizer_folder: Path, prompt_date: str) -> Callable[[Messages], Rendered]:

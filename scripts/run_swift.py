@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PLUGINS = Path("plugins")
+# What every stage loads, so that all of them see one prompt and a whole model: training, inference, and checks
+# (render_chat.py).
+EVERY_STAGE = ("no_remote_code", "whole_model", "frozen_date")
 
 # ms-swift looks for newer models and templates on a hub, and waits for answers that never come offline.
 OFFLINE = {
@@ -16,6 +19,8 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# The plugins share modules with the scripts.
+SHARED = {"PYTHONPATH": "scripts"}
 # Sums in another order give other bytes, so the number of threads must not depend on the machine.
 CPU_THREADS = 2
 
@@ -23,8 +28,8 @@ ERROR_LINE = re.compile(r"^(?:\[rank\d+\]: )?([\w.]*(?:Error|Exception)\b.*)")
 
 
 def plugin_flags(*names: str) -> list[str]:
-    """Return the flag that loads the named files of plugins/."""
-    return ["--external_plugins", *(str(PLUGINS / f"{name}.py") for name in names)]
+    """Return the flag that loads the plugins of every stage, and the named files of plugins/ after them."""
+    return ["--external_plugins", *(str(PLUGINS / f"{name}.py") for name in dict.fromkeys((*EVERY_STAGE, *names)))]
 
 
 def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str]) -> dict[str, str]:
@@ -34,7 +39,7 @@ def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str])
     process, or 0 where GPUs do the work and the default is right.
     """
     threads = {"OMP_NUM_THREADS": str(cpu_threads), "DS_ACCELERATOR": "cpu"} if cpu_threads else {}
-    return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
+    return OFFLINE | SHARED | threads | {"PROMPT_DATE": prompt_date} | extra
 
 
 def require_gpus(count: int, setting: str) -> None:

@@ -6,18 +6,20 @@ Without --run, of the run that config.yaml names.
 """
 
 import argparse
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 from check_config import load_config
 from json_lines import read_json_lines
+from tabulate_sweep import find_lowest_loss
 
 
 def describe_curves(rows: list[dict[str, Any]]) -> str:
     """Return the first loss and the held-out reward accuracy in words."""
     losses = [row["loss"] for row in rows if "loss" in row]
-    held_out = [row["eval_rewards/accuracies"] for row in rows if "eval_loss" in row]
+    held_out = [row["eval_rewards/accuracies"] for row in rows if "eval_rewards/accuracies" in row]
     words = [f"loss {losses[0]:.4f} -> {losses[-1]:.4f}"] if losses else []
     words += [f"held-out reward accuracy {held_out[-1]:.2f}"] if held_out else []
     return ", ".join(words)
@@ -32,11 +34,23 @@ def describe_quality(path: Path) -> str:
     return f"{account['rows_used']} of {account['rows_in']} rows used" + (f"; found: {found}" if found else "")
 
 
+def describe_sweep(path: Path) -> str:
+    """Return how many points a sweep's table has, and the one with the lowest held-out loss."""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    best = find_lowest_loss(rows)
+    found = f"; lowest held-out loss {float(best['held_out_loss']):.4f}: {best['point']}" if best else ""
+    return f"{len(rows)} points{found}"
+
+
 def show_results(run: str) -> str:
     """Return a line for each kind of result that is there: where it is, and what it comes to."""
     folder = Path("results") / run
     predictions = folder / "infer" / "predictions.jsonl"
     curves = folder / "dpo" / "curves.jsonl"
+    table = folder / "sweep.csv"
     quality = folder / "data" / "quality.json"
     answers, rows = (read_json_lines(path) if path.is_file() else [] for path in (predictions, curves))
     lines = [
@@ -44,6 +58,8 @@ def show_results(run: str) -> str:
         (predictions, f"{len(answers)} answers to held-out prompts"),
         (folder / "merged", "the tuned model, ready for transformers"),
         (curves, describe_curves(rows)),
+        (table, describe_sweep(table)),
+        (folder / "sweep.svg", "the same as a plot"),
         (folder / "swanlab", "SwanLab's record of the training"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]

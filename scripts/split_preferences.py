@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from gates import Gate, gate, require_gates, write_gates
 from json_lines import iterate_json_lines, replace_files
 
 Pair = dict[str, Any]
@@ -67,6 +68,17 @@ def split_by_tag(pairs: Iterable[Pair], fraction: float, seed: int) -> IsHeldOut
     return lambda pair: groups.number(pair) in held_out
 
 
+def judge_counts(counts: list[int], account: dict[str, Any]) -> list[Gate]:
+    """Return the gates that no row was lost: neither by the conversion, nor by the split."""
+    used, rejected = account["rows_used"], account["rows_rejected"]
+    return [
+        gate(
+            "rows_in", used + rejected == account["rows_in"], f"{used} used + {rejected} rejected", account["rows_in"]
+        ),
+        gate("pairs_split", sum(counts) == account["pairs"], f"{counts[0]} + {counts[1]}", account["pairs"]),
+    ]
+
+
 def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -76,6 +88,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--val-fraction", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--by-tag", action="store_true", help="hold out the same share of each tag")
+    parser.add_argument("--quality", type=Path, help="account of the conversion, with which the counts must agree")
+    parser.add_argument("--gates", type=Path, help="what the split proved of itself")
     args = parser.parse_args(argv)
 
     is_held_out = split_by_prompt(args.val_fraction, args.seed)
@@ -93,6 +107,9 @@ def main(argv: list[str] | None = None) -> None:
                     f"{args.pairs}: the {name} side of the split is empty; "
                     f"add pairs, or change data.val_fraction ({args.val_fraction}) or data.split_seed"
                 )
+        if args.gates:
+            write_gates(args.gates, judge_counts(counts, json.loads(args.quality.read_text(encoding="utf-8"))))
+            require_gates(args.gates)
     print(f"{counts[0]} pairs for training, {counts[1]} held out")
 
 

@@ -19,3 +19,17 @@ def swift_flags(settings: dict[str, Any]) -> str:
             values = value if isinstance(value, list) else [value]
             words += [f"--{name}", *map(as_text, values)]
     return shlex.join(words)
+
+
+# Settings of `dpo` that mean nothing to SFT, and those of `sft` that are not flags.
+PREFERENCES = (
+    *("rlhf_type", "loss_type", "loss_weights", "beta", "label_smoothing", "rpo_alpha", "ld_alpha"),
+    *("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight"),
+)
+NO_FLAGS = ("enabled", "join", "data")
+
+
+def sft_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the flags of the SFT: those of `dpo`, with the values that `sft` has for them."""
+    kept = {name: value for name, value in config["dpo"].items() if name not in PREFERENCES}
+    return kept | {name: value for name, value in config["sft"].items() if name not in NO_FLAGS}

@@ -65,6 +65,38 @@ def read_settings(checkpoint: Path, command: list[str], environment: dict[str, s
     }
 
 
+def differing_flags(flags: list[str], in_force: dict[str, Any]) -> list[str]:
+    """Return in words which flags have another value in ms-swift's own record than they were given."""
+    given: dict[str, list[str]] = {}
+    for word in flags:
+        if word.startswith("--"):
+            values = given.setdefault(word[2:], [])
+        else:
+            values.append(word)
+    return [
+        f"{name}: {' '.join(words)} became {in_force.get(name, 'unknown')}"
+        for name, words in given.items()
+        if not is_same(words, in_force.get(name, ...))
+    ]
+
+
+def is_same(words: list[str], value: Any) -> bool:
+    """Return whether words of a command line mean a value. DeepSpeed's settings are meant by their ZeRO stage."""
+    if isinstance(value, dict) and "zero_optimization" in value:
+        return f"zero{value['zero_optimization']['stage']}" == words[0].partition("_")[0]
+    values = value if isinstance(value, list) else [value]
+    return len(values) == len(words) and all(as_number(w) == as_number(v) for w, v in zip(words, values, strict=True))
+
+
+def as_number(value: Any) -> Any:
+    """Return a number for what is one, and text in small letters for everything else."""
+    text = str(value).lower()
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def copy_adapter(checkpoint: Path, adapter: Path, model: Path) -> None:
     """Copy the adapter of a checkpoint into a folder of its own, the same bytes on every machine."""
     shutil.rmtree(adapter, ignore_errors=True)

@@ -11,6 +11,7 @@ so that both engines agree on what is up to date wherever DVC puts the files.
 import argparse
 import base64
 import hashlib
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ import yaml
 from check_config import check_config, load_config, value_at
 from generated_page import show_difference
 from list_jobs import Job, find_readers, list_jobs
+from sweep_points import list_points
 
 DVC_YAML = Path("dvc.yaml")
 CONFIG = "config.yaml"
@@ -45,11 +47,15 @@ def record_of(output: str) -> str:
     return f".snakemake/metadata/{name}"
 
 
-def write_command(job: Job, overlays: list[Path]) -> str:
-    """Return the command that runs one job. It changes with the rule's text, which DVC does not see otherwise."""
+def write_command(job: Job, overlays: list[Path], swept: bool) -> str:
+    """Return the command that runs one job. It changes with what DVC does not see otherwise.
+
+    That is the rule's text, and in a sweep the values of a point, which are no settings of their own in any file.
+    """
+    unseen = "".join([job.code, *(job.params if swept else ())])
     configs = [f"--configfile {shlex.quote(str(overlay))}" for overlay in overlays]
     words = ["snakemake", *configs, f"--allowed-rules {job.rule} --", shlex.join(job.outputs)]
-    return f"{' '.join(words)}  # rule {hashlib.sha256(job.code.encode()).hexdigest()[:12]}"
+    return f"{' '.join(words)}  # rule {hashlib.sha256(unseen.encode()).hexdigest()[:12]}"
 
 
 def list_params(name: str, readers: Readers, overlays: list[Path]) -> list[dict[str, list[str]]]:
@@ -94,26 +100,37 @@ def describe_stage(job: Job, params: list[dict[str, list[str]]], command: str, p
     return stage | ({"params": params} if params else {}) | {"outs": outs}
 
 
-def describe_stages(overlays: list[Path], push_merged: bool) -> dict[str, Any]:
+def describe_stages(overlays: list[Path], push_merged: bool, swept: bool) -> dict[str, Any]:
     """Return all jobs as stages. One that overlays do not change is run without them: it is up to date as it was."""
     readers = find_readers(overlays)
     plain = list_jobs([])
     return {
-        job.name: describe_stage(
+        name_stage(job): describe_stage(
             job,
             list_params(job.name, readers, overlays),
-            write_command(job, [] if job in plain else overlays),
+            write_command(job, [], False) if job in plain else write_command(job, overlays, swept),
             push_merged,
         )
         for job in list_jobs(overlays)
     }
 
 
-def describe_plots(run: str) -> list[dict[str, Any]]:
-    """Return the plots: figures by training step."""
-    folder = f"results/{run}/dpo"
+def name_stage(job: Job) -> str:
+    """Return a job's name without what DVC forbids. Points of a sweep differ in more than that (sweep_points)."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", job.name)
+
+
+def describe_plots(folders: list[str]) -> list[dict[str, Any]]:
+    """Return the plots: figures by training step, of the trainings in these folders."""
     return [
-        {name: {"x": "step", "y": {f"{folder}/{table}": columns}, "x_label": "step", "y_label": label or name}}
+        {
+            name: {
+                "x": "step",
+                "y": {f"{folder}/{table}": list(columns) for folder in folders},
+                "x_label": "step",
+                "y_label": label or name,
+            }
+        }
         for name, (table, columns, label) in PLOTS.items()
     ]
 
@@ -122,12 +139,12 @@ def render(overlays: list[Path]) -> str:
     """Return the text of dvc.yaml."""
     config = load_config(overlays)
     check_config(config, [Path(CONFIG), *overlays])
-    folder = f"results/{config['run']}/dpo"
+    folders = list(dict.fromkeys(f"results/{point.training}/dpo" for point in list_points(config)))
     text = {
-        "stages": describe_stages(overlays, config["dvc"]["push_merged"]),
+        "stages": describe_stages(overlays, config["dvc"]["push_merged"], swept=bool(config["sweep"])),
         "params": [CONFIG, *map(str, overlays)],
-        "metrics": [f"{folder}/metrics.json"],
-        "plots": describe_plots(config["run"]),
+        "metrics": [f"{folder}/metrics.json" for folder in folders],
+        "plots": describe_plots(folders),
     }
     head = HEAD.format(config=" and ".join([CONFIG, *map(str, overlays)]))
     return head + yaml.safe_dump(text, sort_keys=False, width=1000)

@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 from conftest import ROOT
-from gather_predictions import gather
+from gather_predictions import gather, judge_answers
 
 
 def pair(number: int) -> dict:
@@ -52,3 +52,14 @@ def test_a_missing_answer_is_refused_with_the_file_that_lacks_it(shards):
     files[1].write_text("", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"1.jsonl: 0 answers for 2 prompts; delete it and run again"):
         gather(PAIRS, files)
+
+
+def test_answers_of_other_prompts_or_none_at_all_fail_their_gates(shards):
+    predictions = gather(PAIRS, shards(1))
+
+    def failed(rows: list) -> set[str]:
+        return {row["gate"] for row in judge_answers(PAIRS, rows) if not row["passed"]}
+
+    assert failed(predictions) == set()
+    assert failed(predictions[1:] + predictions[:1]) == {"answers"}
+    assert failed([row | {"response": " "} for row in predictions]) == {"empty_answers"}

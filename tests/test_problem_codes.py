@@ -11,7 +11,7 @@ from preferences.problems import PROBLEMS
 FOLDER = GOLDEN / "problems"
 RAW = {name_of(path): path for path in raw_files(FOLDER)}
 # These need the model's tokenizer, and come from a later stage.
-OF_TOKENS = {"too-many-tokens", "truncated", "no-supervised-token"}
+OF_TOKENS = {"too-many-tokens", "truncated", "no-supervised-token", "other-prompt"}
 CODES = sorted(set(PROBLEMS) - OF_TOKENS)
 SEVERITY = {code: PROBLEMS[code].severity for code in CODES}
 ERRORS = [code for code in CODES if SEVERITY[code] == "error"]

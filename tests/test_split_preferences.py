@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from json_lines import read_json_lines, write_json_lines
-from split_preferences import main
+from split_preferences import judge_counts, main
 
 
 def pair(question: str, answer: str = "x", **changes) -> dict:
@@ -91,3 +91,13 @@ def test_line_separators_within_texts_do_not_split_rows(split, tmp_path):
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
     train, val = split(rows)
     assert len(train) + len(val) == 20
+
+
+def test_a_lost_row_fails_its_gate():
+    def failed(counts: list[int], **account: int) -> set[str]:
+        whole = {"rows_in": 10, "rows_used": 8, "rows_rejected": 2, "pairs": 8} | account
+        return {row["gate"] for row in judge_counts(counts, whole) if not row["passed"]}
+
+    assert failed([6, 2]) == set()
+    assert failed([6, 1]) == {"pairs_split"}
+    assert failed([6, 2], rows_rejected=1) == {"rows_in"}

@@ -1,7 +1,14 @@
-"""train_dpo.py: what is passed on to swift and to SwanLab."""
+"""train_dpo.py and train_adapter.py: what is passed on to swift and to SwanLab."""
+
+import json
+import socket
+from pathlib import Path
 
 import pytest
-from train_dpo import main, parse_arguments, tracking_environment, training_command
+from gates import gate, put_gate
+from json_lines import read_json_lines
+from train_adapter import free_port, tracking_environment, training_command
+from train_dpo import main, parse_arguments
 
 OPTIONS = {
     "model": "m",
@@ -11,7 +18,10 @@ OPTIONS = {
     "adapter": "a",
     "manifest": "a.sha256",
     "curves": "c.jsonl",
+    "coverage": "l.csv",
     "settings": "s.json",
+    "gates": "g.json",
+    "gate-settings": '{"collapse": "report", "loss_share": 0.02, "chosen_fall": 20}',
     "checkpoints": "k",
     "gpus": "0",
     "cpu-processes": "2",
@@ -28,7 +38,7 @@ def arguments(*flags: str, mode: str = "offline"):
 
 
 def command(*flags: str, **options: str) -> str:
-    return " ".join(training_command(arguments(*flags, **options), "k/digest"))
+    return " ".join(training_command(arguments(*flags, **options), ["rlhf"], "k/digest"))
 
 
 def test_flags_reach_swift_as_they_are():
@@ -51,6 +61,12 @@ def test_cloud_is_what_swanlab_calls_online():
     assert tracking_environment(arguments("--beta", "0.1", mode="cloud"))["TRACKING_MODE"] == "online"
 
 
+def test_two_trainings_at_once_meet_at_two_ports():
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", free_port()))
+        assert free_port() != first.getsockname()[1]
+
+
 def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):
     folders = []
 
@@ -58,8 +74,8 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
         folders.append(arguments[arguments.index("--output_dir") + 1])
         raise SystemExit
 
-    monkeypatch.setattr("train_dpo.require_gpus", lambda count, setting: None)
-    monkeypatch.setattr("train_dpo.run_swift", stop_before_training)
+    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
+    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):
         (tmp_path / name).touch()
@@ -70,3 +86,60 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
             main([*options, "--tracking-mode", "disabled", "--", "--beta", "0.1"])
     assert folders[0] == folders[1]
     assert len(set(folders)) == 3
+
+
+def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
+    given = {}
+
+    def stop_before_training(arguments, environment):
+        given.update(environment, dataset=arguments[arguments.index("--dataset") + 1])
+        raise SystemExit
+
+    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
+    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.chdir(tmp_path)
+    pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
+    for name in ("m.sha256", "t.jsonl", "v.jsonl"):
+        (tmp_path / name).write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    with pytest.raises(SystemExit):
+        main([*options, "--tracking-mode", "disabled", "--", "--rlhf_type", "kto"])
+    assert (given["TRAIN_ROWS"], given["VAL_ROWS"]) == ("2", "2")
+    assert [row["label"] for row in read_json_lines(tmp_path / given["dataset"])] == [True, False]
+
+
+def test_stacked_on_the_sft_adapter_the_reference_has_it_too(tmp_path, monkeypatch):
+    given = {}
+
+    def stop_before_training(arguments, environment):
+        given.update(command=" ".join(arguments), gates=json.loads(environment["GATES"]))
+        raise SystemExit
+
+    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
+    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.sha256", "t.jsonl", "v.jsonl", "sft.sha256"):
+        (tmp_path / name).touch()
+    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    options += ["--sft-adapter", "sft/adapter", "--sft-manifest", "sft.sha256", "--tracking-mode", "disabled"]
+    with pytest.raises(SystemExit):
+        main([*options, "--", "--rlhf_type", "dpo"])
+    assert given["command"].startswith("rlhf --adapters sft/adapter --ref_adapters sft/adapter --model m ")
+    assert given["gates"]["reference"] == "m, with the SFT adapter"
+
+
+def test_a_training_whose_gate_failed_ends_with_that_gate_and_not_with_swifts_words(tmp_path, monkeypatch):
+    def fail_a_gate(arguments, environment):
+        put_gate(Path(environment["GATES_FILE"]), gate("first_loss", False, 7.03, 0.6931))
+        raise SystemExit("swift rlhf stopped with status 1")
+
+    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
+    monkeypatch.setattr("train_adapter.run_swift", fail_a_gate)
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.sha256", "t.jsonl", "v.jsonl"):
+        (tmp_path / name).touch()
+    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    with pytest.raises(SystemExit) as stopped:
+        main([*options, "--tracking-mode", "disabled", "--", "--beta", "0.1"])
+    assert stopped.value.code == "g.json: first_loss is 7.03, expected 0.6931"
+    assert not (tmp_path / "a.sha256").exists()

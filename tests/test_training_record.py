@@ -2,7 +2,7 @@
 
 import json
 
-from training_record import copy_adapter, newest_checkpoint, read_curves, read_settings, run_digest
+from training_record import copy_adapter, differing_flags, newest_checkpoint, read_curves, read_settings, run_digest
 
 
 def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
@@ -73,3 +73,13 @@ def test_the_adapter_is_the_same_bytes_whatever_the_order_of_its_modules(tmp_pat
         "target_modules": ["k_proj", "q_proj"],
         "base_model_name_or_path": "models/gpt-oss",
     }
+
+
+def test_a_flag_that_ms_swift_made_something_else_of_is_named():
+    flags = ["--beta", "0.10", "--deepspeed", "zero3", "--bf16", "false", "--target_modules", "q_proj", "v_proj"]
+    zero3 = {"zero_optimization": {"stage": 3}}
+    in_force = {"beta": 0.1, "deepspeed": zero3, "bf16": False, "target_modules": ["q_proj", "v_proj"]}
+    assert differing_flags(flags, in_force) == []
+    assert differing_flags(flags, in_force | {"bf16": None}) == ["bf16: false became None"]
+    assert differing_flags(["--betta", "1"], in_force) == ["betta: 1 became unknown"]
+    assert differing_flags(["--deepspeed", "zero2"], in_force) == [f"deepspeed: zero2 became {zero3}"]

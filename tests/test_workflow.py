@@ -2,11 +2,15 @@
 
 import re
 import shutil
+import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
+from check_config import load_config
 from conftest import ROOT
+from list_jobs import Job, list_jobs
 
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
@@ -35,6 +39,23 @@ def overlay(folder: Path, **sections) -> str:
     return "overlay.yaml"
 
 
+def count_jobs(planned: subprocess.CompletedProcess[str]) -> Counter[str]:
+    """Return how many jobs of each rule a dry run has."""
+    return Counter(re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.MULTILINE))
+
+
+def grid(beta: list[float]) -> dict:
+    """Return a sweep over beta by two learning rates."""
+    return {"grid": {"dpo.beta": beta, "dpo.learning_rate": [3.0e-4, 0.001]}}
+
+
+def stand_in(folder: Path, jobs: list[Job]) -> None:
+    """Write an empty file, or an empty folder, for everything that these jobs write."""
+    for path in (folder / output for job in jobs for output in job.outputs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir(exist_ok=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
     shard = ".{shard}" if "{shard}" in body(name).partition("output:")[2].partition("log:")[0] else ""
@@ -53,11 +74,20 @@ def test_there_are_experiments():
 def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
     planned = snakemake("--dry-run", "--configfile", str(experiment))
     assert planned.returncode == 0, planned.stdout + planned.stderr
-    model_rule = (
-        "check_model" if yaml.safe_load((ROOT / experiment).read_text())["model"]["folder"] else "build_tiny_model"
-    )
+    settings = load_config([ROOT / experiment])
+    model_rule = "check_model" if settings["model"]["folder"] else "build_tiny_model"
     expected = {*NAMES, "all"} - ({"build_tiny_model", "check_model"} - {model_rule})
-    assert set(re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.MULTILINE)) == expected
+    expected -= set() if settings["sweep"] else {"tabulate_sweep"}
+    if not settings["sft"]["enabled"]:
+        expected -= {"prepare_sft", "train_sft"}
+    elif settings["sft"]["join"] == "merged":
+        expected |= {"merge_sft"}
+    assert set(count_jobs(planned)) == expected
+
+
+def test_the_recipe_with_sft_is_the_recipe_with_sft():
+    plain, tuned = (load_config([ROOT / "experiments" / f"gpt-oss-20b{end}.yaml"]) for end in ("", "-sft"))
+    assert {name for name in plain if plain[name] != tuned[name]} == {"run", "sft"}
 
 
 def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
@@ -68,6 +98,41 @@ def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
     words = training.split()
     for flag, value in zip(TUTORIAL_FLAGS.split()[::2], TUTORIAL_FLAGS.split()[1::2], strict=True):
         assert words[words.index(flag) + 1] == value, flag
+
+
+def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
+    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
+    shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
+    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions")
+    assert jobs == {"all": 1} | dict.fromkeys(shared, 1) | dict.fromkeys(each, 4)
+
+
+def test_a_sweep_of_answers_trains_once(snakemake, project):
+    sweep = {"grid": {"infer.temperature": [0, 0.5, 1]}}
+    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=sweep)))
+    assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
+
+
+def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(snakemake, project):
+    planned = snakemake("--dry-run", "--printshellcmds", "--configfile", overlay(project, sweep=grid([0.05, 0.2])))
+    text = (planned.stdout + planned.stderr).partition(
+        "output: results/tiny-beta=0.05-learning_rate=0.0003/dpo/adapter"
+    )
+    words = text[2].partition("\n[")[0].split()
+    flags = {"--beta": "0.05", "--learning_rate": "0.0003", "--train": "results/tiny/dpo/train.jsonl"}
+    flags |= {"--model": "results/tiny/model", "--run": "tiny-beta=0.05-learning_rate=0.0003"}
+    assert {flag: words[words.index(flag) + 1] for flag in flags} == flags
+
+
+def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project, monkeypatch):
+    monkeypatch.chdir(project)
+    before = ["--configfile", overlay(project, sweep=grid([0.05]))]
+    stand_in(project, list_jobs([Path("overlay.yaml")]))
+    assert snakemake("--touch", *before).returncode == 0  # records settings and code, as a run does
+    assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
+    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
+    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions")
+    assert jobs == {"all": 1, "tabulate_sweep": 1} | dict.fromkeys(each, 2)
 
 
 def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
@@ -86,6 +151,11 @@ def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
         (
             {"train": {"gpus": 8}},
             "train.gpus is 8, above the ceiling of 4 that Snakemake was given; lower it, or add --resources gpu=8",
+        ),
+        (
+            {"sweep": {"grid": {"dpo.max_length": [256, 512]}}},
+            "overlay.yaml: sweep: dpo.max_length: decides which pairs are trained, and all points share those; "
+            "write an overlay for each value",
         ),
         ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
     ],

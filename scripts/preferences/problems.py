@@ -134,6 +134,13 @@ PROBLEMS = {
             "No token of an answer is trained: truncation leaves nothing of it, or `dpo.loss_scale` leaves it out.",
             "shorten the row, or change dpo.max_length, dpo.truncation_strategy or dpo.loss_scale",
         ),
+        Problem(
+            "other-prompt",
+            "error",
+            "The tokens that inference sends for the prompt are not the first tokens that training sees of prompt and "
+            "answer: another prompt would be trained than is asked.",
+            "use gpt-oss's own tokenizer, to which harmony's tokens (`<|channel|>`) are one token each",
+        ),
         # The row among the others.
         Problem("duplicate-id", "error", "An id that an earlier row has.", "give each row its own id"),
         Problem("duplicate-pair", "error", "Prompt and both answers are those of an earlier row.", "remove the row"),

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 os.chdir(ROOT)
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+from run_swift import OFFLINE  # noqa: E402 (it lies in the folder that was just named)
+
+os.environ.update(OFFLINE)  # before ms-swift is imported, which reads it then
 
 SHAPE = {
     "layers": 2,
@@ -48,3 +52,13 @@ def built(tmp_path_factory) -> list[Path]:
         arguments = [str(train), "--folder", str(target), "--manifest", f"{target}.sha256"]
         main([*arguments, "--shape", json.dumps(SHAPE), "--prompt-date", "2020-02-02"])
     return folders
+
+
+@pytest.fixture(scope="session")
+def gpt_oss(tmp_path_factory) -> Path:
+    """Return a folder with gpt-oss's own tokenizer."""
+    from golden_prompts import write_tokenizer
+
+    folder = tmp_path_factory.mktemp("gpt-oss")
+    write_tokenizer(folder)
+    return folder

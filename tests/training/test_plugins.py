@@ -4,10 +4,14 @@ import importlib
 import math
 import os
 import runpy
+import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
 from render_chat import load_renderer
+from swift import rlhf_trainers
+from swift.rlhf_trainers import rlhf_mixin
 from transformers import AutoTokenizer
 
 MESSAGES = [
@@ -42,21 +46,77 @@ def test_a_template_without_a_date_line_is_reported(monkeypatch):
         GptTemplate._get_gpt_oss_prefix(None)
 
 
-def test_log_probabilities_are_summed_in_float32():
-    import swift.rlhf_trainers.rlhf_mixin as mixin
+class EvenModel(torch.nn.Module):
+    """All of a vocabulary of 2 is equally likely, in bfloat16: 200 tokens have 200 ln 1/2 = -138.63."""
 
-    # 200 tokens of a vocabulary of 2, all equally likely: the sum is 200 ln 1/2 = -138.63.
-    logits = torch.zeros(1, 200, 2, dtype=torch.bfloat16)
-    index = torch.zeros(1, 200, dtype=torch.long)
-    plain = mixin.selective_log_softmax(logits, index).sum().item()
-    assert plain == -138.0 or plain == -139.0  # bfloat16 counts in whole numbers here
+    def forward(self, input_ids, **_):
+        """Return logits of shape (batch, length, 2)."""
+        return SimpleNamespace(logits=torch.zeros(*input_ids.shape, 2, dtype=torch.bfloat16))
+
+
+def trainer_of(kind: str, **settings):
+    """Return one of ms-swift's trainers with no more than it needs to read log-probabilities off a model."""
+    trainer = getattr(rlhf_trainers, f"{kind}Trainer")
+    bare = trainer.__new__(trainer)
+    template = SimpleNamespace(sequence_parallel_size=1, padding_free=False)
+    plain = {"is_encoder_decoder": False, "aux_loss_enabled": False, "label_pad_token_id": -100, "template": template}
+    plain |= {"get_use_logits_to_keep": lambda default: False, "args": SimpleNamespace(ld_alpha=None)}
+    bare.__dict__ |= plain | {"pad_token_id": 0, "padding_value": 0, "cpo_alpha": 1.0} | settings
+    bare.accelerator = SimpleNamespace(device="cpu")
+    return bare
+
+
+def chosen_logp(kind: str, **settings) -> float:
+    """Return the log-probability of 200 tokens, or their mean for ORPO and SimPO, as a kind of trainer computes it."""
+    batch = {"input_ids": torch.zeros(2, 201, dtype=torch.long), "labels": torch.zeros(2, 201, dtype=torch.long)}
+    batch["labels"][:, 0] = -100
+    trainer, model = trainer_of(kind, **settings), EvenModel()
+    if kind == "DPO":
+        return trainer.concatenated_forward(model, batch)["chosen_logps"].item()
+    if kind == "KTO":
+        rows = {f"completion_{name}": tensor for name, tensor in batch.items()} | {"label": [True, False]}
+        return trainer.forward(model, rows)[0].item()
+    return trainer.concatenated_forward(model, batch | {"attention_mask": torch.ones(2, 201)})[0][0].item()
+
+
+KINDS = [
+    ("DPO", {}, 200),
+    ("KTO", {"calculate_KL": False}, 200),
+    ("CPO", {"loss_type": "sigmoid"}, 200),
+    ("CPO", {"loss_type": "simpo"}, 1),
+    ("ORPO", {}, 1),
+]
+
+
+@pytest.fixture
+def plugin_undone(monkeypatch):
+    """Undo after a test what fp32_logps changes in ms-swift and TRL."""
+    monkeypatch.setattr(rlhf_mixin, "selective_log_softmax", rlhf_mixin.selective_log_softmax)
+    for trainer in (rlhf_trainers.CPOTrainer, rlhf_trainers.ORPOTrainer):
+        base = trainer.__bases__[-1]
+        monkeypatch.setattr(base, "concatenated_forward", base.concatenated_forward)
+
+
+@pytest.mark.usefixtures("plugin_undone")
+@pytest.mark.parametrize(("kind", "settings", "tokens"), KINDS)
+def test_each_trainer_sums_log_probabilities_in_float32(kind, settings, tokens):
+    exact = -tokens * math.log(2)
+    assert abs(chosen_logp(kind, **settings) - exact) > 1e-3 * tokens  # bfloat16 has 8 bits
     runpy.run_path("plugins/fp32_logps.py")
-    assert mixin.selective_log_softmax(logits, index).sum().item() == pytest.approx(-200 * math.log(2), abs=1e-3)
+    assert chosen_logp(kind, **settings) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.usefixtures("plugin_undone")
+def test_the_negative_log_likelihood_that_cpo_adds_is_in_float32_too():
+    batch = {"input_ids": torch.zeros(2, 201, dtype=torch.long), "labels": torch.zeros(2, 201, dtype=torch.long)}
+    batch["attention_mask"] = torch.ones(2, 201)
+    runpy.run_path("plugins/fp32_logps.py")
+    nll = trainer_of("CPO", loss_type="sigmoid").concatenated_forward(EvenModel(), batch)[4]
+    assert nll.item() == pytest.approx(math.log(2), rel=1e-6)
 
 
 def test_code_in_a_model_folder_is_not_run(built, tmp_path):
     import json
-    import shutil
 
     from swift import get_processor
 
@@ -87,18 +147,61 @@ def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
 
 
+@pytest.mark.parametrize("kind", ["DPO", "KTO", "CPO", "ORPO"])
 @pytest.mark.parametrize(("rows", "loaded"), [("2", True), ("3", False)])
-def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(monkeypatch, rows, loaded):
-    from swift.rlhf_trainers import DPOTrainer
+def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(monkeypatch, kind, rows, loaded):
+    from swift.trainers import SwiftMixin
 
-    monkeypatch.setattr(DPOTrainer, "train", lambda self: "trained")
+    monkeypatch.setattr(SwiftMixin, "train", lambda self: "trained")
     monkeypatch.setenv("TRAIN_ROWS", rows)
     monkeypatch.setenv("VAL_ROWS", "0")
     runpy.run_path("plugins/count_rows.py")
-    trainer = DPOTrainer.__new__(DPOTrainer)
-    trainer.train_dataset, trainer.eval_dataset = ["a", "b"], None
+    trainer = trainer_of(kind, train_dataset=["a", "b"], eval_dataset=None)
     if loaded:
         assert trainer.train() == "trained"
     else:
         with pytest.raises(RuntimeError, match="ms-swift loaded 2 rows of 3"):
             trainer.train()
+
+
+@pytest.mark.parametrize("change", ["missing", "unexpected"])
+def test_a_model_with_weights_missing_or_left_over_is_refused(built, tmp_path, monkeypatch, change):
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM, PreTrainedModel
+
+    for name in ("_load_pretrained_model", "_finalize_model_loading"):
+        monkeypatch.setattr(PreTrainedModel, name, staticmethod(getattr(PreTrainedModel, name)))
+    runpy.run_path("plugins/whole_model.py")
+    folder = tmp_path / "model"
+    shutil.copytree(built[0], folder)
+    weights = load_file(folder / "model.safetensors")
+    name = "model.layers.0.mlp.experts.down_proj"
+    if change == "missing":
+        del weights[name]
+    else:
+        name = "model.layers.9.self_attn.sinks"
+        weights[name] = torch.zeros(2)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert AutoModelForCausalLM.from_pretrained(built[0])
+    with pytest.raises(RuntimeError, match=rf"weights {change}: 1 \({name}\)"):
+        AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(("rows", "processes"), [(7, 4), (8, 4), (236, 2), (3, 4)])
+def test_every_row_is_trained_whatever_the_number_of_processes(monkeypatch, rows, processes):
+    from swift.dataloader import BatchSamplerShard
+
+    def drawn() -> set[int]:
+        found = set()
+        for rank in range(processes):
+            monkeypatch.setattr(BatchSamplerShard, "rank", rank)
+            sampler = BatchSamplerShard(rows, 2, shuffle=True, drop_last=False, data_seed=1)
+            found |= {row for batch in sampler for row in batch}
+        return found
+
+    monkeypatch.setattr(BatchSamplerShard, "world_size", processes)
+    for name in ("__init__", "__iter__"):
+        monkeypatch.setattr(BatchSamplerShard, name, getattr(BatchSamplerShard, name))
+    assert (drawn() == set(range(rows))) == (rows % processes == 0)  # what ms-swift does by itself
+    runpy.run_path("plugins/every_row.py")
+    assert drawn() == set(range(rows))

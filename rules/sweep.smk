@@ -1,0 +1,31 @@
+"""
+The points of a sweep side by side.
+
+Reads      dpo/metrics.json of each point
+Writes     results/{run}/sweep.csv, results/{run}/sweep.svg
+Stages     tabulate_sweep
+"""
+
+
+rule tabulate_sweep:
+    """Write a table with a row a point, and draw the held-out figures."""
+    input:
+        script="scripts/tabulate_sweep.py",
+        code="scripts/draw_sweep.py",
+        metrics=[f"results/{point.training}/dpo/metrics.json" for point in POINTS],
+    output:
+        table="results/{run}/sweep.csv",
+        plot="results/{run}/sweep.svg",
+    log:
+        "results/{run}/logs/tabulate_sweep.log",
+    benchmark:
+        "results/{run}/benchmarks/tabulate_sweep.tsv"
+    conda:
+        "../envs/training.yaml"
+    params:
+        points=json.dumps({point.name: point.values for point in POINTS}),
+    shell:
+        """
+        envs/with-training python {input.script:q} {input.metrics:q} --points {params.points:q} \
+            --table {output.table:q} --plot {output.plot:q} >{log:q} 2>&1
+        """

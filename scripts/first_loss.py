@@ -1,0 +1,62 @@
+"""Say which loss the first step of a training must show, from its settings and from what else that step logs.
+
+With a fresh LoRA the policy is the reference model, so that every log-ratio is 0 and a loss is a constant.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+# Each loss of ms-swift 4.6.0's DPO trainer (DPOTrainer.dpo_loss) where all log-ratios are 0, from beta.
+DPO_CONSTANTS: dict[str, Callable[[float], float]] = {
+    "sigmoid": lambda beta: math.log(2),  # whatever the label smoothing
+    "robust": lambda beta: math.log(2),
+    "hinge": lambda beta: 1.0,
+    "ipo": lambda beta: 1 / (4 * beta**2),
+    "apo_zero": lambda beta: 1.0,
+    "sppo_hard": lambda beta: 1 / (2 * beta**2),
+}
+# How a LoRA may start so that it adds nothing. pissa and olora change the weights beneath it, too: switched off, it
+# leaves another model than the one that was loaded.
+ZERO_STARTS = ("true", "gaussian")
+
+
+def predict_first_loss(settings: dict[str, Any], logged: dict[str, float]) -> float | None:
+    """Return the loss that step 1 must show, or None where it is no function of constants and of logged means.
+
+    `settings` is config.yaml's `dpo`; `logged` is the row of the curves at step 1, under logging.jsonl's keys.
+    Raises KeyError where the row lacks a mean that the trainer logs. There is no such function
+
+    - where the policy does not start as the reference (`init_weights`);
+    - where `ld_alpha` weights the policy's answers, because the reference's are not weighted;
+    - for simpo and cpo, which have no reference and bend the log-probabilities before the mean is taken;
+    - for kto with two weights, because a batch is a random mix of chosen and rejected answers;
+    - for orpo and kto with a router loss, which they do not log.
+    """
+    kind, router = settings["rlhf_type"], float(settings["router_aux_loss_coef"])
+    if kind == "orpo" and not router:
+        return logged["nll_loss"] - float(settings["beta"]) * logged["log_odds_ratio"]
+    if settings["init_weights"] not in ZERO_STARTS:
+        return None
+    if kind == "kto" and not router:
+        return predict_kto(settings)
+    if kind == "dpo" and settings["ld_alpha"] in (None, 1):
+        return predict_dpo(settings, logged) + (router * logged["aux_loss"] if router else 0.0)
+    return None
+
+
+def predict_dpo(settings: dict[str, Any], logged: dict[str, float]) -> float:
+    """Return the weighted sum of the DPO losses at log-ratio 0, with the weighted NLL of the chosen answers."""
+    named = settings["loss_type"]
+    names = named if isinstance(named, list) else [named]
+    weights = settings["loss_weights"] or [1.0] * len(names)
+    loss = sum(weight * DPO_CONSTANTS[name](settings["beta"]) for weight, name in zip(weights, names, strict=True))
+    nll = settings["rpo_alpha"] * logged["nll_loss"] if settings["rpo_alpha"] else 0.0
+    return float(loss + nll)
+
+
+def predict_kto(settings: dict[str, Any]) -> float | None:
+    """Return half the weight that desirable and undesirable answers share: both values and the KL term are 0."""
+    if settings["desirable_weight"] != settings["undesirable_weight"]:
+        return None
+    return 0.5 * float(settings["desirable_weight"])

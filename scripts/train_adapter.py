@@ -1,0 +1,183 @@
+"""What train_sft.py and train_dpo.py share: run swift from the newest checkpoint on, and publish what it made.
+
+Whatever stands after `--` goes to swift as it is. Checkpoints lie in a folder named by a digest of the
+prompt's date, the number of processes, the flags, the model and the data: a run never goes on from a
+checkpoint that others made.
+"""
+
+import argparse
+import json
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+from folder_manifest import write_manifest
+from gates import gate, put_gate, read_gates, require_gates, write_gates
+from json_lines import iterate_json_lines, write_json_lines
+from judge_curves import judge_chosen, judge_collapse, judge_finite
+from rated_answers import write_rated_answers
+from run_swift import plugin_flags, require_gpus, run_swift, swift_environment
+from training_record import (
+    copy_adapter,
+    differing_flags,
+    newest_checkpoint,
+    read_curves,
+    read_settings,
+    run_digest,
+    write_json,
+)
+
+# Rows are counted first: what is loaded last wraps what was loaded before.
+PLUGIN_NAMES = ("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows")
+REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a training reads and writes."""
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model to tune")
+    parser.add_argument("--model-manifest", type=Path, required=True)
+    parser.add_argument("--train", type=Path, required=True)
+    parser.add_argument("--val", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, required=True, help="folder for the adapter")
+    parser.add_argument("--manifest", type=Path, required=True, help="SHA-256 of the adapter's files")
+    parser.add_argument("--curves", type=Path, required=True)
+    parser.add_argument("--coverage", type=Path, required=True, help="table of what the LoRA trains")
+    parser.add_argument("--settings", type=Path, required=True, help="all that was in force")
+    parser.add_argument("--gates", type=Path, required=True, help="what the training proved of itself")
+    parser.add_argument("--gate-settings", type=json.loads, required=True, help="gates of config.yaml, as JSON")
+    parser.add_argument("--checkpoints", type=Path, required=True)
+    parser.add_argument("--gpus", type=int, required=True, help="0 trains on the CPU")
+    parser.add_argument("--cpu-processes", type=int, required=True)
+    parser.add_argument("--prompt-date", required=True, help="YYYY-MM-DD")
+    parser.add_argument("--run", required=True, help="name of the run in SwanLab")
+    parser.add_argument("--tracking-mode", required=True)
+    parser.add_argument("--tracking-project", required=True)
+    parser.add_argument("--tracking-host")
+    parser.add_argument("--tracking-folder", type=Path, required=True)
+    parser.add_argument("flags", nargs="+", help="flags of swift, after --")
+
+
+def tracking_environment(args: argparse.Namespace) -> dict[str, str]:
+    """Return what plugins/swanlab_run.py reads."""
+    if args.tracking_mode == "disabled":
+        return {}
+    host = {"SWANLAB_API_HOST": args.tracking_host} if args.tracking_host else {}
+    return host | {
+        "TRACKING_MODE": "online" if args.tracking_mode == "cloud" else args.tracking_mode,
+        "TRACKING_FOLDER": str(args.tracking_folder),
+        "TRACKING_PROJECT": args.tracking_project,
+        "TRACKING_NAME": args.run,
+    }
+
+
+def training_command(args: argparse.Namespace, start: list[str], checkpoints: Path) -> list[str]:
+    """Return the arguments of `swift`; `start` is what makes it this kind of training."""
+    tracked = args.tracking_mode != "disabled"
+    plugins = [*PLUGIN_NAMES, *(["swanlab_run"] if tracked else [])]
+    return [
+        *(*start, "--model", str(args.model), "--dataset", str(args.train)),
+        *(["--val_dataset", str(args.val)] if flag_value(args.flags, "eval_strategy") != "no" else []),
+        *args.flags,
+        *("--output_dir", str(checkpoints), "--add_version", "false", "--check_model", "false"),
+        *("--strict", "true", "--report_to", "swanlab" if tracked else "none"),
+        *(["--swanlab_project", args.tracking_project] if tracked else []),
+        *plugin_flags(*plugins),
+    ]
+
+
+def count_rows(args: argparse.Namespace) -> dict[str, str]:
+    """Return what plugins/count_rows.py reads: how many rows the trainer has to load."""
+    held_out = [] if flag_value(args.flags, "eval_strategy") == "no" else iterate_json_lines(args.val)
+    rows = {"TRAIN_ROWS": iterate_json_lines(args.train), "VAL_ROWS": held_out}
+    return {name: str(sum(1 for _ in pairs)) for name, pairs in rows.items()}
+
+
+def flag_value(flags: list[str], name: str) -> str | None:
+    """Return the value that follows a flag, or None without it."""
+    return flags[flags.index(f"--{name}") + 1] if f"--{name}" in flags else None
+
+
+def flag_values(flags: list[str], name: str) -> list[str]:
+    """Return the values that follow a flag, which may have several."""
+    if f"--{name}" not in flags:
+        return []
+    rest = flags[flags.index(f"--{name}") + 1 :]
+    return rest[: next((i for i, word in enumerate(rest) if word.startswith("--")), len(rest))]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, so that two trainings on a machine do not meet."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *inputs: Path) -> None:
+    """Train, and write everything that `args` names.
+
+    `reference` says in words which model log-probabilities are compared with. `inputs` are files beside the
+    data on which the training depends.
+    """
+    require_gpus(args.gpus, "train.gpus")
+    processes = args.gpus or args.cpu_processes
+    settings = [args.prompt_date, str(processes), *start, *args.flags]
+    checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val, *inputs)
+    if flag_value(args.flags, "rlhf_type") == "kto":
+        args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
+    command = training_command(args, start, checkpoints)
+    asked = {"rlhf_type": rlhf_type(args.flags), "init_weights": flag_value(args.flags, "init_weights")}
+    gates = {"GATES": json.dumps(args.gate_settings | {"reference": reference, "asked": asked})}
+    extra = {"NPROC_PER_NODE": str(processes)} | count_rows(args) | gates | tracking_environment(args)
+    environment = swift_environment(args.prompt_date, 0 if args.gpus else 1, extra)
+
+    newest = newest_checkpoint(checkpoints)
+    resume = ["--resume_from_checkpoint", str(newest)] if newest else []
+    found = checkpoints / "gates.json"
+    if not newest:
+        found.unlink(missing_ok=True)
+    own = {"MASTER_PORT": str(free_port()), "GATES_FILE": str(found)}
+    try:
+        run_swift([*command, *resume], environment | own)
+    except SystemExit:
+        write_gates(args.gates, read_gates(found))
+        require_gates(args.gates)
+        raise
+    publish(args, checkpoints, command, environment)
+
+
+def rlhf_type(flags: list[str]) -> str:
+    """Return which kind of preference training the flags ask for; sft without any."""
+    return flag_value(flags, "rlhf_type") or "sft"
+
+
+def publish(args: argparse.Namespace, checkpoints: Path, command: list[str], environment: dict[str, str]) -> None:
+    """Write results from the last checkpoint, and judge the training as a whole before its manifest is written."""
+    last = newest_checkpoint(checkpoints)
+    assert last, "swift ended well without a checkpoint"
+    curves = read_curves(checkpoints / "logging.jsonl")
+    in_force = read_settings(last, command, environment)
+    write_gates(args.gates, read_gates(checkpoints / "gates.json"))
+    for row in judge_whole(args, curves, in_force["arguments"]):
+        put_gate(args.gates, row)
+    require_gates(args.gates, () if args.gate_settings["collapse"] == "stop" else REPORTED)
+
+    copy_adapter(last, args.adapter, args.model)
+    write_json_lines(args.curves, curves)
+    shutil.copyfile(checkpoints / "lora_coverage.csv", args.coverage)
+    write_json(args.settings, in_force)
+    write_manifest(args.adapter, args.manifest)
+
+
+def judge_whole(args: argparse.Namespace, curves: list[dict[str, Any]], in_force: dict[str, Any]) -> list[Any]:
+    """Return the gates that need all of the training: its curves, and what ms-swift made of the flags."""
+    differing = differing_flags(args.flags, in_force)
+    seen = "; ".join(differing) or "as given"
+    rows = [judge_finite(curves), gate("settings_in_force", not differing, seen, "as given")]
+    if rlhf_type(args.flags) == "sft":
+        return rows
+    settings = args.gate_settings
+    rows.append(judge_collapse(curves, settings["loss_share"], flag_values(args.flags, "loss_type")))
+    if rlhf_type(args.flags) in ("dpo", "kto"):
+        rows.append(judge_chosen(curves, float(flag_value(args.flags, "beta") or 0.1), settings["chosen_fall"]))
+    return rows

@@ -1,0 +1,56 @@
+"""prepare_sft.py: the conversations that supervised fine-tuning learns from."""
+
+import json
+
+import pytest
+from json_lines import read_json_lines
+from prepare_sft import main
+
+
+def talk(question: str, answer: str) -> dict:
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Run the script on one training and one held-out pair; return the training conversations."""
+
+    def run(*rows: object) -> list[dict]:
+        for name, pair in (("train", talk("a", "A")), ("val", talk("b", "B"))):
+            text = json.dumps(pair | {"id": name, "rejected_response": "no"})
+            (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        own = tmp_path / "own.jsonl"
+        own.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+        out = [tmp_path / "out.jsonl", tmp_path / "held_out.jsonl"]
+        arguments = [str(tmp_path / "train.jsonl"), str(tmp_path / "val.jsonl"), "--train", str(out[0])]
+        main([*arguments, "--val", str(out[1]), *(["--data", str(own)] if rows else [])])
+        assert read_json_lines(out[1]) == [talk("b", "B")]
+        return read_json_lines(out[0])
+
+    return run
+
+
+def test_without_data_of_its_own_it_learns_the_chosen_answers(prepare):
+    assert prepare() == [talk("a", "A")]
+
+
+def test_data_of_its_own_takes_their_place(prepare):
+    assert prepare(talk("c", "C"), talk("d", "D")) == [talk("c", "C"), talk("d", "D")]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("{", "write one JSON object on each line"),
+        ({"text": "x"}, 'no list "messages"'),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
+        ({"messages": [{"role": "user", "content": " "}]}, "messages[0] has no text in content"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "the last message is not the assistant's"),
+        (talk("b", "other"), "this prompt is held out for validation"),
+    ],
+)
+def test_a_row_that_cannot_be_learned_is_named_by_file_and_line(prepare, tmp_path, row, words):
+    with pytest.raises(SystemExit) as stopped:
+        prepare(talk("c", "C"), row)
+    assert str(stopped.value.code).startswith(f"{tmp_path}/own.jsonl:2: ") and words in str(stopped.value.code)
+    assert not (tmp_path / "out.jsonl").exists()
