@@ -78,7 +78,9 @@ def show_results(run: str) -> str:
         (folder / "swanlab", "SwanLab's record of the training"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]
-    shown = [f"  {path!s:<42} {text}" for path, text in lines if path.exists()]
+    there = [(str(path), text) for path, text in lines if path.exists()]
+    width = max((len(path) for path, _ in there), default=0)
+    shown = [f"  {path:<{max(width, 42)}} {text}" for path, text in there]
     return "\n".join([f"Run {run}:", *shown])
 
 
