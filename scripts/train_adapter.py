@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from folder_manifest import write_manifest
-from gates import gate, put_gate, read_gates, require_gates, write_gates
+from gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from json_lines import iterate_json_lines, write_json_lines
 from judge_curves import judge_chosen, judge_collapse, judge_finite
 from rated_answers import write_rated_answers
@@ -30,6 +30,7 @@ from training_record import (
 
 # Rows are counted first: what is loaded last wraps what was loaded before.
 PLUGIN_NAMES = ("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows")
+REFERENCED = ("dpo", "kto")  # kinds of training that have a reference model
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
 
@@ -158,7 +159,7 @@ def publish(args: argparse.Namespace, checkpoints: Path, command: list[str], env
     curves = read_curves(checkpoints / "logging.jsonl")
     in_force = read_settings(last, command, environment)
     write_gates(args.gates, read_gates(checkpoints / "gates.json"))
-    for row in judge_whole(args, curves, in_force["arguments"]):
+    for row in [*find_unjudged(args, checkpoints), *judge_whole(args, curves, in_force["arguments"])]:
         put_gate(args.gates, row)
     require_gates(args.gates, () if args.gate_settings["collapse"] == "stop" else REPORTED)
 
@@ -169,7 +170,17 @@ def publish(args: argparse.Namespace, checkpoints: Path, command: list[str], env
     write_manifest(args.adapter, args.manifest)
 
 
-def judge_whole(args: argparse.Namespace, curves: list[dict[str, Any]], in_force: dict[str, Any]) -> list[Any]:
+def find_unjudged(args: argparse.Namespace, checkpoints: Path) -> list[Gate]:
+    """Return a failed gate for each one that should have been judged while the training ran, and was not."""
+    names = {"lora_coverage", "first_grad_norm", "rows_trained"}
+    if rlhf_type(args.flags) in REFERENCED:
+        names |= {"reference", "first_loss"}
+    judged = {row["gate"] for row in read_gates(args.gates)}
+    mend = f"judged when its step was trained; delete {checkpoints.parent} to train anew"
+    return [gate(name, False, "missing", mend) for name in sorted(names - judged)]
+
+
+def judge_whole(args: argparse.Namespace, curves: list[dict[str, Any]], in_force: dict[str, Any]) -> list[Gate]:
     """Return the gates that need all of the training: its curves, and what ms-swift made of the flags."""
     differing = differing_flags(args.flags, in_force)
     seen = "; ".join(differing) or "as given"
@@ -178,6 +189,6 @@ def judge_whole(args: argparse.Namespace, curves: list[dict[str, Any]], in_force
         return rows
     settings = args.gate_settings
     rows.append(judge_collapse(curves, settings["loss_share"], flag_values(args.flags, "loss_type")))
-    if rlhf_type(args.flags) in ("dpo", "kto"):
+    if rlhf_type(args.flags) in REFERENCED:
         rows.append(judge_chosen(curves, float(flag_value(args.flags, "beta") or 0.1), settings["chosen_fall"]))
     return rows

@@ -79,7 +79,8 @@ def build_model(folder: Path) -> Path:
 def load_settings() -> dict[str, Any]:
     """Return the settings of experiments/tutorial.yaml over config.yaml's."""
     config, overlay = (
-        yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in ("config.yaml", "experiments/tutorial.yaml")
+        yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+        for name in ("config.yaml", "experiments/tutorial.yaml")
     )
     both = {key: value | overlay.get(key, {}) for key, value in config.items() if isinstance(value, dict)}
     return config | both
