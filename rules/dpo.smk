@@ -11,7 +11,7 @@ Stages     check_tokens -> train_dpo -> tabulate_curves
 
 rule check_tokens:
     """
-    Check that every pair fits into dpo.max_length and has tokens to train.
+    Check that every pair fits into dpo.max_length, has tokens to train, and the prompt that inference will send.
 
     The rejects are a log, because Snakemake deletes outputs of a job that stops, which is when they are read.
     """

@@ -11,13 +11,6 @@ SHARDS = range(config["infer"]["shards"])
 TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
 
 
-def infer_flags(settings):
-    """Return the flags of `swift infer` under a run's settings."""
-    names = ("max_new_tokens", "temperature", "max_batch_size", "torch_dtype")
-    flags = {name: settings["infer"][name] for name in names}
-    return swift_flags(flags | {name: settings["dpo"][name] for name in ("attn_impl", "experts_impl")})
-
-
 rule infer_shard:
     """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
     input:
@@ -41,7 +34,16 @@ rule infer_shard:
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
         prompt_date=config["prompt"]["date"],
-        flags=lambda wildcards: infer_flags(SETTINGS[wildcards.run]),
+        flags=lambda wildcards: swift_flags(
+            {
+                "max_new_tokens": SETTINGS[wildcards.run]["infer"]["max_new_tokens"],
+                "temperature": SETTINGS[wildcards.run]["infer"]["temperature"],
+                "max_batch_size": SETTINGS[wildcards.run]["infer"]["max_batch_size"],
+                "torch_dtype": SETTINGS[wildcards.run]["infer"]["torch_dtype"],
+                "attn_impl": SETTINGS[wildcards.run]["dpo"]["attn_impl"],
+                "experts_impl": SETTINGS[wildcards.run]["dpo"]["experts_impl"],
+            }
+        ),
     shell:
         """
         envs/with-training python {input.script:q} --model {input.merged:q} --val {input.val:q} \

@@ -15,9 +15,7 @@ START_MODEL = f"{SHARED}/sft/merged" if SFT_MERGED else BUILT_MODEL
 START_MANIFEST = f"{SHARED}/sft/merged.sha256" if SFT_MERGED else f"{SHARED}/model.sha256"
 # Where the adapters are stacked, DPO goes on training the SFT adapter, and its reference has a copy of it.
 START_ADAPTER = [f"{SHARED}/sft/adapter.sha256"] if SFT_STACKED else []
-SFT_FLAGS = (
-    f"--sft-adapter {SHARED}/sft/adapter --sft-manifest {SHARED}/sft/adapter.sha256" if SFT_STACKED else ""
-)
+SFT_FLAGS = f"--sft-adapter {SHARED}/sft/adapter --sft-manifest {SHARED}/sft/adapter.sha256" if SFT_STACKED else ""
 
 if config["sft"]["enabled"]:
 

@@ -14,10 +14,10 @@ def last_line(path: Path) -> str:
 
 
 def explain_failure(snakemake_log: str) -> str:
-    """Return a line for each failed rule: its name, the last line of its log, and where that log is."""
+    """Return a line for each failed job: its rule, the last line of its log, and where that log is."""
     text = Path(snakemake_log).read_text(encoding="utf-8")
-    explained = []
-    for name, details in dict(FAILED.findall(text)).items():
+    explained = {}
+    for name, details in FAILED.findall(text):
         if match := LOG.search(details):
-            explained.append(f"{name} failed: {last_line(Path(match[1]))}  [{match[1]}]")
-    return "\n".join(explained)
+            explained[match[1]] = f"{name} failed: {last_line(Path(match[1]))}  [{match[1]}]"
+    return "\n".join(explained.values())

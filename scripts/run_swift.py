@@ -19,8 +19,6 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-# The plugins share modules with the scripts.
-SHARED = {"PYTHONPATH": "scripts"}
 # Sums in another order give other bytes, so the number of threads must not depend on the machine.
 CPU_THREADS = 2
 
@@ -39,7 +37,7 @@ def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str])
     process, or 0 where GPUs do the work and the default is right.
     """
     threads = {"OMP_NUM_THREADS": str(cpu_threads), "DS_ACCELERATOR": "cpu"} if cpu_threads else {}
-    return OFFLINE | SHARED | threads | {"PROMPT_DATE": prompt_date} | extra
+    return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
 
 
 def require_gpus(count: int, setting: str) -> None:
@@ -54,13 +52,15 @@ def run_swift(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Run `swift` with these arguments, passing its output on, and stop with one line if it fails."""
     print(" ".join([*(f"{k}={v}" for k, v in environment.items()), "swift", *arguments]), flush=True)
     last_error = ""
+    # The plugins share modules with the scripts.
+    modules = {"PYTHONPATH": os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))}
     with subprocess.Popen(
         ["swift", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=os.environ | dict(environment),
+        env=os.environ | modules | dict(environment),
     ) as process:
         assert process.stdout
         for line in process.stdout:

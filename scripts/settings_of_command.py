@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from check_config import load_config, load_schema
+from check_losses import OWN_SETTINGS
 from flag_knowledge import OLD, PINNED, known_of, load_defaults
 from jsonschema import Draft202012Validator
 from swift_command import Command
 
 # What scripts/train_dpo.py gives to every training, or takes from elsewhere than a setting.
 ALWAYS_SET = {
-    "rlhf_type": "dpo",
     "add_version": "false",
     "check_model": "false",
     "strict": "true",
@@ -122,7 +122,8 @@ def put_machine(result: Translation, command: Command) -> None:
 def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dict[str, Any]:
     """Return what a release takes for the settings of `dpo` that the command does not name."""
     defaults = load_defaults(PINNED) | load_defaults(release)
-    values = {key: defaults[key] for key in load_config([])["dpo"] if key in defaults}
+    used = (key for key in load_config([])["dpo"] if "dpo" in OWN_SETTINGS.get(key, ("dpo",)))
+    values = {key: defaults[key] for key in used if key in defaults}
     values = {key: known_of(key).get("resolved") if value is None else value for key, value in values.items()}
     pairs = fit(flags.get("per_device_train_batch_size", ["1"]), {"type": "integer", "minimum": 1})
     batch = processes(command) * (1 if pairs is ... else pairs)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from check_config import load_config
+from gates import read_gates
 from json_lines import read_json_lines
 from tabulate_sweep import find_lowest_loss
 
@@ -45,6 +46,19 @@ def describe_sweep(path: Path) -> str:
     return f"{len(rows)} points{found}"
 
 
+def describe_gates(folder: Path) -> str:
+    """Return how many gates the stages of a run passed, and the ones that were only reported."""
+    gates = [
+        row
+        for path in [*sorted(folder.glob("*/gates.json")), folder / "sft" / "merge" / "gates.json"]
+        for row in read_gates(path)
+    ]
+    failed = ", ".join(row["gate"] for row in gates if not row["passed"])
+    return f"{sum(row['passed'] for row in gates)} of {len(gates)} gates passed" + (
+        f"; not: {failed}" if failed else ""
+    )
+
+
 def show_results(run: str) -> str:
     """Return a line for each kind of result that is there: where it is, and what it comes to."""
     folder = Path("results") / run
@@ -58,12 +72,15 @@ def show_results(run: str) -> str:
         (predictions, f"{len(answers)} answers to held-out prompts"),
         (folder / "merged", "the tuned model, ready for transformers"),
         (curves, describe_curves(rows)),
+        (folder / "dpo" / "gates.json", f"{describe_gates(folder)}, of all stages"),
         (table, describe_sweep(table)),
         (folder / "sweep.svg", "the same as a plot"),
         (folder / "swanlab", "SwanLab's record of the training"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]
-    shown = [f"  {path!s:<42} {text}" for path, text in lines if path.exists()]
+    there = [(str(path), text) for path, text in lines if path.exists()]
+    width = max((len(path) for path, _ in there), default=0)
+    shown = [f"  {path:<{max(width, 42)}} {text}" for path, text in there]
     return "\n".join([f"Run {run}:", *shown])
 
 

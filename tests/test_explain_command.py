@@ -16,7 +16,8 @@ from flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_def
 from settings_of_command import ALWAYS_SET, translate
 from swift_command import read_command
 from swift_flags import swift_flags
-from train_dpo import parse_arguments, tracking_environment, training_command
+from train_adapter import tracking_environment, training_command
+from train_dpo import parse_arguments
 
 TUTORIAL = r"""
 MASTER_PORT=$PORT \
@@ -123,7 +124,7 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
         ("--padding_free false", "--padding_free false works"),
         ("--lora_dropout 0.1", "--lora_dropout 0.1 no effect"),
         ("--overwrite_output_dir true", "--overwrite_output_dir true refused 4.6.0 has no such flag"),
-        ("--target_parameters mlp.experts.down_proj", "--target_parameters mlp.experts.down_proj: no setting"),
+        ("--modules_to_save lm_head", "--modules_to_save lm_head: no setting"),
         ("--save_strategy steps", "--save_strategy steps: not a value of dpo.save_strategy, which stays epoch"),
         ("--tuner_type full", "--tuner_type full: not a value of dpo.tuner_type, which stays lora"),
         ("--val_dataset v.jsonl", "--val_dataset v.jsonl: here data.val_fraction of the prompts"),
@@ -209,10 +210,11 @@ def command_of(config: dict) -> tuple[list[str], dict[str, str]]:
     """Return the command and SwanLab's environment of a run with these settings, as scripts/train_dpo.py makes them."""
     tracking = [word for key in ("mode", "project") for word in (f"--tracking-{key}", config["tracking"][key])]
     places = "--model-manifest x --train x --val x --adapter x --manifest x --curves x --settings x --checkpoints x"
+    places += " --coverage x --gates x --gate-settings {}"
     options = ["--model", config["model"]["folder"] or "m", *places.split(), "--gpus", "0", "--cpu-processes", "0"]
     named = ["--prompt-date", config["prompt"]["date"], "--run", config["run"], "--tracking-folder", "x", *tracking]
     args = parse_arguments([*options, *named, "--", *shlex.split(swift_flags(config["dpo"]))])
-    return training_command(args, Path("x")), tracking_environment(args)
+    return training_command(args, ["rlhf"], Path("x")), tracking_environment(args)
 
 
 def test_an_overlay_that_becomes_a_command_becomes_the_same_overlay(tmp_path, explained):

@@ -3,9 +3,11 @@
 import json
 import math
 import os
+import re
 import subprocess
 from pathlib import Path
 
+import faketime
 import jsonschema
 import pytest
 from compare_results import compare_results
@@ -143,13 +145,39 @@ def test_every_stage_left_a_log_and_a_benchmark(run_folder):
     assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "infer_shard.0"} <= logs
 
 
-def test_the_published_results_are_reproduced_in_a_scratch_clone(tmp_path):
-    project = tmp_path / "project"
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory) -> dict:
+    """Compute the published run again in a clone: a day later by the clock, in another time zone and locale."""
+    project = tmp_path_factory.mktemp("reproduced") / "project"
     copy_project(project)
     commit(project)
-    done = run_command("python", "scripts/reproduce_results.py", cwd=project)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith("reproduced")
+    clone = project.with_name("another folder")
+    elsewhere = faketime.environment(days=1) | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
+    done = run_command("python", "scripts/reproduce_results.py", "--folder", str(clone), cwd=project, **elsewhere)
+    return {"run": clone / "results" / "tiny", "said": done}
+
+
+def test_the_published_results_are_reproduced_in_a_scratch_clone(reproduced):
+    assert reproduced["said"].returncode == 0, reproduced["said"].stdout + reproduced["said"].stderr
+    assert reproduced["said"].stdout.splitlines()[-1].startswith("reproduced")
+
+
+def test_two_runs_in_two_folders_a_day_apart_give_the_same_bytes(run_folder, reproduced):
+    days = [(run / "logs" / "train_dpo.log").read_text(encoding="utf-8") for run in (run_folder, reproduced["run"])]
+    ends = [re.findall(r"End time of running main: (\d{4}-\d\d-\d\d)", log)[-1] for log in days]
+    assert ends[0] < ends[1]  # the clock was another
+    folders = ["data", "model", "dpo", "merge", "merged", "infer"]
+    names = [path.relative_to(run_folder) for name in folders for path in (run_folder / name).rglob("*")]
+    names = [name for name in names if (run_folder / name).is_file() and name.name[0] != "."]
+    assert {Path("data/pairs.jsonl"), Path("dpo/metrics.json"), Path("infer/predictions.jsonl")} <= set(names)
+    assert [n for n in names if (run_folder / n).read_bytes() != (reproduced["run"] / n).read_bytes()] == []
+
+
+def test_every_stage_proved_itself(run_folder):
+    for stage in ("data", "dpo", "merge", "infer"):
+        gates = json.loads((run_folder / stage / "gates.json").read_text(encoding="utf-8"))
+        assert gates and all(set(row) == {"gate", "passed", "value", "expected"} for row in gates)
+        assert [row for row in gates if not row["passed"]] == []
 
 
 def test_a_published_figure_that_is_not_what_comes_out_is_named(run_folder, tmp_path):

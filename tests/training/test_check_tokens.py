@@ -1,10 +1,13 @@
 """check_tokens.py: what the model's own tokenizer and template say of pairs."""
 
 import json
+import shutil
 
 import pytest
 from check_tokens import main
 from json_lines import read_json_lines
+from tokenizers import Tokenizer, models, trainers
+from transformers import PreTrainedTokenizerFast
 
 
 def pair(name: str, chosen: str, rejected: str = "Please save!") -> dict:
@@ -20,13 +23,13 @@ LONG = pair("long", "Save the file. " * 100)
 def check(built, tmp_path):
     """Run the script on training pairs; return what it wrote, and the message that it stopped with."""
 
-    def run(*pairs: dict, max_length: int = 300, strategy: str = "delete", on_problem: str = "drop") -> dict:
+    def run(*pairs: dict, max_length=300, strategy="delete", on_problem="drop", model=built[0]) -> dict:
         sides = {name: tmp_path / f"{name}.jsonl" for name in ("train", "val")}
         sides["train"].write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
         sides["val"].write_text(json.dumps(SHORT) + "\n", encoding="utf-8")
         out = {name: tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val", "rejects")}
         out["train"].parent.mkdir(exist_ok=True)
-        arguments = ["--model", str(built[0]), "--sides", *map(str, sides.values())]
+        arguments = ["--model", str(model), "--sides", *map(str, sides.values())]
         arguments += ["--checked", str(out["train"]), str(out["val"]), "--rejects", str(out["rejects"])]
         arguments += ["--tokens", str(tmp_path / "out" / "tokens.json"), "--max-length", str(max_length)]
         arguments += ["--truncation-strategy", strategy, "--loss-scale", "last_round", "--prompt-date", "2020-02-02"]
@@ -84,3 +87,19 @@ def test_an_answer_is_counted_as_the_trainer_counts_it(check):
     supervised = check(pair("one", "Save", "Store"))["tokens"]["supervised"]
     assert supervised["chosen"] >= 5
     assert supervised["chosen"] < 40
+
+
+def test_a_prompt_that_inference_sends_in_other_tokens_is_rejected(check, built, tmp_path):
+    # A tokenizer that knows nothing of harmony's tokens, and joins "assistant" and what follows it.
+    model = tmp_path / "other"
+    shutil.copytree(built[0], model)
+    bpe = Tokenizer(models.BPE())
+    text = "<|end|><|start|>user<|message|>保存<|end|><|start|>assistant<|channel|>final<|message|>Save<|end|>"
+    bpe.train_from_iterator([text] * 9, trainers.BpeTrainer(show_progress=False))
+    bpe.add_special_tokens(["<|endoftext|>"])
+    PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<|endoftext|>").save_pretrained(model)
+    turns = [{"role": "user", "content": "保存"}, {"role": "assistant", "content": "Save"}]
+    row = {"id": "turns", "messages": turns * 2, "rejected_response": "Store"}
+    (reject, *_) = check(row, model=model)["rejects"]
+    assert (reject["code"], reject["path"]) == ("other-prompt", "$.messages[-1].content")
+    assert [more["code"] for more in reject["more"]] == ["other-prompt"]

@@ -133,6 +133,26 @@ def test_code_in_a_model_folder_is_not_run(built, tmp_path):
     assert not trace.exists()
 
 
+def test_a_config_in_a_model_folder_runs_no_code(built, tmp_path):
+    import json
+    import shutil
+
+    from swift import get_processor
+
+    folder = tmp_path / "model"
+    shutil.copytree(built[0], folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | {
+        "auto_map": {"AutoConfig": "evil.Evil"}
+    }
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    trace = tmp_path / "ran"
+    code = f"open({str(trace)!r}, 'w').close()\nfrom transformers import GptOssConfig\nclass Evil(GptOssConfig): pass\n"
+    (folder / "evil.py").write_text(code, encoding="utf-8")
+    runpy.run_path("plugins/no_remote_code.py")
+    get_processor(str(folder))
+    assert not trace.exists()
+
+
 def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     from accelerate.state import DistributedType, PartialState
 

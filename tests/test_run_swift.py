@@ -1,0 +1,38 @@
+"""run_swift.py: every stage sees one prompt, because there is one way to run swift and one to render."""
+
+import re
+
+import pytest
+from conftest import ROOT
+from run_swift import plugin_flags, swift_environment
+
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
+STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swift\(", text, re.MULTILINE))
+
+
+def test_the_plugins_of_every_stage_are_always_loaded():
+    assert plugin_flags() == ["--external_plugins", "plugins/no_remote_code.py", "plugins/frozen_date.py"]
+
+
+def test_a_plugin_is_loaded_once():
+    assert plugin_flags("frozen_date", "count_rows") == [*plugin_flags(), "plugins/count_rows.py"]
+
+
+def test_the_date_of_the_prompt_is_in_the_environment():
+    assert swift_environment("2026-01-01", 0, {})["PROMPT_DATE"] == "2026-01-01"
+
+
+def test_training_merging_and_inference_run_swift():
+    assert {"train_dpo.py", "merge_adapter.py", "infer_shard.py"} <= set(STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_that_runs_swift_loads_the_plugins_and_sets_the_date(name):
+    assert "*plugin_flags(" in SOURCES[name]
+    assert "swift_environment(args.prompt_date," in SOURCES[name]
+
+
+def test_swift_is_started_and_its_template_loaded_in_one_place_each():
+    started = re.compile(r"(Popen|run|call)\(\s*\[\"swift\"")
+    assert [name for name, text in SOURCES.items() if started.search(text)] == ["run_swift.py"]
+    assert [name for name, text in SOURCES.items() if "get_template(" in text] == ["render_chat.py"]

@@ -1,0 +1,73 @@
+"""SFT before DPO, for real on a very small model: both ways to join them, the experts trained too. Minutes."""
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import copy_project, run_command
+
+pytestmark = pytest.mark.pipeline
+
+EXPERTS = {"lora_dropout": 0, "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
+SMALL = {
+    "run": "small",
+    "model": {"tiny": {"hidden_size": 32, "intermediate_size": 32, "experts": 4, "vocab_size": 1024, "head_size": 16}},
+    "infer": {"max_new_tokens": 4},
+    "tracking": {"mode": "disabled"},
+    "gates": {"chosen_fall": 100},
+}
+MERGED = "results/small/sft/merged, without an adapter"
+STACKED = "results/small/model, with the SFT adapter"
+
+
+@pytest.fixture(scope="module", params=["merged", "stacked"])
+def tuned(request, tmp_path_factory) -> dict[str, Any]:
+    """Run the whole graph with SFT, the merged one with a LoRA of the experts; return where its results are."""
+    project = tmp_path_factory.mktemp("sft") / "project"
+    copy_project(project)
+    (project / "small.yaml").write_text(
+        yaml.safe_dump(
+            SMALL
+            | {"sft": {"enabled": True, "join": request.param}}
+            | {"dpo": {"num_train_epochs": 1, "eval_on_start": False} | (EXPERTS if request.param == "merged" else {})}
+        ),
+        encoding="utf-8",
+    )
+    assert run_command("dvc", "pull", "--quiet", "data.dvc", cwd=project).returncode == 0
+    done = run_command("snakemake", "--cores", "2", "--configfile", "small.yaml", cwd=project)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return {"join": request.param, "run": project / "results" / "small"}
+
+
+def gates_of(stage: Path) -> dict[str, dict]:
+    return {row["gate"]: row for row in json.loads((stage / "gates.json").read_text(encoding="utf-8"))}
+
+
+def test_every_gate_of_every_stage_passed(tuned):
+    stages = ["data", "sft", "dpo", "merge", "infer"] + (["sft/merge"] if tuned["join"] == "merged" else [])
+    for stage in stages:
+        assert [name for name, row in gates_of(tuned["run"] / stage).items() if not row["passed"]] == []
+
+
+def test_the_reference_of_dpo_is_the_sft_model_and_the_first_margin_is_0(tuned):
+    gates = gates_of(tuned["run"] / "dpo")
+    assert gates["reference"]["value"] == (MERGED if tuned["join"] == "merged" else STACKED)
+    assert gates["first_margin"]["value"] == 0
+    assert gates["first_loss"]["value"] == pytest.approx(math.log(2), abs=1e-4)
+
+
+def test_the_sft_learned_the_chosen_answers(tuned):
+    rows = [json.loads(line) for line in (tuned["run"] / "sft" / "curves.jsonl").read_text().splitlines()]
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert losses[-1] < losses[0]
+
+
+def test_the_table_of_the_lora_says_whether_experts_are_trained(tuned):
+    with (tuned["run"] / "dpo" / "lora_coverage.csv").open(encoding="utf-8", newline="") as table:
+        experts = {row["module"] for row in csv.DictReader(table) if row["experts"] == "yes"}
+    trained = {"mlp.experts.down_proj", "mlp.experts.gate_up_proj"}
+    assert experts == (trained if tuned["join"] == "merged" else set())
