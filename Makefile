@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan repro exp dvc.yaml publish test test-fast check format docs bench help clean
+.PHONY: run setup plan repro exp dvc.yaml publish test test-fast test-fidelity check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -43,6 +43,11 @@ test: check ## Check the code, then run every test; the pipeline test takes some
 
 test-fast: setup ## Run the tests that take seconds
 	@pytest -m "not pipeline"
+
+test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an environment of its own (2 GB); half an hour
+	@envs/install.sh fidelity .venv-fidelity
+	@.venv-fidelity/bin/python -m pytest tests/fidelity/test_flags_3_7_0.py
+	@python -m pytest tests/fidelity/test_same_losses.py
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Install one of the two environments, exactly as its lock says:
+# Install an environment, exactly as its lock says:
 #     envs/install.sh workflow .venv
 #     envs/install.sh training .venv-training
+#     envs/install.sh fidelity .venv-fidelity      # for make test-fidelity alone
 # A folder that is there and fits its lock is left alone. Nothing is resolved: every package is in the lock.
 #
 # torch comes in the build that pip finds for this machine. On a machine without an NVIDIA GPU the CPU build

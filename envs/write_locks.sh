@@ -1,5 +1,6 @@
 #!/bin/sh
-# Write envs/*.lock and envs/*.yaml from envs/*.in: every version, with hashes, for Python 3.11 to 3.13.
+# Write envs/*.lock and envs/*.yaml from envs/*.in: every version, with hashes, for Python 3.11 to 3.13. There is no
+# envs/fidelity.yaml: no rule runs there.
 # Needs uv and the network. Versions in a lock stay unless an .in file asks for others; delete a lock to move all.
 set -eu
 cd "$(dirname "$0")/.."

@@ -8,6 +8,7 @@ from write_conda_envs import PIN, conda_env
 
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
+LOCKED = ["build", *NAMES, "fidelity"]
 
 
 def pins(name: str) -> set[str]:
@@ -25,17 +26,17 @@ def one_spelling(pin: str) -> str:
     return f"{re.sub('[._-]+', '-', name).lower()}=={version}"
 
 
-@pytest.mark.parametrize("name", ["build", *NAMES])
+@pytest.mark.parametrize("name", LOCKED)
 def test_every_package_is_pinned_exactly(name):
     assert all(re.fullmatch(r"[a-z0-9._\[\]-]+==[0-9][\w.]*", line) for line in asked(name))
 
 
-@pytest.mark.parametrize("name", ["build", *NAMES])
+@pytest.mark.parametrize("name", LOCKED)
 def test_what_is_asked_for_is_locked_except_torch(name):
     assert {pin for pin in asked(name) - pins(name) if not pin.startswith("torch==")} == set()
 
 
-@pytest.mark.parametrize("name", ["build", *NAMES])
+@pytest.mark.parametrize("name", LOCKED)
 def test_every_locked_package_has_hashes(name):
     lock = (ENVS / f"{name}.lock").read_text(encoding="utf-8")
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]

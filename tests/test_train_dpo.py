@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from gates import gate, put_gate
+from gates import gate, put_gate, write_gates
 from json_lines import read_json_lines
-from train_adapter import free_port, tracking_environment, training_command
+from train_adapter import find_unjudged, free_port, tracking_environment, training_command
 from train_dpo import main, parse_arguments
 
 OPTIONS = {
@@ -143,3 +143,13 @@ def test_a_training_whose_gate_failed_ends_with_that_gate_and_not_with_swifts_wo
         main([*options, "--tracking-mode", "disabled", "--", "--beta", "0.1"])
     assert stopped.value.code == "g.json: first_loss is 7.03, expected 0.6931"
     assert not (tmp_path / "a.sha256").exists()
+
+
+def test_a_gate_that_was_never_judged_has_failed(tmp_path):
+    args = arguments("--rlhf_type", "dpo")
+    args.gates = tmp_path / "gates.json"
+    judged = ["lora_coverage", "reference", "first_grad_norm", "rows_trained"]
+    write_gates(args.gates, [gate(name, True, 1, 1) for name in judged])
+    (missing,) = find_unjudged(args, tmp_path / "checkpoints" / "digest")
+    assert (missing["gate"], missing["passed"], missing["value"]) == ("first_loss", False, "missing")
+    assert missing["expected"].endswith(f"delete {tmp_path}/checkpoints to train anew")

@@ -78,10 +78,8 @@ def build_model(folder: Path) -> Path:
 
 def load_settings() -> dict[str, Any]:
     """Return the settings of experiments/tutorial.yaml over config.yaml's."""
-    config, overlay = (
-        yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
-        for name in ("config.yaml", "experiments/tutorial.yaml")
-    )
+    files = (ROOT / "config.yaml", ROOT / "experiments" / "tutorial.yaml")
+    config, overlay = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
     both = {key: value | overlay.get(key, {}) for key, value in config.items() if isinstance(value, dict)}
     return config | both
 

@@ -3,8 +3,8 @@
     .venv-fidelity/bin/python tests/fidelity/trace_pairs.py MODEL PAIRS.jsonl PROCESSES OUT.json
 
 It runs under 3.7.0 and under the pinned release, whose modules have other names, with their defaults for what is
-shuffled and with the tutorial's loss_scale. OUT.json holds `tokens` (a row a pair: ids and labels of both answers) and
-`order` (a list a process: places in PAIRS.jsonl).
+shuffled and with the tutorial's loss_scale. OUT.json holds `tokens` (a row a pair: ids and labels of both answers),
+`shuffled` (places in PAIRS.jsonl, as they stand in the data set), and `order` (the same, a list for each process).
 """
 
 import json
@@ -29,8 +29,8 @@ def load_release() -> tuple[Any, Any, Any]:
     except ModuleNotFoundError:
         sys.path.insert(0, "scripts")
         from render_chat import load_template as load_by_date
-        from swift.dataset import load_dataset
         from swift.dataloader import BatchSamplerShard
+        from swift.dataset import load_dataset
 
         def load_template(model: str, **settings: Any) -> Any:
             return load_by_date(Path(model), "2025-08-06", **settings)
@@ -44,21 +44,21 @@ def encode(template: Any, pair: dict[str, Any]) -> list[list[int]]:
     return [list(encoded[name]) for name in ANSWERS]
 
 
-def list_order(dataset: Any, sampler: Any, processes: int, pairs: list[dict[str, Any]]) -> list[list[int]]:
-    """Return for each process the places of its pairs in `pairs`, in the order of the first epoch."""
-    places = {texts(pair["messages"]): place for place, pair in enumerate(pairs)}
+def list_order(shuffled: list[int], sampler: Any, processes: int) -> list[list[int]]:
+    """Return for each process the places of its pairs, in the order of the first epoch."""
     order = []
     for rank in range(processes):
         with (
             patch.object(sampler, "rank", new_callable=PropertyMock, return_value=rank),
             patch.object(sampler, "world_size", new_callable=PropertyMock, return_value=processes),
         ):
-            batches = list(sampler(len(dataset), batch_size=2, shuffle=True, drop_last=False, data_seed=SEED))
-        order.append([places[texts(dataset[row]["messages"])] for batch in batches for row in batch])
+            batches = list(sampler(len(shuffled), batch_size=2, shuffle=True, drop_last=False, data_seed=SEED))
+        order.append([shuffled[row] for batch in batches for row in batch])
     return order
 
 
 def texts(messages: list[dict[str, str]]) -> tuple[str, ...]:
+    """Return what was said, by which a pair is known."""
     return tuple(message["content"] for message in messages)
 
 
@@ -70,8 +70,10 @@ def main() -> None:
     pairs = [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
     tokens = [encode(template, pair) for pair in pairs]
     dataset = load_dataset([file], seed=SEED, shuffle=True, load_from_cache_file=False)[0]
-    order = list_order(dataset, sampler, int(processes), pairs)
-    Path(out).write_text(json.dumps({"tokens": tokens, "order": order}), encoding="utf-8")
+    places = {texts(pair["messages"]): place for place, pair in enumerate(pairs)}
+    shuffled = [places[texts(row["messages"])] for row in dataset]
+    found = {"tokens": tokens, "shuffled": shuffled, "order": list_order(shuffled, sampler, int(processes))}
+    Path(out).write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
