@@ -13,7 +13,6 @@ from pathlib import Path
 
 from folder_manifest import write_manifest
 from gates import require_gates, write_gates
-from merge_gates import judge_merge, load_probes
 from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
 
 GIB = 2**30
@@ -55,6 +54,8 @@ def main(argv: list[str] | None = None) -> None:
         ],
         swift_environment(args.prompt_date, CPU_THREADS, {}),
     )
+    from merge_gates import judge_merge, load_probes  # slow, and in the training environment only
+
     probes = load_probes(args.model, args.val, args.prompt_date)
     write_gates(args.gates, judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype))
     require_gates(args.gates)
