@@ -47,7 +47,7 @@ test-fast: setup ## Run the tests that take seconds
 test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an environment of its own (2 GB); half an hour
 	@envs/install.sh fidelity .venv-fidelity
 	@.venv-fidelity/bin/python -m pytest tests/fidelity/test_flags_3_7_0.py
-	@python -m pytest tests/fidelity/test_same_losses.py
+	@python -m pytest -s tests/fidelity/test_same_losses.py
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

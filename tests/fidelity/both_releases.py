@@ -12,7 +12,7 @@ from swift_command import read_command
 from swift_flags import swift_flags
 from test_explain_command import TUTORIAL
 from train_adapter import free_port
-from tutorial_run import DATE, load_settings, read_rows, run_quietly
+from tutorial_run import DATE, read_rows, run_quietly
 
 PROCESSES = 4
 OLD = ROOT / ".venv-fidelity" / "bin"
@@ -50,25 +50,11 @@ def train_as_written(model: Path, pairs: Path, folder: Path, changed: dict[str, 
     flags = {name: values for name, values in read_command(TUTORIAL).flags.items() if name not in LEFT_OUT}
     places = {"model": str(model), "dataset": str(pairs), "output_dir": str(folder / "output")}
     words = shlex.split(swift_flags(flags | OWN | places | changed))
-    run_swift(OLD, [*words, "--external_plugins", *map(str, OLD_PLUGINS)], folder)
-    return read_rows(folder / "output" / "logging.jsonl")
-
-
-def train_here_without_float32(model: Path, pairs: Path, folder: Path, changed: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run experiments/tutorial.yaml under the pinned release with no plugin but what dates the prompt."""
-    settings = load_settings()["dpo"] | {name: None for name in LEFT_OUT} | OWN
-    places = {"model": str(model), "dataset": str(pairs), "output_dir": str(folder / "output")}
-    words = shlex.split(swift_flags(settings | places | changed))
-    plugins = [str(ROOT / "plugins" / name) for name in ("cpu_zero3.py", "frozen_date.py")]
-    run_swift(PINNED, [*words, "--external_plugins", *plugins], folder)
-    return read_rows(folder / "output" / "logging.jsonl")
-
-
-def run_swift(programs: Path, flags: list[str], folder: Path) -> None:
-    """Run `swift rlhf` of the environment whose programs lie there."""
     folder.mkdir(parents=True)
-    own = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "MASTER_PORT": str(free_port())}
-    run_quietly([str(programs / "swift"), "rlhf", *flags], folder / "log.txt", env=os.environ | ENVIRONMENT | own)
+    own = {"PATH": f"{OLD}{os.pathsep}{os.environ['PATH']}", "MASTER_PORT": str(free_port())}
+    command = [str(OLD / "swift"), "rlhf", *words, "--external_plugins", *map(str, OLD_PLUGINS)]
+    run_quietly(command, folder / "log.txt", env=os.environ | ENVIRONMENT | own)
+    return read_rows(folder / "output" / "logging.jsonl")
 
 
 def trace(programs: Path, model: Path, pairs: Path, out: Path) -> dict[str, Any]:

@@ -11,16 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from both_releases import (
-    LEFT_OUT,
-    OLD,
-    PINNED,
-    PROCESSES,
-    copy_for_old_release,
-    trace,
-    train_as_written,
-    train_here_without_float32,
-)
+from both_releases import LEFT_OUT, OLD, PINNED, PROCESSES, copy_for_old_release, trace, train_as_written
 from swift_command import read_command
 from test_explain_command import TUTORIAL
 from tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
@@ -28,6 +19,7 @@ from tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, w
 PAIRS = tutorial_pairs()
 # The pairs lie in the file in the order in which 3.7.0 takes them.
 AS_THEY_LIE = {"dataset_shuffle": False, "train_dataloader_shuffle": False}
+ROUNDING = 1 / 64  # bfloat16's step between 2 and 4, where the losses of this model are
 PLAIN = FLOAT32 | {"dataloader_num_workers": 0}  # workers change the speed alone
 FIGURES = ("loss", "nll_loss", "grad_norm", "learning_rate", "rewards/margins", "rewards/chosen", "rewards/rejected")
 FIGURES += ("rewards/accuracies", "logps/chosen", "logps/rejected")
@@ -111,15 +103,8 @@ def test_in_float32_and_the_same_order_every_figure_of_every_step_is_the_same(wo
 def test_as_written_in_bfloat16_the_losses_are_the_same_to_its_rounding(work, ordered, old_bfloat16):
     new = train_tutorial(work / "model", ordered, work / "bfloat16", PROCESSES, AS_THEY_LIE)
     assert widest(old_bfloat16, new, "learning_rate") == 0
-    assert widest(old_bfloat16, new, "loss") <= 0.0079  # bfloat16 counts in steps of 1/128 between 1 and 2
-    assert widest(old_bfloat16, new, "nll_loss") <= 0.0079
-
-
-def test_the_first_loss_in_bfloat16_differs_by_the_sums_alone(work, ordered, old_bfloat16):
-    plain = {"dataloader_num_workers": 0}
-    new = train_here_without_float32(work / "model", ordered, work / "rounded", AS_THEY_LIE | plain)
-    assert new[0]["loss"] == old_bfloat16[0]["loss"]
-    assert widest(old_bfloat16, new, "loss") <= 0.0079
+    assert widest(old_bfloat16, new, "loss") <= ROUNDING
+    assert widest(old_bfloat16, new, "nll_loss") <= ROUNDING
 
 
 def test_in_its_own_order_the_steps_are_of_other_pairs_and_the_epoch_is_of_the_same(work, old_float32):
@@ -128,4 +113,4 @@ def test_in_its_own_order_the_steps_are_of_other_pairs_and_the_epoch_is_of_the_s
     assert widest(old_float32, new, "loss") > 1e-3
     means = [sum(row["loss"] for row in curves) / len(curves) for curves in (old_float32, new)]
     print(f"mean loss of the epoch: {means}")
-    assert means[1] == pytest.approx(means[0], abs=0.02)
+    assert means[1] == pytest.approx(means[0], abs=0.005)

@@ -11,6 +11,8 @@ from statistics import mean
 
 import pytest
 import torch
+import yaml
+from conftest import ROOT
 from plain_forward import score_pairs
 from tutorial_run import DATE, FLOAT32, build_model, load_settings, train_tutorial, tutorial_pairs, write_pairs
 
@@ -55,10 +57,9 @@ def test_the_learning_rate_is_the_charts(curves, step, rate):
 
 
 def test_the_loss_is_named_and_not_left_to_the_trainer():
-    dpo = load_settings()["dpo"]
-    named = {name: dpo[name] for name in ("loss_type", "beta", "label_smoothing", "rpo_alpha", "loss_scale")}
-    values = {"loss_type": "sigmoid", "beta": 0.1, "label_smoothing": 0, "rpo_alpha": 1.0}
-    assert named == values | {"loss_scale": "ignore_empty_think"}
+    dpo = yaml.safe_load((ROOT / "experiments" / "tutorial.yaml").read_text(encoding="utf-8"))["dpo"]
+    loss = {"loss_type": "sigmoid", "beta": 0.1, "label_smoothing": 0, "rpo_alpha": 1.0}
+    assert dpo | loss == dpo
 
 
 def test_the_first_loss_is_ln_2_and_the_nll_of_the_chosen_answers(model, curves):
