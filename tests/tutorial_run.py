@@ -23,7 +23,6 @@ SHAPE = {
     "head_size": 8,
     "sliding_window": 16,
     "vocab_size": 600,
-    "training_steps": 40,
     "batch_size": 16,
     "learning_rate": 0.004,
     "seed": 1,
@@ -67,12 +66,13 @@ def write_pairs(file: Path, pairs: list[dict[str, Any]]) -> Path:
     return file
 
 
-def build_model(folder: Path) -> Path:
+def build_model(folder: Path, training_steps: int) -> Path:
     """Build the model, trained a little on the pairs; return its folder, which has a manifest beside it."""
+    shape = SHAPE | {"training_steps": training_steps}
     train = write_pairs(folder / "all.jsonl", tutorial_pairs())
     script = ["envs/with-training", "python", "scripts/build_tiny_model.py", str(train)]
     places = ["--folder", str(folder / "model"), "--manifest", str(folder / "model.sha256")]
-    run_quietly([*script, *places, "--shape", json.dumps(SHAPE), "--prompt-date", DATE], folder / "build.log")
+    run_quietly([*script, *places, "--shape", json.dumps(shape), "--prompt-date", DATE], folder / "build.log")
     return folder / "model"
 
 

@@ -26,7 +26,7 @@ ONE_PROCESS = FLOAT32 | {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return build_model(tmp_path_factory.mktemp("tutorial"))
+    return build_model(tmp_path_factory.mktemp("tutorial"), training_steps=2)
 
 
 @pytest.fixture(scope="module")
