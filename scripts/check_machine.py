@@ -22,6 +22,9 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     if not list_raw_files(raw):
         mend = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
         sys.exit(f"{raw}: no such file; {mend}")
+    own = config["sft"]["data"]
+    if config["sft"]["enabled"] and own and not Path(own).is_file():
+        sys.exit(f"{own}: no such file; put it there, or set sft.data")
     if "gpu" not in ceilings:
         return
     ceiling = ceilings["gpu"].value

@@ -23,6 +23,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "data.raw": {"data": {"raw": "data"}},
     "data.languages": {"data": {"languages": {"source": "de", "target": "fr"}}},
     "prompt.date": {"prompt": {"date": "2026-01-02"}},
+    "sft.data": {"sft": {"data": "config.yaml"}},  # a file that is there
     "tracking.host": {"tracking": {"mode": "cloud", "host": "http://localhost"}},
     "merge.max_shard_size": {"merge": {"max_shard_size": "4GB"}},
 }

@@ -11,7 +11,8 @@ STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swi
 
 
 def test_the_plugins_of_every_stage_are_always_loaded():
-    assert plugin_flags() == ["--external_plugins", "plugins/no_remote_code.py", "plugins/frozen_date.py"]
+    plugins = [f"plugins/{name}.py" for name in ("no_remote_code", "whole_model", "frozen_date")]
+    assert plugin_flags() == ["--external_plugins", *plugins]
 
 
 def test_a_plugin_is_loaded_once():
@@ -23,7 +24,7 @@ def test_the_date_of_the_prompt_is_in_the_environment():
 
 
 def test_training_merging_and_inference_run_swift():
-    assert {"train_dpo.py", "merge_adapter.py", "infer_shard.py"} <= set(STAGES)
+    assert {"train_adapter.py", "merge_adapter.py", "infer_shard.py"} <= set(STAGES)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -158,6 +158,7 @@ def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
             "write an overlay for each value",
         ),
         ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_line_before_anything_is_planned(snakemake, project, sections, line):
