@@ -29,7 +29,11 @@ def tuned(request, tmp_path_factory) -> dict[str, Any]:
     """Run the whole graph with SFT: merged, by the recommended recipe; and stacked. Return where its results are."""
     project = tmp_path_factory.mktemp("sft") / "project"
     copy_project(project)
-    settings = SMALL | {"sft": {"enabled": True, "join": "stacked"}, "gates": {"chosen_fall": 100}}
+    settings = SMALL | {
+        "sft": {"enabled": True, "join": "stacked"},
+        "gates": {"chosen_fall": 100},
+        "dpo": {"num_train_epochs": 1},
+    }
     if request.param == "merged":
         recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
         settings = SMALL | {name: recipe[name] for name in ("sft", "gates")} | {"dpo": recipe["dpo"] | ON_THE_CPU}
