@@ -25,7 +25,8 @@ PAIR = {
     ],
     "rejected_response": "Opening",
 }
-DPO = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))["dpo"]
+CONFIG = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+DPO = CONFIG["dpo"]
 ONE_STEP = {"num_train_epochs": 1, "eval_strategy": "no", "eval_on_start": False}
 
 
@@ -70,7 +71,8 @@ def training(built, rows, tmp_path_factory):
         "checkpoints": folder / "checkpoints",
     }
     options |= {"tracking-mode": "disabled", "tracking-project": "test", "tracking-folder": folder / "swanlab"}
-    options |= {name: folder / name for name in ("adapter", "manifest", "curves", "settings")}
+    options |= {name: folder / name for name in ("adapter", "manifest", "curves", "coverage", "settings", "gates")}
+    options["gate-settings"] = json.dumps(CONFIG["gates"])
     return run_tomorrow("train_dpo", options, "--", *swift_flags(DPO | ONE_STEP).split())
 
 
