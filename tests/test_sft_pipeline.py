@@ -14,9 +14,13 @@ pytestmark = pytest.mark.pipeline
 
 RECIPE = ROOT / "experiments" / "gpt-oss-20b-sft.yaml"
 ON_THE_CPU = {"torch_dtype": "float32", "bf16": False, "fp16": False, "dataloader_num_workers": 0, "max_length": 512}
+TINY = {
+    **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
+    **{"vocab_size": 1024, "training_steps": 20},
+}
 SMALL = {
     "run": "small",
-    "model": {"tiny": {"hidden_size": 32, "intermediate_size": 32, "experts": 4, "vocab_size": 1024, "head_size": 16}},
+    "model": {"tiny": TINY},
     "infer": {"max_new_tokens": 4},
     "tracking": {"mode": "disabled"},
 }
