@@ -28,11 +28,11 @@ IN_FORCE = (
 )
 
 
-def record(row: Gate, stops: bool = True) -> None:
+def record(row: Gate) -> None:
     """Write a gate down, and stop the training if it failed."""
     if os.environ.get("RANK", "0") == "0":
         put_gate(FILE, row)
-    if stops and not row["passed"]:
+    if not row["passed"]:
         raise GateError(describe_gate(row))
 
 

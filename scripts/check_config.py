@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from check_losses import find_loss_problems
+from check_losses import REFERENCED, find_loss_problems
 from jsonschema import Draft202012Validator, ValidationError
 from sweep_points import apply_changes, find_sweep_problems, list_points
 
@@ -124,7 +124,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
     if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:
         problems.append("dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has none")
-    if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in ("dpo", "kto"):
+    if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in REFERENCED:
         problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
     processes = config["train"]["gpus"] or config["train"]["cpu_processes"]
     return problems + find_loss_problems(config["dpo"], processes)

@@ -26,6 +26,7 @@ OWN_SETTINGS = {
 }
 # Of these, those for which ms-swift has a default that adds something: they are written out.
 NEEDED = ("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight")
+REFERENCED = ("dpo", "kto")  # kinds of training that have a reference model
 MOVES_THE_BASE = ("pissa", "olora")
 
 
@@ -33,7 +34,7 @@ def find_loss_problems(dpo: Settings, processes: int) -> list[str]:
     """Return one line for each setting of `dpo` that does not go with its `rlhf_type` and `loss_type`."""
     found = [*check_loss_type(dpo), *check_own_settings(dpo), *check_smoothing(dpo)]
     kind = dpo["rlhf_type"]
-    if kind in ("dpo", "kto") and dpo["init_weights"] in MOVES_THE_BASE:
+    if kind in REFERENCED and dpo["init_weights"] in MOVES_THE_BASE:
         found.append(
             f"dpo.init_weights: {dpo['init_weights']} changes the weights beneath the adapter, which {kind} takes for "
             "the reference model; set 'true'"

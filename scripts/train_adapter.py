@@ -12,6 +12,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from check_losses import REFERENCED
 from folder_manifest import write_manifest
 from gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from json_lines import iterate_json_lines, write_json_lines
@@ -30,7 +31,6 @@ from training_record import (
 
 # Rows are counted first: what is loaded last wraps what was loaded before.
 PLUGIN_NAMES = ("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows")
-REFERENCED = ("dpo", "kto")  # kinds of training that have a reference model
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
 
