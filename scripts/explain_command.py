@@ -10,6 +10,7 @@ which this project pins; a command for 3.7.0 is translated so that it trains the
 
 import argparse
 import re
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -208,4 +209,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `| head` ends it quietly
     main()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from check_config import find_problems, load_config, load_schema, merge
+from check_losses import OWN_SETTINGS
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import (
     ConfigSettings,
@@ -18,14 +19,23 @@ from snakemake.settings.types import (
     StorageSettings,
 )
 
-# Other values of settings whose values cannot be guessed from the schema.
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "data.raw": {"data": {"raw": "data"}},
-    "data.languages": {"data": {"languages": {"source": "de", "target": "fr"}}},
-    "prompt.date": {"prompt": {"date": "2026-01-02"}},
-    "sft.data": {"sft": {"data": "config.yaml"}},  # a file that is there
-    "tracking.host": {"tracking": {"mode": "cloud", "host": "http://localhost"}},
-    "merge.max_shard_size": {"merge": {"max_shard_size": "4GB"}},
+PLAIN_LOSS = {"rlhf_type": "dpo", "loss_type": "sigmoid"} | dict.fromkeys(OWN_SETTINGS)
+# Other values of settings whose values cannot be guessed from the schema; of several, the first that is allowed counts.
+EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
+    "data.raw": ({"data": {"raw": "data"}},),
+    "data.languages": ({"data": {"languages": {"source": "de", "target": "fr"}}},),
+    "prompt.date": ({"prompt": {"date": "2026-01-02"}},),
+    "sft.data": ({"sft": {"data": "config.yaml"}},),  # a file that is there
+    # Losses have settings that go with them only.
+    "dpo.rlhf_type": (
+        {"dpo": PLAIN_LOSS | {"rlhf_type": "orpo", "loss_type": None, "label_smoothing": 0}},
+        {"dpo": PLAIN_LOSS},
+    ),
+    "dpo.loss_type": ({"dpo": {"loss_type": "robust"}}, {"dpo": {"loss_type": "sigmoid", "loss_weights": None}}),
+    "dpo.label_smoothing": ({"dpo": {"label_smoothing": 0.25}},),
+    "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
+    "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
+    "merge.max_shard_size": ({"merge": {"max_shard_size": "4GB"}},),
 }
 IN_PATHS = ("run", "sweep")
 
@@ -87,14 +97,13 @@ def list_settings(schema: Mapping[str, Any], config: Any, prefix: str = "") -> I
 
 def change_setting(config: dict[str, Any], setting: str) -> dict[str, Any] | None:
     """Return an overlay that gives a setting another value, None if no other is allowed."""
-    if setting in EXAMPLES:
-        return EXAMPLES[setting]
     part: Any = load_schema()
     value: Any = config
     for key in setting.split("."):
         part, value = part["properties"][key], value[key]
-    changes = (nest(setting, other) for other in other_values(part, value) if other != value)
-    return next((change for change in changes if not find_problems(merge(config, change))), None)
+    changes = EXAMPLES.get(setting) or (nest(setting, other) for other in other_values(part, value))
+    changed = ((change, merge(config, change)) for change in changes)
+    return next((change for change, new in changed if new != config and not find_problems(new)), None)
 
 
 def other_values(part: Mapping[str, Any], value: Any) -> Iterator[Any]:

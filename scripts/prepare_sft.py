@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from json_lines import iterate_json_lines, write_json_lines
+from split_preferences import fold_prompt
 
 Messages = list[dict[str, str]]
 ROLES = ("system", "user", "assistant")
 
 
 def prompt_key(messages: Messages) -> str:
-    """Return what is asked, as text: all but the answer and the system message."""
-    return json.dumps([[m["role"], m["content"]] for m in messages[:-1] if m["role"] != "system"], ensure_ascii=False)
+    """Return what is asked as text, the same where the split takes two prompts for one."""
+    return json.dumps(fold_prompt(messages), ensure_ascii=False)
 
 
 def find_fault(row: Any, held_out: set[str]) -> str | None:

@@ -23,6 +23,11 @@ OFFLINE = {
 CPU_THREADS = 2
 
 ERROR_LINE = re.compile(r"^(?:\[rank\d+\]: )?([\w.]*(?:Error|Exception)\b.*)")
+# A process that dies takes the connections of the others with it, and what they say of that hides its own error.
+CONSEQUENCE = re.compile(r"Connection (?:closed|reset) by peer|remote process exited|ChildFailedError")
+# torchrun's report of a process that had no time to say anything: its rank stands two lines above its signal.
+RANK_LINE = re.compile(r"^\s*rank\s*: (\d+)")
+SIGNAL_LINE = re.compile(r"^\s*traceback\s*: Signal \d+ \((SIG\w+)\) received by PID")
 
 
 def plugin_flags(*names: str) -> list[str]:
@@ -48,10 +53,36 @@ def require_gpus(count: int, setting: str) -> None:
         sys.exit(f"{setting} is {count}, but {found} GPUs are visible here; lower it, or run where they are")
 
 
+class Cause:
+    """What a command that failed said of the reason, line by line."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        self.consequence = ""
+        self.rank = ""
+        self.killed = ""
+
+    def read(self, line: str) -> None:
+        """Take a line of the command's output."""
+        if match := ERROR_LINE.match(line):
+            if CONSEQUENCE.search(line):
+                self.consequence = match[1].strip()
+            else:
+                self.error = match[1].strip()
+        elif match := RANK_LINE.match(line):
+            self.rank = match[1]
+        elif (match := SIGNAL_LINE.match(line)) and match[1] != "SIGTERM":  # which torchrun sends to the others
+            self.killed = self.killed or f"rank {self.rank} was ended by {match[1]}"
+
+    def __str__(self) -> str:
+        """Return the reason in words: the last error that is not of another's end, or the first process killed."""
+        return self.error or self.killed or self.consequence
+
+
 def run_swift(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Run `swift` with these arguments, passing its output on, and stop with one line if it fails."""
     print(" ".join([*(f"{k}={v}" for k, v in environment.items()), "swift", *arguments]), flush=True)
-    last_error = ""
+    cause = Cause()
     # The plugins share modules with the scripts.
     modules = {"PYTHONPATH": os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))}
     with subprocess.Popen(
@@ -66,7 +97,7 @@ def run_swift(arguments: list[str], environment: Mapping[str, str]) -> None:
         for line in process.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
-            if (match := ERROR_LINE.match(line)) and "ChildFailedError" not in line:
-                last_error = f": {match[1].strip()}"
+            cause.read(line)
     if process.returncode:
-        sys.exit(f"swift {arguments[0]} stopped with status {process.returncode}{last_error}")
+        reason = f": {cause}" if str(cause) else ""
+        sys.exit(f"swift {arguments[0]} stopped with status {process.returncode}{reason}")

@@ -32,6 +32,11 @@ def hash_json(value: Any) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
+def fold_prompt(messages: list[dict[str, str]]) -> list[list[str]]:
+    """Return what is asked: the messages before the answer, without system, case and spacing."""
+    return [[m["role"], "".join(m["content"].split()).casefold()] for m in messages[:-1] if m["role"] != "system"]
+
+
 class PromptGroups:
     """Gives each pair the number of its prompt's group, which decides its side."""
 
@@ -41,9 +46,8 @@ class PromptGroups:
 
     def number(self, pair: Pair) -> int:
         """Return a number from 0 to 2**64: the hash of the first prompt of the group."""
-        prompt = pair["messages"][:-1]
-        asked = [[m["role"], "".join(m["content"].split()).casefold()] for m in prompt if m["role"] != "system"]
-        return self.numbers.setdefault(hash_json(asked), hash_json([self.seed, prompt]))
+        messages = pair["messages"]
+        return self.numbers.setdefault(hash_json(fold_prompt(messages)), hash_json([self.seed, messages[:-1]]))
 
 
 def split_by_prompt(fraction: float, seed: int) -> IsHeldOut:

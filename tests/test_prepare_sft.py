@@ -47,6 +47,7 @@ def test_data_of_its_own_takes_their_place(prepare):
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0] has no text in content"),
         ({"messages": [{"role": "user", "content": "x"}]}, "the last message is not the assistant's"),
         (talk("b", "other"), "this prompt is held out for validation"),
+        (talk(" B\n", "other"), "this prompt is held out for validation"),
     ],
 )
 def test_a_row_that_cannot_be_learned_is_named_by_file_and_line(prepare, tmp_path, row, words):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from run_swift import plugin_flags, swift_environment
+from run_swift import Cause, plugin_flags, swift_environment
 
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
 STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swift\(", text, re.MULTILINE))
@@ -37,3 +37,31 @@ def test_swift_is_started_and_its_template_loaded_in_one_place_each():
     started = re.compile(r"(Popen|run|call)\(\s*\[\"swift\"")
     assert [name for name, text in SOURCES.items() if started.search(text)] == ["run_swift.py"]
     assert [name for name, text in SOURCES.items() if "get_template(" in text] == ["render_chat.py"]
+
+
+LOST = "RuntimeError: [pair.cc:553] Connection closed by peer [127.0.0.1]:41197. This is typically caused by a crash."
+KILLED = """Root Cause (first observed failure):
+[0]:
+  time      : 2026-01-01_00:00:00
+  rank      : 1 (local_rank: 1)
+  exitcode  : -9 (pid: 4711)
+  traceback : Signal 9 (SIGKILL) received by PID 4711
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (f"[rank1]: ValueError: no rows\n[rank0]: {LOST}\n", "ValueError: no rows"),
+        (f"[rank0]: {LOST}\n[rank1]: ValueError: no rows\n", "ValueError: no rows"),
+        (f"[rank0]: {LOST}\n{KILLED}", "rank 1 was ended by SIGKILL"),
+        (f"[rank0]: {LOST}\n", LOST),
+        ("KeyError: 'a'\n\nRuntimeError: while handling it\n", "RuntimeError: while handling it"),
+        ("train: 100%\n", ""),
+    ],
+)
+def test_the_cause_of_a_failure_is_what_came_first_and_not_what_others_said_of_it(said, cause):
+    found = Cause()
+    for line in said.splitlines():
+        found.read(line)
+    assert str(found) == cause

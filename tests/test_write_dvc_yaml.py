@@ -43,9 +43,14 @@ def sweep(tmp_path_factory) -> dict:
 
 def test_a_setting_is_read_from_the_file_that_has_the_last_word(tutorial):
     params = {file: names for entry in tutorial["stages"]["train_dpo"]["params"] for file, names in entry.items()}
-    assert {"dpo.beta", "train.cpu_processes"} <= set(params["config.yaml"])
+    assert {"dpo.ld_alpha", "train.cpu_processes"} <= set(params["config.yaml"])
     assert {"dpo.learning_rate", "train.gpus"} <= set(params["experiments/tutorial.yaml"])
     assert not set(params["config.yaml"]) & set(params["experiments/tutorial.yaml"])
+
+
+def test_a_loss_that_only_changes_with_other_settings_is_read_by_the_training(tutorial):
+    params = {name for entry in tutorial["stages"]["train_dpo"]["params"] for names in entry.values() for name in names}
+    assert {"dpo.rlhf_type", "dpo.loss_type", "dpo.label_smoothing", "dpo.target_parameters"} <= params
 
 
 def test_a_section_stands_for_its_settings_where_all_of_it_is_read_from_one_file(tmp_path):

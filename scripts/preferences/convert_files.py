@@ -26,8 +26,8 @@ def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores:
     out.mkdir(parents=True, exist_ok=True)
     work = out / ".partial"
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
     try:
+        work.mkdir()  # in here, since Ctrl-C may come as soon as it is there
         with closing(Workers(work, choose_cores(raw, cores))) as workers, closing(Ledger(work, raw.files)) as ledger:
             for chunk, result in workers.convert(raw.read(), options):
                 ledger.add(chunk, result)
