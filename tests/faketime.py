@@ -11,18 +11,8 @@ from pathlib import Path
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "d" / "libfaketime"
 NAME = "faketime/libfaketimeMT.so.1"
 
-# libfaketime 0.9.10 leaves waits on locks to the monotonic clock, so that one must not be moved; but then its
-# clock_nanosleep refuses the deadline that Python's sleep computes. A wait without files needs no deadline.
-SLEEP = """import select
-import time
-
-
-def sleep(seconds):
-    select.select([], [], [], seconds)
-
-
-time.sleep = sleep
-"""
+# What Python needs beside the library.
+SITE = Path(__file__).parent / "moved_clock"
 
 
 def find_library(root: Path) -> Path | None:
@@ -49,12 +39,12 @@ def environment(days: int) -> dict[str, str]:
     """Return what to add to the environment of a command, so that its clock is `days` ahead (or behind, below 0)."""
     CACHE.mkdir(parents=True, exist_ok=True)
     library = find_library(Path("/")) or fetch_library()
-    (CACHE / "sitecustomize.py").write_text(SLEEP, encoding="utf-8")
     return {
         "LD_PRELOAD": str(library),
         "FAKETIME": f"{days:+d}d",
+        "FAKETIME_CACHE_DURATION": str(7 * 24 * 3600),  # seconds, after which it would read FAKETIME again
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
         "FAKE_UTIME": "0",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(CACHE), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH")])),
     }
