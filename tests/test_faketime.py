@@ -22,7 +22,7 @@ for number in range(2000):
     if number % 200 == 199:
         for old in range(200):
             del os.environ[f"NUMBER_{old}"]
-os.environ["KEPT"] = "yes"
+os.putenv("KEPT", "yes")
 SAY = "import datetime, os; print(os.environ['KEPT'], datetime.date.today())"
 os.execvp(sys.executable, [sys.executable, "-c", SAY])
 """

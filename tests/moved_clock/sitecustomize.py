@@ -17,12 +17,13 @@ def sleep(seconds: float) -> None:
     select.select([], [], [], seconds)
 
 
-def putenv(name: bytes, value: bytes) -> None:
+def putenv(name: bytes | str, value: bytes | str) -> None:
     """Set a variable by putting a new list in place of the old, which other threads may be reading.
 
     Each wait on a lock under libfaketime reads the list. The C library's own function frees it when a variable is
     added, which ended some trainings with SIGSEGV. Here nothing is freed.
     """
+    name, value = os.fsencode(name), os.fsencode(value)
     number = 0
     while VARIABLES[number]:
         number += 1
@@ -34,4 +35,4 @@ def putenv(name: bytes, value: bytes) -> None:
 
 
 time.sleep = sleep
-os.putenv = putenv  # type: ignore[assignment]  # os.environ, which calls it, has encoded both by then
+os.putenv = putenv  # type: ignore[assignment]  # os.environ calls it
