@@ -22,7 +22,7 @@ OFFLINE = {
 # Sums in another order give other bytes, so the number of threads must not depend on the machine.
 CPU_THREADS = 2
 
-ERROR_LINE = re.compile(r"^(?:\[rank\d+\]: )?([\w.]*(?:Error|Exception)\b.*)")
+ERROR_LINE = re.compile(r"^(?:\[rank\d+\]: )?([\w.]*(?:Error|Exception)(?::.*)?)$")
 # A process that dies takes the connections of the others with it, and what they say of that hides its own error.
 CONSEQUENCE = re.compile(r"Connection (?:closed|reset) by peer|remote process exited|ChildFailedError")
 # torchrun's report of a process that had no time to say anything: its rank stands two lines above its signal.

@@ -57,6 +57,7 @@ KILLED = """Root Cause (first observed failure):
         (f"[rank0]: {LOST}\n{KILLED}", "rank 1 was ended by SIGKILL"),
         (f"[rank0]: {LOST}\n", LOST),
         ("KeyError: 'a'\n\nRuntimeError: while handling it\n", "RuntimeError: while handling it"),
+        ("Error when parsing metric 'train/remaining_time'\n", ""),
         ("train: 100%\n", ""),
     ],
 )
