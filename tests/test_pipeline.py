@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import faketime
+import another_day
 import jsonschema
 import pytest
 from compare_results import compare_results
@@ -152,7 +152,7 @@ def reproduced(tmp_path_factory) -> dict:
     copy_project(project)
     commit(project)
     clone = project.with_name("another folder")
-    elsewhere = faketime.environment(days=1) | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
+    elsewhere = another_day.environment(days=1) | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
     done = run_command("python", "scripts/reproduce_results.py", "--folder", str(clone), cwd=project, **elsewhere)
     return {"run": clone / "results" / "tiny", "said": done}
 

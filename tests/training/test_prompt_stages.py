@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import faketime
+import another_day
 import pytest
 import yaml
 from conftest import SHAPE
@@ -36,7 +36,7 @@ def run_tomorrow(script: str, options: dict[str, object], *rest: str) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [sys.executable, f"scripts/{script}.py", *words, *rest],
-        env=os.environ | faketime.environment(1) | {"PATH": path, "SWIFT_DEBUG": "1"},
+        env=os.environ | another_day.environment(1) | {"PATH": path, "SWIFT_DEBUG": "1"},
         capture_output=True,
         text=True,
     )

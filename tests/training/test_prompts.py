@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import faketime
+import another_day
 import pytest
 from golden_prompts import GOLDEN, LOSS_SCALES, NAMES, PROMPT_DATE, read_golden, render_all
 from random_texts import random_text
@@ -87,14 +87,14 @@ def assert_golden(folder: Path) -> None:
 
 
 def test_another_day_changes_nothing(gpt_oss, tmp_path):
-    day = write_files(tmp_path, gpt_oss, faketime.environment(DAYS))
+    day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS))
     assert datetime.date.fromisoformat(day) > datetime.date.today() + datetime.timedelta(DAYS - 2)
     assert_golden(tmp_path)
 
 
 def test_without_the_frozen_date_another_day_changes_every_prompt(gpt_oss, tmp_path):
     unfrozen = "import render_chat; render_chat.EVERY_STAGE = ('no_remote_code',)"
-    day = write_files(tmp_path, gpt_oss, faketime.environment(DAYS), before=unfrozen)
+    day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS), before=unfrozen)
     for path in GOLDEN.iterdir():
         golden, found = (folder.joinpath(path.name).read_text(encoding="utf-8") for folder in (GOLDEN, tmp_path))
         assert f"Current date: {day}" in found
