@@ -97,7 +97,7 @@ rule train_dpo:
         flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
     shell:
         """
-        envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \
+        exec envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \
             {params.sft} --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
             --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
             --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \

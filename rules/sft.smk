@@ -79,7 +79,7 @@ if config["sft"]["enabled"]:
             flags=swift_flags(sft_settings(config)),
         shell:
             """
-            envs/with-training python scripts/train_sft.py --model {params.model:q} --model-manifest {input.manifest:q} \
+            exec envs/with-training python scripts/train_sft.py --model {params.model:q} --model-manifest {input.manifest:q} \
                 --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
                 --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
                 --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \

@@ -31,6 +31,18 @@ def write_manifest(folder: Path, manifest: Path) -> None:
     partial.replace(manifest)
 
 
+def agrees(manifest: Path) -> bool:
+    """Say whether there is a manifest, and every file that it names is as it was then."""
+    if not manifest.is_file():
+        return False
+    for line in manifest.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        path = manifest.parent / name
+        if not path.is_file() or file_sha256(path) != digest:
+            return False
+    return True
+
+
 def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

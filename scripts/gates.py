@@ -43,8 +43,9 @@ def write_gates(path: Path, gates: Iterable[Gate]) -> None:
 
 
 def put_gate(path: Path, row: Gate) -> None:
-    """Add a gate to gates.json, in place of an earlier one of its name."""
-    write_gates(path, [*(old for old in read_gates(path) if old["gate"] != row["gate"]), row])
+    """Add a gate to gates.json; one of its name is replaced where it stands."""
+    rows = {old["gate"]: old for old in read_gates(path)} | {row["gate"]: row}
+    write_gates(path, list(rows.values()))
 
 
 def require_gates(path: Path, reported: Iterable[str] = ()) -> None:

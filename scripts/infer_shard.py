@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from claim_gpus import claim_gpus
 from json_lines import read_json_lines, write_json_lines
-from run_swift import CPU_THREADS, plugin_flags, require_gpus, run_swift, swift_environment
+from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
 
 
 def deal(val: Path, shard: int, shards: int) -> list[dict[str, Any]]:
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("flags", nargs="+", help="flags of swift infer, after --")
     args = parser.parse_args(argv)
 
-    require_gpus(args.gpus, "infer.gpus")
+    claims = claim_gpus(args.gpus, "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
     if not (dealt := deal(args.val, args.shard, args.shards)):
         sys.exit(f"{args.val}: no prompt left for shard {args.shard} of {args.shards}; lower infer.shards")
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> None:
             *plugin_flags(),
         ],
         swift_environment(args.prompt_date, 0 if args.gpus else CPU_THREADS, {}),
+        open_files=claims,
     )
     prompts.unlink()
 

@@ -33,6 +33,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "dpo.loss_type": ({"dpo": {"loss_type": "robust"}}, {"dpo": {"loss_type": "sigmoid", "loss_weights": None}}),
     "dpo.label_smoothing": ({"dpo": {"label_smoothing": 0.25}},),
+    "dpo.save_strategy": (
+        {"dpo": {"save_strategy": "steps", "save_steps": 1}},
+        {"dpo": {"save_strategy": "epoch", "save_steps": None}},
+    ),
     "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
     "merge.max_shard_size": ({"merge": {"max_shard_size": "4GB"}},),

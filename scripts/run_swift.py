@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PLUGINS = Path("plugins")
@@ -45,14 +45,6 @@ def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str])
     return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
 
 
-def require_gpus(count: int, setting: str) -> None:
-    """Stop with one line if this process sees fewer than `count` GPUs."""
-    import torch  # slow, and only a training process needs it
-
-    if (found := torch.cuda.device_count()) < count:
-        sys.exit(f"{setting} is {count}, but {found} GPUs are visible here; lower it, or run where they are")
-
-
 class Cause:
     """What a command that failed said of the reason, line by line."""
 
@@ -79,19 +71,26 @@ class Cause:
         return self.error or self.killed or self.consequence
 
 
-def run_swift(arguments: list[str], environment: Mapping[str, str]) -> None:
-    """Run `swift` with these arguments, passing its output on, and stop with one line if it fails."""
-    print(" ".join([*(f"{k}={v}" for k, v in environment.items()), "swift", *arguments]), flush=True)
+def run_swift(
+    arguments: list[str], environment: Mapping[str, str], launcher: Sequence[str] = (), open_files: Sequence[int] = ()
+) -> None:
+    """Run `swift` with these arguments, passing its output on, and stop with one line if it fails.
+
+    `launcher` is a command that runs it. `open_files` stay open in its processes, until the last of them ends.
+    """
+    command = [*launcher, "swift", *arguments]
+    print(" ".join([*(f"{k}={v}" for k, v in environment.items()), *command]), flush=True)
     cause = Cause()
     # The plugins share modules with the scripts.
     modules = {"PYTHONPATH": os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))}
     with subprocess.Popen(
-        ["swift", *arguments],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         env=os.environ | modules | dict(environment),
+        pass_fds=open_files,
     ) as process:
         assert process.stdout
         for line in process.stdout:

@@ -7,22 +7,26 @@ checkpoint that others made.
 
 import argparse
 import json
+import secrets
 import shutil
+import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 from check_losses import REFERENCED
+from checkpoints import claim_folder, newest_checkpoint, require_room, trim_log
+from claim_gpus import claim_gpus
 from folder_manifest import write_manifest
 from gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from json_lines import iterate_json_lines, write_json_lines
 from judge_curves import judge_chosen, judge_collapse, judge_finite
 from rated_answers import write_rated_answers
-from run_swift import plugin_flags, require_gpus, run_swift, swift_environment
+from run_swift import plugin_flags, run_swift, swift_environment
 from training_record import (
     copy_adapter,
     differing_flags,
-    newest_checkpoint,
     read_curves,
     read_settings,
     run_digest,
@@ -30,7 +34,16 @@ from training_record import (
 )
 
 # Rows are counted first: what is loaded last wraps what was loaded before.
-PLUGIN_NAMES = ("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows")
+PLUGIN_NAMES = (
+    *("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows", "whole_checkpoints", "stop_in_time"),
+    "no_orphans",
+)
+# A scheduler asks all processes of a job to end, and torchrun would then end the training within half a minute. The
+# signal is for this process alone, which has the training stop with a checkpoint (plugins/stop_in_time.py).
+DEAF = ("env", "--ignore-signal=TERM")
+DEAF_TORCHRUN = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
+# A process that waits so long for another gives up, and says for whom it waited. ms-swift's own limit is half a year.
+SILENCE_SECONDS = 3600
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
 
@@ -81,7 +94,7 @@ def training_command(args: argparse.Namespace, start: list[str], checkpoints: Pa
         *(["--val_dataset", str(args.val)] if flag_value(args.flags, "eval_strategy") != "no" else []),
         *args.flags,
         *("--output_dir", str(checkpoints), "--add_version", "false", "--check_model", "false"),
-        *("--strict", "true", "--report_to", "swanlab" if tracked else "none"),
+        *("--ddp_timeout", str(SILENCE_SECONDS), "--strict", "true", "--report_to", "swanlab" if tracked else "none"),
         *(["--swanlab_project", args.tracking_project] if tracked else []),
         *plugin_flags(*plugins),
     ]
@@ -120,31 +133,64 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     `reference` says in words which model log-probabilities are compared with. `inputs` are files beside the
     data on which the training depends.
     """
-    require_gpus(args.gpus, "train.gpus")
-    processes = args.gpus or args.cpu_processes
-    settings = [args.prompt_date, str(processes), *start, *args.flags]
+    claims = claim_gpus(args.gpus, "train.gpus")
+    each = args.gpus or args.cpu_processes
+    settings = [args.prompt_date, str(each), *start, *args.flags]
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val, *inputs)
     if flag_value(args.flags, "rlhf_type") == "kto":
         args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
     command = training_command(args, start, checkpoints)
     asked = {"rlhf_type": rlhf_type(args.flags), "init_weights": flag_value(args.flags, "init_weights")}
     gates = {"GATES": json.dumps(args.gate_settings | {"reference": reference, "asked": asked})}
-    extra = {"NPROC_PER_NODE": str(processes)} | count_rows(args) | gates | tracking_environment(args)
+    extra = {"NPROC_PER_NODE": str(each)} | count_rows(args) | gates | tracking_environment(args)
     environment = swift_environment(args.prompt_date, 0 if args.gpus else 1, extra)
 
+    lock = claim_folder(checkpoints)
     newest = newest_checkpoint(checkpoints)
     resume = ["--resume_from_checkpoint", str(newest)] if newest else []
+    trim_log(checkpoints / "logging.jsonl")
     found = checkpoints / "gates.json"
     if not newest:
         found.unlink(missing_ok=True)
-    own = {"MASTER_PORT": str(free_port()), "GATES_FILE": str(found)}
+    own = {"MASTER_PORT": str(free_port()), "GATES_FILE": str(found), "STOP_FILE": str(stop_on_sigterm(checkpoints))}
+    own |= DEAF_TORCHRUN | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)}
     try:
-        run_swift([*command, *resume], environment | own)
+        run_swift([*command, *resume], environment | own, DEAF, claims)
     except SystemExit:
         write_gates(args.gates, read_gates(found))
         require_gates(args.gates)
+        require_room(checkpoints)
         raise
+    require_last_step(checkpoints)
     publish(args, checkpoints, command, environment)
+
+
+def stop_on_sigterm(checkpoints: Path) -> Path:
+    """Let SIGTERM make a file that plugins/stop_in_time.py looks for, and return it."""
+    file = checkpoints / "stop"
+    file.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: file.touch())
+    return file
+
+
+def tracking_id(checkpoints: Path) -> str:
+    """Return the name under which SwanLab takes this training and the one that was stopped before for one run."""
+    file = checkpoints / "tracking_id"
+    if not file.exists():
+        file.write_text(secrets.token_hex(10), encoding="utf-8")
+    return file.read_text(encoding="utf-8")
+
+
+def require_last_step(checkpoints: Path) -> None:
+    """Stop with one line if the training ended before its last step, because it was asked to."""
+    last = newest_checkpoint(checkpoints)
+    assert last, "swift ended well without a checkpoint"
+    state = json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))
+    if state["global_step"] < state["max_steps"]:
+        sys.exit(
+            f"stopped at step {state['global_step']} of {state['max_steps']} with a checkpoint, as SIGTERM asks; "
+            "run the same command again to go on"
+        )
 
 
 def rlhf_type(flags: list[str]) -> str:

@@ -26,12 +26,6 @@ def run_digest(settings: list[str], *files: Path) -> str:
     return state.hexdigest()[:12]
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the checkpoint with the most steps. The trainer writes trainer_state.json last."""
-    found = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
-    return max(found, key=lambda checkpoint: int(checkpoint.name.split("-")[1]), default=None)
-
-
 def read_curves(log: Path) -> list[dict[str, Any]]:
     """Return the rows of ms-swift's logging.jsonl without times: a row a step, training before held-out.
 

@@ -4,23 +4,20 @@ import gzip
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 from conftest import ROOT
 from fuzz.seeds import ROWS, write_parquet
+from processes import PATIENCE, kill, members, wait_until
+from small_disk import small_disk
 
 LARGE_ROWS = 36_000  # about 36 MB: more than one process works on it
-PATIENCE = 60.0  # seconds, for what takes a moment on a machine that is not busy
-POLL = 0.002  # seconds
 MEMORY_KB = 600 << 10
 MB = 1 << 20
 OLD = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "a"}], "rejected_response": "b"}
@@ -109,14 +106,6 @@ def size_of(path: Path) -> int:
 MOMENTS = [has_begun, has_written_much, writes_pairs]
 
 
-def wait_until(holds: Callable[[], bool]) -> bool:
-    """Look again and again, within reason; say whether it came true."""
-    end = time.monotonic() + PATIENCE
-    while not (found := holds()) and time.monotonic() < end:
-        time.sleep(POLL)
-    return found
-
-
 def stop_at(moment: Moment, number: signal.Signals, raw: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """Convert, and send a signal at a moment: a kill to the parent alone, Ctrl-C to all as a terminal does."""
     with subprocess.Popen(
@@ -133,21 +122,8 @@ def stop_at(moment: Moment, number: signal.Signals, raw: Path, out: Path) -> sub
             assert wait_until(lambda: not members(process.pid)), f"still there: {members(process.pid)}"
         finally:
             for member in members(process.pid):
-                os.kill(member, signal.SIGKILL)
+                kill(member)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-
-
-def members(session: int) -> list[int]:
-    """Return the processes of a session that are alive."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, of_session = stat.read_text().rpartition(")")[2].split()[:4]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(of_session) == session and state not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -180,23 +156,6 @@ def test_ctrl_c_ends_a_conversion_with_one_line_and_the_old_output(large, tmp_pa
 
 
 # Nowhere to write to
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a file system of a few megabytes in memory; skip the test where that is not allowed."""
-    folder.mkdir()
-    if not (shutil.which("mount") and shutil.which("umount")):
-        pytest.skip("there is no mount command here")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 # What is written in the course of it needs about 55 MB.

@@ -2,20 +2,16 @@
 
 import json
 import os
-import signal
 import subprocess
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
+from processes import PATIENCE, kill, kill_all, members, wait_until
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
-PATIENCE = 120.0  # seconds
-POLL = 0.05
 
 
 def set_new_tokens(clone: Path, tokens: int) -> None:
@@ -164,45 +160,15 @@ def start_repro(clone: Path, stage: str) -> subprocess.Popen[str]:
         ["dvc", "repro"], cwd=clone, env=environment, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    end = time.monotonic() + PATIENCE
-    while not list((clone / ".snakemake" / "locks").glob("*")) and time.monotonic() < end:
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(POLL)
+    assert wait_until(lambda: process.poll() is not None or list((clone / ".snakemake" / "locks").glob("*")))
+    assert process.poll() is None, process.communicate()[0]
     return process
-
-
-def members(session: int, name: str = "") -> list[int]:
-    """Return the processes of a session, those with a name in their command line."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, of_session = stat.read_text().rpartition(")")[2].split()[:4]
-            command = (stat.parent / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(of_session) == session and state not in "ZX" and name.encode() in command:
-            found.append(int(stat.parent.name))
-    return found
-
-
-def kill_all(session: int) -> None:
-    """Kill every process of a session, and wait for their end."""
-    while alive := members(session):
-        for pid in alive:
-            kill(pid)
-        time.sleep(POLL)
-
-
-def kill(pid: int) -> None:
-    """Kill a process, unless it has ended by itself meanwhile."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_everything_killed_leaves_a_lock_that_is_named_and_the_next_repro_goes_on(published, stage):
     process = start_repro(published, stage)
-    kill_all(process.pid)
+    kill_all(lambda: members(process.pid))
     process.communicate()
     again = run_command("dvc", "repro", cwd=published)
     if again.returncode:
@@ -218,7 +184,7 @@ def test_snakemake_killed_inside_repro_fails_the_stage_by_name_and_the_next_repr
     for pid in members(process.pid, "bin/snakemake"):
         kill(pid)
     said, _ = process.communicate(timeout=PATIENCE)
-    kill_all(process.pid)
+    kill_all(lambda: members(process.pid))
     assert process.returncode != 0 and f"failed to reproduce '{stage}'" in said
     again = run_command("dvc", "repro", cwd=published)
     assert again.returncode and "removed with the --unlock argument" in again.stdout + again.stderr

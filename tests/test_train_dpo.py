@@ -70,11 +70,10 @@ def test_two_trainings_at_once_meet_at_two_ports():
 def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):
     folders = []
 
-    def stop_before_training(arguments, environment):
+    def stop_before_training(arguments, environment, *_):
         folders.append(arguments[arguments.index("--output_dir") + 1])
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):
@@ -91,11 +90,10 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
 def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
     given = {}
 
-    def stop_before_training(arguments, environment):
+    def stop_before_training(arguments, environment, *_):
         given.update(environment, dataset=arguments[arguments.index("--dataset") + 1])
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
@@ -111,11 +109,10 @@ def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
 def test_stacked_on_the_sft_adapter_the_reference_has_it_too(tmp_path, monkeypatch):
     given = {}
 
-    def stop_before_training(arguments, environment):
+    def stop_before_training(arguments, environment, *_):
         given.update(command=" ".join(arguments), gates=json.loads(environment["GATES"]))
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl", "sft.sha256"):
@@ -129,11 +126,10 @@ def test_stacked_on_the_sft_adapter_the_reference_has_it_too(tmp_path, monkeypat
 
 
 def test_a_training_whose_gate_failed_ends_with_that_gate_and_not_with_swifts_words(tmp_path, monkeypatch):
-    def fail_a_gate(arguments, environment):
+    def fail_a_gate(arguments, environment, *_):
         put_gate(Path(environment["GATES_FILE"]), gate("first_loss", False, 7.03, 0.6931))
         raise SystemExit("swift rlhf stopped with status 1")
 
-    monkeypatch.setattr("train_adapter.require_gpus", lambda count, setting: None)
     monkeypatch.setattr("train_adapter.run_swift", fail_a_gate)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):

@@ -2,7 +2,7 @@
 
 import json
 
-from training_record import copy_adapter, differing_flags, newest_checkpoint, read_curves, read_settings, run_digest
+from training_record import copy_adapter, differing_flags, read_curves, read_settings, run_digest
 
 
 def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
@@ -13,15 +13,6 @@ def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
     assert first != run_digest(["--beta", "0.2"], data)
     data.write_text("b", encoding="utf-8")
     assert first != run_digest(["--beta", "0.1"], data)
-
-
-def test_the_newest_whole_checkpoint_is_resumed(tmp_path):
-    for step in (5, 10, 20):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-    for step in (5, 10):
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    assert newest_checkpoint(tmp_path / "nothing") is None
 
 
 def test_curves_hold_each_step_once_and_no_times(tmp_path):

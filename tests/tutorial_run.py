@@ -86,6 +86,15 @@ def load_settings() -> dict[str, Any]:
 
 def train_tutorial(model: Path, pairs: Path, folder: Path, processes: int, changed: dict[str, Any]) -> list[dict]:
     """Train with experiments/tutorial.yaml through scripts/train_dpo.py; return the curves, a row a step."""
+    folder.mkdir(parents=True)
+    run_quietly(training_command(model, pairs, folder, processes, changed), folder / "log.txt")
+    return read_rows(folder / "curves.jsonl")
+
+
+def training_command(
+    model: Path, pairs: Path, folder: Path, processes: int, changed: dict[str, Any], tracking: str = "disabled"
+) -> list[str]:
+    """Return the command that trains so, and writes everything into a folder."""
     settings = load_settings()
     assert settings["prompt"]["date"] == DATE
     flags = swift_flags(settings["dpo"] | ON_THE_CPU | {"logging_steps": 1} | changed)
@@ -95,13 +104,11 @@ def train_tutorial(model: Path, pairs: Path, folder: Path, processes: int, chang
         **{"coverage": folder / "lora_coverage.csv", "settings": folder / "settings.json"},
         **{"gates": folder / "gates.json", "gate-settings": json.dumps(settings["gates"])},
         **{"checkpoints": folder / "checkpoints", "gpus": 0, "cpu-processes": processes, "prompt-date": DATE},
-        **{"run": "tutorial", "tracking-mode": "disabled", "tracking-project": "none", "tracking-folder": folder},
+        **{"run": "tutorial", "tracking-mode": tracking, "tracking-project": "none"},
+        **{"tracking-folder": folder / "swanlab"},
     }
     options = [word for name, value in places.items() for word in (f"--{name}", str(value))]
-    folder.mkdir(parents=True)
-    script = ["envs/with-training", "python", "scripts/train_dpo.py"]
-    run_quietly([*script, *options, "--", *shlex.split(flags)], folder / "log.txt")
-    return read_rows(folder / "curves.jsonl")
+    return ["envs/with-training", "python", "scripts/train_dpo.py", *options, "--", *shlex.split(flags)]
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:

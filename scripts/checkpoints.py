@@ -1,0 +1,82 @@
+"""Checkpoints of a training: which of them are whole, and who may write them.
+
+A checkpoint is whole once it holds checkpoint.sha256, the SHA-256 of its files, and as long as they agree with it.
+plugins/whole_checkpoints.py writes that file last, when every process has written its part.
+"""
+
+import fcntl
+import os
+import shutil
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from folder_manifest import agrees
+
+MANIFEST = "checkpoint.sha256"
+FULL_BYTES = 16 << 20
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Say whether every file of a checkpoint is as it was written."""
+    return agrees(checkpoint / MANIFEST)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the whole checkpoint with the most steps. Newer ones that are not whole are removed, and named."""
+    found = [path for path in folder.glob("checkpoint-*") if path.is_dir()]
+    for checkpoint in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
+        if is_whole(checkpoint):
+            return checkpoint
+        print(f"{checkpoint}: not whole, so it is removed; an older one is looked for", flush=True)
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def require_room(folder: Path) -> None:
+    """Stop with one line if the disk of a folder is full; what a failed write says of itself is seldom that."""
+    if shutil.disk_usage(folder).free < FULL_BYTES:
+        sys.exit(f"{folder}: No space left on device; make room, and run the same command again to go on")
+
+
+def trim_log(log: Path) -> None:
+    """Cut off a last line that a killed process did not finish."""
+    if not log.exists():
+        return
+    with log.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def claim_folder(folder: Path) -> Path:
+    """Make a folder, and keep other trainings out of it as long as one of this training's processes lives.
+
+    Returns the lock, which each of them has to share. Stops with one line if another training has it, or processes that
+    a killed one left behind. Where the file system has no locks, nobody is kept out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "lock"
+    with file.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            sys.exit(
+                f"{folder}: a training is writing checkpoints here ({lock.read()}); wait for it, or end what is "
+                f"left of it there: pkill -KILL -f {folder}"
+            )
+        except OSError as error:
+            print(f"{file}: {error.strerror}; see yourself that no two trainings write there", flush=True)
+        lock.truncate(0)
+        lock.write(f"begun by process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        share(file, os.dup(lock.fileno()))
+    return file
+
+
+def share(file: Path, lock: int | None = None) -> int:
+    """Share a lock until this process ends; return the open file, which is `lock` if that is given."""
+    lock = os.open(file, os.O_RDWR) if lock is None else lock
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return lock
