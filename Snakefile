@@ -10,17 +10,20 @@ import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
+from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
 
 min_version("9.0")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from check_config import check_config
-from check_machine import check_machine, check_plan
+from check_machine import check_machine, check_plan, require_writable
 from explain_failure import explain_failure
+from living_jobs import refuse_living_jobs
 from own_records import own_records
 from preferences.open_raw import list_raw_files
 from sweep_points import list_points, settings_by_run
 from swift_flags import sft_settings, swift_flags
+from training_resources import training_resources
 
 
 configfile: "config.yaml"
@@ -51,8 +54,12 @@ wildcard_constraints:
     shard=r"\d+",
 
 
+# Of seconds each: not worth a job on a cluster.
 localrules:
     all,
+    tabulate_curves,
+    gather_predictions,
+    tabulate_sweep,
 
 
 rule all:
@@ -72,6 +79,9 @@ include: "rules/sweep.smk"
 
 
 onstart:
+    require_writable(Path("results"))
+    unfinished = [spec for job in workflow.dag.needrun_jobs() for spec in job.get_target_spec()]
+    refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config)
 

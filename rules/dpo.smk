@@ -82,10 +82,10 @@ rule train_dpo:
         "../envs/training.yaml"
     threads: config["train"]["gpus"] or config["train"]["cpu_processes"]
     resources:
-        gpu=config["train"]["gpus"],
-        gpu_model=config["train"]["gpu_model"] if config["train"]["gpus"] else None,
+        **training_resources(config["train"]),
     params:
         model=lambda wildcards, input: input.model or config["model"]["folder"],
+        nodes=config["train"]["nodes"],
         gpus=config["train"]["gpus"],
         cpu_processes=config["train"]["cpu_processes"],
         prompt_date=config["prompt"]["date"],
@@ -101,7 +101,7 @@ rule train_dpo:
             {params.sft} --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
             --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
             --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
-            --checkpoints {params.checkpoints:q} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
+            --checkpoints {params.checkpoints:q} --nodes {params.nodes} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
             --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
             --tracking-folder {params.tracking_folder:q} \
             -- {params.flags} >{log[0]:q} 2>&1

@@ -128,7 +128,8 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: goes with dpo.save_strategy steps, and is null with epoch")
-    processes = config["train"]["gpus"] or config["train"]["cpu_processes"]
+    train = config["train"]
+    processes = train["nodes"] * (train["gpus"] or train["cpu_processes"])
     return problems + find_loss_problems(config["dpo"], processes)
 
 

@@ -37,6 +37,13 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
             )
 
 
+def require_writable(folder: Path) -> None:
+    """Stop with one line if nothing can be written into a folder, or into where it would be made."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(nearest, os.W_OK):
+        sys.exit(f"{folder}: cannot be written to; make it writable, or link it to where there is room")
+
+
 def count_gpus() -> int:
     """Return how many NVIDIA GPUs this machine has."""
     if not shutil.which("nvidia-smi"):

@@ -7,6 +7,7 @@ checkpoint that others made.
 
 import argparse
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -61,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gates", type=Path, required=True, help="what the training proved of itself")
     parser.add_argument("--gate-settings", type=json.loads, required=True, help="gates of config.yaml, as JSON")
     parser.add_argument("--checkpoints", type=Path, required=True)
-    parser.add_argument("--gpus", type=int, required=True, help="0 trains on the CPU")
+    parser.add_argument("--nodes", type=int, default=1, help="machines that train together, as a job of Slurm")
+    parser.add_argument("--gpus", type=int, required=True, help="of each machine; 0 trains on the CPU")
     parser.add_argument("--cpu-processes", type=int, required=True)
     parser.add_argument("--prompt-date", required=True, help="YYYY-MM-DD")
     parser.add_argument("--run", required=True, help="name of the run in SwanLab")
@@ -135,7 +137,7 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     """
     claims = claim_gpus(args.gpus, "train.gpus")
     each = args.gpus or args.cpu_processes
-    settings = [args.prompt_date, str(each), *start, *args.flags]
+    settings = [args.prompt_date, str(args.nodes * each), *start, *args.flags]
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val, *inputs)
     if flag_value(args.flags, "rlhf_type") == "kto":
         args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
@@ -153,9 +155,9 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     if not newest:
         found.unlink(missing_ok=True)
     own = {"MASTER_PORT": str(free_port()), "GATES_FILE": str(found), "STOP_FILE": str(stop_on_sigterm(checkpoints))}
-    own |= DEAF_TORCHRUN | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)}
+    own |= DEAF_TORCHRUN | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)} | meeting_point(args.nodes)
     try:
-        run_swift([*command, *resume], environment | own, DEAF, claims)
+        run_swift([*command, *resume], environment | own, [*on_each_node(args.nodes), *DEAF], claims)
     except SystemExit:
         write_gates(args.gates, read_gates(found))
         require_gates(args.gates)
@@ -163,6 +165,22 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
         raise
     require_last_step(checkpoints)
     publish(args, checkpoints, command, environment)
+
+
+def meeting_point(nodes: int) -> dict[str, str]:
+    """Return what torchrun needs on several nodes: how many there are, and where the first is, which is this one."""
+    return {"NNODES": str(nodes), "MASTER_ADDR": socket.gethostname()} if nodes > 1 else {}
+
+
+def on_each_node(nodes: int) -> list[str]:
+    """Return the command that runs another once on each node of this Slurm job; nothing for one node."""
+    if nodes == 1:
+        return []
+    if "SLURM_JOB_ID" not in os.environ:
+        sys.exit(f"train.nodes is {nodes}, and this is no job of Slurm; use --profile profiles/slurm, or set it to 1")
+    # All CPUs that the job has on a node are for its one task there, which Slurm would otherwise bind to one of them.
+    once_each = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none"]
+    return ["srun", *once_each, "--kill-on-bad-exit=1", "envs/on-node"]
 
 
 def stop_on_sigterm(checkpoints: Path) -> Path:

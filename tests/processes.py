@@ -61,6 +61,16 @@ def named(text: str) -> list[int]:
     return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if is_alive(folder) and says(folder, text)]
 
 
+def with_variable(assignment: str) -> list[int]:
+    """Return the processes that are alive and began with a variable of that value, NAME=value."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if is_alive(folder) and assignment.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
 def kill(pid: int) -> None:
     """Kill a process, unless it has ended by itself meanwhile."""
     with suppress(ProcessLookupError):

@@ -10,13 +10,13 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a file system of a few megabytes in memory; skip the test where that is not allowed."""
+def small_disk(folder: Path, megabytes: int, mode: str = "rw") -> Iterator[Path]:
+    """Mount a file system of a few megabytes in memory (`mode` ro: to read only); skip where that is not allowed."""
     folder.mkdir()
     if not (shutil.which("mount") and shutil.which("umount")):
         pytest.skip("there is no mount command here")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"{mode},size={megabytes}m", "tmpfs", folder], capture_output=True, text=True
     )
     if mounted.returncode:
         pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")

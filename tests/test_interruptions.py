@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 from processes import PATIENCE, kill, kill_all, named, wait_until
 from small_disk import small_disk
-from tutorial_run import FLOAT32, build_model, training_command, tutorial_pairs, write_pairs
+from tutorial_run import FLOAT32, build_model, read_results, training_command, tutorial_pairs, write_pairs
 
 pytestmark = pytest.mark.pipeline
 
@@ -22,7 +22,6 @@ SETTINGS = FLOAT32 | {
     **{"num_train_epochs": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "logging_steps": 4},
     **{"eval_strategy": "epoch", "per_device_eval_batch_size": 4, "dataloader_num_workers": 0, "max_length": 512},
 }
-RESULTS = ("adapter", "adapter.sha256", "curves.jsonl", "gates.json", "lora_coverage.csv", "settings.json")
 
 Moment = Callable[[Path], bool]
 
@@ -69,12 +68,6 @@ class Training:
         return next(iter((self.folder / "checkpoints").glob("*/")), self.folder / "none")
 
 
-def read_results(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of everything that a training publishes into its folder."""
-    found = [path for name in RESULTS for path in [folder / name, *(folder / name).rglob("*")]]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found if path.is_file()}
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> tuple[Training, Path]:
     """Return a training that nobody disturbed, and where its folder is kept."""
@@ -115,7 +108,7 @@ def has_logged(step: int) -> Moment:
 
     def moment(checkpoints: Path) -> bool:
         log = checkpoints / "logging.jsonl"
-        return log.is_file() and f'"{step}/12"' in log.read_text(encoding="utf-8")
+        return log.is_file() and (f'"{step}/12"' if step else "eval_loss") in log.read_text(encoding="utf-8")
 
     return moment
 
@@ -180,14 +173,17 @@ def is_torchrun(pid: int) -> bool:
 # Asked to end
 
 
-def test_a_training_asked_to_end_stops_with_a_checkpoint_and_swanlab_has_one_curve(training, undisturbed):
+@pytest.mark.parametrize(("asked_at", "stops_at"), [(0, 1), (4, 8)])
+def test_a_training_asked_to_end_stops_with_a_checkpoint_and_swanlab_has_one_curve(
+    training, undisturbed, asked_at, stops_at
+):
     def ask(processes: list[int]) -> None:
         for pid in processes:
             os.kill(pid, signal.SIGTERM)
 
-    stopped = training.stop(has_logged(4), ask)
+    stopped = training.stop(has_logged(asked_at), ask)
     assert stopped.returncode == 1
-    assert stopped.stdout.splitlines()[-1].startswith("stopped at step 8 of 12 with a checkpoint, as SIGTERM asks; ")
+    assert stopped.stdout.splitlines()[-1].startswith(f"stopped at step {stops_at} of 12 with a checkpoint, as SIGTERM asks; ")
     assert_goes_on(training, undisturbed)
     records = list((training.folder / "swanlab").glob("run-*/*.swanlab"))
     assert len(records) == 2 and len({record.name for record in records}) == 1

@@ -67,6 +67,11 @@ def test_two_trainings_at_once_meet_at_two_ports():
         assert free_port() != first.getsockname()[1]
 
 
+def make_folder(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "lock"
+
+
 def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):
     folders = []
 
@@ -75,6 +80,7 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
         raise SystemExit
 
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.setattr("train_adapter.claim_folder", make_folder)  # this process would have the first one for good
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):
         (tmp_path / name).touch()

@@ -39,6 +39,8 @@ THINGS = {
     **{"文件": "file", "窗口": "window", "目录": "folder", "图片": "image", "表格": "table"},
     **{"邮件": "message", "列表": "list", "链接": "link", "账户": "account", "项目": "project"},
 }
+# What a training publishes, the same whatever happened on the way.
+RESULTS = ("adapter", "adapter.sha256", "curves.jsonl", "gates.json", "lora_coverage.csv", "settings.json")
 # What a CPU cannot do of experiments/tutorial.yaml. Liger's kernels need a GPU.
 ON_THE_CPU = {"use_liger_kernel": False}
 FLOAT32 = {"torch_dtype": "float32", "bf16": False, "fp16": False}
@@ -122,3 +124,9 @@ def run_quietly(command: list[str], log: Path, **options: Any) -> None:
     with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False, **options)
     assert done.returncode == 0, log.read_text(encoding="utf-8")[-3000:]
+
+
+def read_results(folder: Path, *names: str) -> dict[str, bytes]:
+    """Return the bytes of everything that a training publishes into its folder, or of what is named."""
+    found = [path for name in names or RESULTS for path in [folder / name, *(folder / name).rglob("*")]]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found if path.is_file()}

@@ -1,0 +1,17 @@
+"""What a training reserves, in the words of Snakemake and of its Slurm plugin."""
+
+from typing import Any
+
+
+def training_resources(train: dict[str, Any]) -> dict[str, Any]:
+    """Return the resources of a training under these settings (`train:` of config.yaml).
+
+    On one machine: `gpu`, which profiles/default lends out, with the model that a cluster is asked for, and all on one
+    node, or Slurm would take them where it finds them. On several: as many on each, and one task a node, which the
+    job itself starts by the command in `mpi`.
+    """
+    nodes, gpus, model = train["nodes"], train["gpus"], train["gpu_model"]
+    if nodes == 1:
+        return {"gpu": gpus} | ({"gpu_model": model, "nodes": 1} if gpus else {})
+    several = {"nodes": nodes, "tasks": nodes, "mpi": "srun", "tasks_per_gpu": 0}
+    return several | ({"gres": f"gpu:{model}:{gpus}"} if gpus else {})
