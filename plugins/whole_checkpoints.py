@@ -38,8 +38,10 @@ _train = SwiftMixin.train
 
 
 def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Train, and seal every checkpoint."""
+    """Train, and seal every checkpoint. A training that goes on has measured the held-out pairs at its start."""
     self.add_callback(WholeCheckpoints())
+    if self.args.resume_from_checkpoint:
+        self.args.eval_on_start = False
     return _train(self, *args, **kwargs)
 
 
