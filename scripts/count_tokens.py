@@ -1,10 +1,10 @@
 """Print the tokens of each pair as training sees it, by the run's own tokenizer and template.
 
-    envs/with-training python scripts/count_tokens.py results/tiny/dpo/train.jsonl --model results/tiny/model \
-        --loss-scale last_round --prompt-date 2026-01-01
+    envs/with-training python scripts/count_tokens.py results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl \
+        --model results/tiny/model --loss-scale last_round --prompt-date 2026-01-01
 
-A line a pair: [prompt, prompt with chosen, prompt with rejected]. The prompt is what comes before the first token
-that is trained, in either.
+A line a file, a list for each of its pairs: [prompt, prompt with chosen, prompt with rejected]. The prompt is what
+comes before the first token that is trained, in either.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def count_pair(pair: dict[str, Any], encode: Encode) -> list[int]:
 def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pairs", type=Path, help="pairs that check_tokens let pass")
+    parser.add_argument("files", type=Path, nargs="+", help="pairs that check_tokens let pass")
     parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
     parser.add_argument("--loss-scale", required=True)
     parser.add_argument("--prompt-date", required=True, help="YYYY-MM-DD")
@@ -37,9 +37,9 @@ def main(argv: list[str] | None = None) -> None:
 
     with contextlib.redirect_stdout(sys.stderr):  # ms-swift speaks when it is imported
         encode = load_pair_encoder(args.model, args.prompt_date, loss_scale=args.loss_scale)
-        counts = [count_pair(pair, encode) for pair in iterate_json_lines(args.pairs)]
-    for count in counts:
-        print(json.dumps(count))
+        counts = [[count_pair(pair, encode) for pair in iterate_json_lines(file)] for file in args.files]
+    for pairs in counts:
+        print(json.dumps(pairs))
 
 
 if __name__ == "__main__":

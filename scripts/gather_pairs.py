@@ -43,7 +43,7 @@ def gather_pairs(config: Settings, overlays: list[Path]) -> Gathered:
     folder = Path("results") / config["run"] / ("data" if reason else "dpo")
     sides = [folder / "train.jsonl", folder / "val.jsonl"]
     run_stages([str(path) for path in sides], overlays, NO_TRAINING | ({"model": {"folder": None}} if reason else {}))
-    found = [estimate_file(path, config) if reason else count_file(path, config) for path in sides]
+    found = [estimate_file(path, config) for path in sides] if reason else count_files(sides, config)
     train, held_out = ([tokens for tokens in side if fits(tokens, config)] for side in found)
     if not train:
         sys.exit(f"dpo.max_length: all {len(found[0])} pairs are longer than {config['dpo']['max_length']}; raise it")
@@ -79,22 +79,10 @@ def run_stages(targets: list[str], overlays: list[Path], changes: Settings) -> N
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as over:
         yaml.safe_dump(changes, over)
         over.flush()
-        files = [*map(str, overlays), over.name]
         snakemake = str(Path(sys.executable).parent / "snakemake")
         # A profile of the environment may send jobs to a queue.
-        command = [
-            snakemake,
-            *targets,
-            "--executor",
-            "local",
-            "--cores",
-            "all",
-            "--quiet",
-            "all",
-            "--configfile",
-            *files,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        options = ["--executor", "local", "--cores", "all", "--configfile", *map(str, overlays), over.name]
+        done = subprocess.run([snakemake, *targets, *options], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(last_words(done))
 
@@ -114,15 +102,15 @@ def estimate_file(path: Path, config: Settings) -> list[PairTokens]:
     return [estimate_pair(pair, rate) for pair in iterate_json_lines(path)]
 
 
-def count_file(path: Path, config: Settings) -> list[PairTokens]:
-    """Return the tokens of each pair of a file, by scripts/count_tokens.py in the training environment."""
+def count_files(paths: list[Path], config: Settings) -> list[list[PairTokens]]:
+    """Return the tokens of each pair of each file, by scripts/count_tokens.py in the training environment."""
     model = config["model"]["folder"] or f"results/{config['run']}/model"
-    command = ["envs/with-training", "python", "scripts/count_tokens.py", str(path), "--model", model]
+    command = ["envs/with-training", "python", "scripts/count_tokens.py", *map(str, paths), "--model", model]
     command += ["--loss-scale", config["dpo"]["loss_scale"], "--prompt-date", config["prompt"]["date"]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{path}: its tokens cannot be counted: {(done.stderr.splitlines() or ['no message'])[-1]}")
-    return [PairTokens(*json.loads(line)) for line in done.stdout.splitlines()]
+        sys.exit(f"{paths[0]}: its tokens cannot be counted: {(done.stderr.splitlines() or ['no message'])[-1]}")
+    return [[PairTokens(*tokens) for tokens in json.loads(line)] for line in done.stdout.splitlines()]
 
 
 def estimate_conversations(config: Settings) -> list[PairTokens]:

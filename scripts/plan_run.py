@@ -75,7 +75,7 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
 
 def describe_model(shape: Shape, config: Settings) -> str:
     """Return in words where the shape is from."""
-    assumed = f"; assumed, because {config['model']['folder']}/config.json is not there" if shape == PUBLISHED else ""
+    assumed = f", assumed: {config['model']['folder']}/config.json is not there" if shape == PUBLISHED else ""
     return f"{shape.source}{assumed}"
 
 

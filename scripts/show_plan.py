@@ -1,5 +1,6 @@
 """Write a plan as tables for a terminal of 100 columns."""
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -60,7 +61,7 @@ def show_head(plan: Plan) -> list[str]:
     else:
         lines += [
             "  tokens  estimated from the text, not counted (some percent off in all, up to 20 for a pair):",
-            f"          {pairs['why_not_counted']}",
+            *(f"          {line}" for line in textwrap.wrap(pairs["why_not_counted"], 88)),
         ]
     if pairs["too_long"]:
         lines.append(
@@ -151,8 +152,8 @@ def show_hours(plan: Plan) -> list[str]:
     return [
         "Hours, estimated",
         *table(["", *names], rows, max(len(row[0]) for row in rows)),
-        "  Measured: one H100, with and without ZeRO-3. Scaled from it by data sheets: H20, H200. Not measured:",
-        "  several GPUs. Not in it: loading the model, merging, inference. Formulas: docs/planning.md.",
+        "  Measured: one H100, with and without ZeRO-3. Scaled from it by data sheets: H20, H200.",
+        "  Not measured: several GPUs. Not in it: loading, merging, inference. More: docs/planning.md.",
     ]
 
 
