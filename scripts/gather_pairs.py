@@ -90,7 +90,7 @@ def run_stages(targets: list[str], overlays: list[Path], changes: Settings) -> N
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
     """Return why Snakemake failed, in one line."""
     if "LockException" in done.stderr:
-        return "another snakemake works in this folder; plan when it has ended, or in another clone"
+        return "another snakemake makes this run's pairs; plan when it has ended, or snakemake --unlock if none does"
     failed = [line for line in done.stdout.splitlines() if " failed: " in line]
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return failed[0] if failed else (lines or ["snakemake failed without a word"])[-1]

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import yaml
 from check_config import CONFIG, check_config, load_config
 from estimate_disk import answers_bytes, model_bytes, training_disk
 from estimate_memory import estimate_memory, largest_batch
@@ -30,6 +31,25 @@ from training_record import write_json
 Settings = dict[str, Any]
 
 COMPARED = ("zero3", "zero2", "zero0")  # beside what the run has
+
+
+def read_settings(overlays: list[Path]) -> Settings:
+    """Return the settings of config.yaml with overlays; stop with one line for each that is wrong."""
+    for path in overlays:
+        if not path.is_file():
+            sys.exit(f"{path}: no such file; name an overlay, such as experiments/tutorial.yaml")
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            sys.exit(f"{path}:{line}: {error.problem}; write YAML")
+        except (yaml.YAMLError, UnicodeDecodeError):
+            sys.exit(f"{path}: not text; write YAML in UTF-8")
+        if not isinstance(found, dict):
+            sys.exit(f"{path}: no settings; write sections as in config.yaml")
+    config = load_config(overlays)
+    check_config(config, [CONFIG, *overlays])
+    return config
 
 
 def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str, Any]:
@@ -148,10 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same numbers there, in bytes and seconds")
     args = parser.parse_args(argv)
 
-    if missing := [str(path) for path in args.overlays if not path.is_file()]:
-        sys.exit(f"{missing[0]}: no such file; name an overlay, such as experiments/tutorial.yaml")
-    config = load_config(args.overlays)
-    check_config(config, [CONFIG, *args.overlays])
+    config = read_settings(args.overlays)
     try:
         shape = find_shape(config["model"])
     except ValueError as error:

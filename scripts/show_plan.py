@@ -137,7 +137,7 @@ def judge(plan: Plan, training: Plan) -> str:
 def show_hours(plan: Plan) -> list[str]:
     """Return the hours on each GPU, and how far they can be trusted."""
     names = [gpu.name for gpu in GPUS]
-    named = [(name, kind) for name, kind in name_kinds(plan["trainings"], ("seconds", "step_seconds"))]
+    named = name_kinds(plan["trainings"], ("seconds", "step_seconds"))
     rows = [
         row
         for name, kind in named

@@ -208,10 +208,34 @@ def test_a_mistake_ends_in_one_line(plan, sections, line):
     assert (status, said, errors.splitlines()) == (1, "", [line])
 
 
-def test_an_overlay_that_is_not_there_is_named(project):
-    done = run_command("python", "scripts/plan_run.py", "experiments/none.yaml", cwd=project)
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, "bad.yaml: no such file; name an overlay, such as experiments/tutorial.yaml\n"),
+        ("dpo: [1", r"bad.yaml:1: expected ',' or '\]', but got '<stream end>'; write YAML\n"),
+        ("dpo\n", "bad.yaml: no settings; write sections as in config.yaml\n"),
+    ],
+)
+def test_an_overlay_that_cannot_be_read_is_named(project, text, line):
+    (project / "bad.yaml").unlink(missing_ok=True)
+    if text:
+        (project / "bad.yaml").write_text(text, encoding="utf-8")
+    done = run_command("python", "scripts/plan_run.py", "bad.yaml", cwd=project)
     assert done.returncode == 1
-    assert done.stderr == "experiments/none.yaml: no such file; name an overlay, such as experiments/tutorial.yaml\n"
+    assert re.fullmatch(line, done.stderr)
+
+
+def test_another_snakemake_at_work_is_said(project, plan):
+    locks = project / ".snakemake" / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    (locks / "0.output.lock").write_text("results/locked/data/train.jsonl\n", encoding="utf-8")
+    status, said, errors, _ = plan("tutorial", run="locked")
+    (locks / "0.output.lock").unlink()
+    assert (status, said) == (1, "")
+    assert (
+        errors
+        == "another snakemake makes this run's pairs; plan when it has ended, or snakemake --unlock if none does\n"
+    )
 
 
 def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(plan, tmp_path):
