@@ -19,16 +19,11 @@ MODEL_TYPE = "bfloat16"  # models are merged and built in it
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes of one training, or of what a run's trainings share."""
+    """Bytes that one training leaves."""
 
     checkpoints: int
     adapter: int
     merged: int
-
-    @property
-    def total(self) -> int:
-        """Return the bytes of all parts."""
-        return self.checkpoints + self.adapter + self.merged
 
 
 def model_bytes(shape: Shape) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from estimate_memory import copied_weights, stage
 from gpu_models import GIB, H100, Gpu
-from model_shape import Shape
+from model_shape import PUBLISHED, Shape
 from training_load import Load, count_evaluations, count_passes
 
 Settings = dict[str, Any]
@@ -22,8 +22,8 @@ PASS, TOKEN, TOKEN_LENGTH = 0.025, 31.8e-6, 30e-9
 COPIED_GIB = 0.0098
 # Share of the data sheet's products that a large one reached: 798 of 989 TFLOP/s.
 REACHED = 0.807
-# What the constants above were measured on.
-MEASURED_ACTIVE, MEASURED_LAYERS, MEASURED_HEADS = 3_607_939_584, 24, 64
+# The constants above were measured on this shape.
+MEASURED = PUBLISHED
 
 
 def product_seconds(shape: Shape, gpu: Gpu) -> float:
@@ -36,15 +36,15 @@ def token_seconds(shape: Shape, gpu: Gpu) -> float:
 
     What is not a matrix product is bound by the GPU's memory. That of H20 and H200 is faster: it is not counted.
     """
-    scale = shape.active / MEASURED_ACTIVE
+    scale = shape.active / MEASURED.active
     return TOKEN * scale - product_seconds(shape, H100) + product_seconds(shape, gpu)
 
 
 def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length: float, passes: int) -> float:
     """Return the seconds of a batch of one process: so many tokens, in sequences of one length."""
-    deep: float = shape.layers / MEASURED_LAYERS
+    deep: float = shape.layers / MEASURED.layers
     slower: float = ZERO3_HAND_OVER * (stage(flags) == 3) + LOOP_HAND_OVER * (flags["experts_impl"] == "eager")
-    scores = TOKEN_LENGTH * deep * shape.heads / MEASURED_HEADS * length if flags["attn_impl"] == "eager" else 0
+    scores = TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length if flags["attn_impl"] == "eager" else 0
     working = PASS * deep + tokens * (token_seconds(shape, gpu) + scores)
     copies = COPIED_GIB * shape.layers * sum(copied_weights(shape, flags)) / GIB
     return max(passes * deep * (HAND_OVER + slower), passes * working + copies)
