@@ -17,9 +17,11 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
-plan: setup ## Show what a real run would do, and with which commands: make plan EXPERIMENT=tutorial
+plan: setup ## Show what a real run would take and do, and with which commands: make plan EXPERIMENT=tutorial
 	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
+	@python scripts/plan_run.py experiments/$(EXPERIMENT).yaml
+	@echo
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
 
 repro: setup ## Compute the published results again in a scratch clone, and compare them; some minutes

@@ -139,6 +139,34 @@ def test_every_held_out_pair_has_an_answer_in_words(run_folder):
     assert sum(in_words) >= 0.9 * len(predictions)
 
 
+def count_bytes(paths) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def test_the_plan_of_the_run_is_what_it_took(run_folder):
+    project = run_folder.parents[1]
+    done = run_command("python", "scripts/plan_run.py", "--json", "plan.json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((project / "plan.json").read_text(encoding="utf-8"))
+    (training,), disk = plan["trainings"], plan["disk"]
+    assert plan["pairs"]["counted"]
+    assert list(run_folder.glob(f"checkpoints/dpo/*/checkpoint-{training['steps']}"))
+    counted = json.loads((run_folder / "dpo" / "tokens.json").read_text(encoding="utf-8"))
+    assert training["rows"] == counted["train"]["rows_used"]
+    assert training["longest"] <= counted["longest"]
+    pairs = [*run_folder.glob("data/[ptv]*.jsonl"), *run_folder.glob("dpo/[tv]*.jsonl")]
+    found = {
+        "checkpoints": count_bytes(run_folder.rglob("checkpoints/dpo/*/checkpoint-*/**/*")),
+        "adapter": count_bytes(run_folder.glob("dpo/adapter/*.safetensors")),
+        "merged": count_bytes(run_folder.glob("merged/*.safetensors")),
+        "built model": count_bytes(run_folder.glob("model/*.safetensors")),
+        "pairs": count_bytes(pairs),
+    }
+    assert {name: disk[name] for name in found} == pytest.approx(found, rel=0.1)
+    answers = count_bytes(run_folder.rglob("infer/**/*.jsonl"))
+    assert answers <= disk["answers"] <= 3 * answers
+
+
 def test_every_stage_left_a_log_and_a_benchmark(run_folder):
     logs = {path.stem for path in (run_folder / "logs").iterdir()}
     assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}

@@ -1,0 +1,67 @@
+"""Estimate how long a training takes on a GPU.
+
+A batch takes the longer of two times: that of the GPU, and that in which Python hands it the work, which no GPU
+shortens. Both grow with the passes over the model (scripts/training_load.py). The constants were measured on one H100;
+for other GPUs the matrix products alone are scaled, by data sheets (docs/planning.md).
+"""
+
+from typing import Any
+
+from estimate_memory import copied_weights, stage
+from gpu_models import GIB, H100, Gpu
+from model_shape import PUBLISHED, Shape
+from training_load import Load, count_evaluations, count_passes
+
+Settings = dict[str, Any]
+
+# Seconds in which Python hands over one pass, and what it takes longer under ZeRO-3 and with a loop over the experts.
+HAND_OVER, ZERO3_HAND_OVER, LOOP_HAND_OVER = 0.125, 0.375, 0.43
+# Seconds of the GPU for one pass: for the pass, a token, and a token times the length under eager attention.
+PASS, TOKEN, TOKEN_LENGTH = 0.025, 31.8e-6, 30e-9
+# Seconds for a GiB of expert weights that a LoRA is added to, in a batch.
+COPIED_GIB = 0.0098
+# Share of the data sheet's products that a large one reached: 798 of 989 TFLOP/s.
+REACHED = 0.807
+# The constants above were measured on this shape.
+MEASURED = PUBLISHED
+
+
+def product_seconds(shape: Shape, gpu: Gpu) -> float:
+    """Return the seconds of a token's matrix products in one pass: two operations a weight."""
+    return 2 * shape.active / (REACHED * gpu.tflops * 1e12)
+
+
+def token_seconds(shape: Shape, gpu: Gpu) -> float:
+    """Return the seconds of a token in one pass, attention scores aside.
+
+    What is not a matrix product is bound by the GPU's memory. That of H20 and H200 is faster: it is not counted.
+    """
+    scale = shape.active / MEASURED.active
+    return TOKEN * scale - product_seconds(shape, H100) + product_seconds(shape, gpu)
+
+
+def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length: float, passes: int) -> float:
+    """Return the seconds of a batch of one process: so many tokens, in sequences of one length."""
+    deep: float = shape.layers / MEASURED.layers
+    slower: float = ZERO3_HAND_OVER * (stage(flags) == 3) + LOOP_HAND_OVER * (flags["experts_impl"] == "eager")
+    scores = TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length if flags["attn_impl"] == "eager" else 0
+    working = PASS * deep + tokens * (token_seconds(shape, gpu) + scores)
+    copies = COPIED_GIB * shape.layers * sum(copied_weights(shape, flags)) / GIB
+    return max(passes * deep * (HAND_OVER + slower), passes * working + copies)
+
+
+def step_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load) -> float:
+    """Return the seconds of a step; held-out rows are not in it."""
+    tokens, length = load.padded_length * load.sequences, load.padded_length
+    return load.accumulation * batch_seconds(shape, flags, gpu, tokens, length, count_passes(flags))
+
+
+def training_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load, held_out: Load | None) -> float:
+    """Return the seconds of a training: its batches, and those of the held-out rows as often as they are measured."""
+    seconds = load.epochs * load.batches * step_seconds(shape, flags, gpu, load) / load.accumulation
+    times = count_evaluations(flags)
+    if not held_out or not times:
+        return seconds
+    tokens, length = held_out.padded_length * held_out.sequences, held_out.padded_length
+    passes = count_passes(flags) - 1 - bool(flags["gradient_checkpointing"])  # forward alone
+    return seconds + times * held_out.batches * batch_seconds(shape, flags, gpu, tokens, length, passes)

@@ -1,0 +1,123 @@
+"""The shape of a gpt-oss: how many weights it has, and how many a LoRA on it.
+
+It comes from the config.json of `model.folder`, from `model.tiny`, or, where no folder is, from gpt-oss-20b as it was
+published.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Bare parameters that dpo.target_parameters can name, as the config's name for one ends.
+BARE_PARAMETERS = ("gate_up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What decides the sizes; every field but `source` is a count."""
+
+    source: str  # in words
+    layers: int
+    hidden: int
+    intermediate: int
+    experts: int
+    experts_per_token: int
+    heads: int
+    key_value_heads: int
+    head_size: int
+    vocabulary: int
+
+    @property
+    def projections(self) -> dict[str, tuple[int, int]]:
+        """Return (inputs, outputs) of each linear module of a layer."""
+        queries, keys = self.heads * self.head_size, self.key_value_heads * self.head_size
+        return {
+            "q_proj": (self.hidden, queries),
+            "k_proj": (self.hidden, keys),
+            "v_proj": (self.hidden, keys),
+            "o_proj": (queries, self.hidden),
+        }
+
+    @property
+    def bare(self) -> dict[str, tuple[int, int]]:
+        """Return (inputs, outputs) of each bare parameter of one expert."""
+        sizes = ((self.hidden, 2 * self.intermediate), (self.intermediate, self.hidden))
+        return dict(zip(BARE_PARAMETERS, sizes, strict=True))
+
+    @property
+    def expert(self) -> int:
+        """Return the weights of one expert, biases included."""
+        return sum((inputs + 1) * outputs for inputs, outputs in self.bare.values())
+
+    @property
+    def layer(self) -> int:
+        """Return the weights of a decoder layer: attention with its sinks, router, experts, two norms."""
+        attention = sum((inputs + 1) * outputs for inputs, outputs in self.projections.values()) + self.heads
+        return attention + self.experts * (self.hidden + 1) + self.experts * self.expert + 2 * self.hidden
+
+    @property
+    def parameters(self) -> int:
+        """Return the weights of the model, its two embeddings included."""
+        return 2 * self.vocabulary * self.hidden + self.layers * self.layer + self.hidden
+
+    @property
+    def active(self) -> int:
+        """Return the weights that a token is multiplied with: its experts alone, and one embedding."""
+        idle = (self.experts - self.experts_per_token) * self.expert
+        return self.vocabulary * self.hidden + self.layers * (self.layer - idle) + self.hidden
+
+
+# config.json of openai/gpt-oss-20b; transformers' GptOssConfig has the same but for layers and experts.
+PUBLISHED = Shape("gpt-oss-20b's published shape", 24, 2880, 2880, 32, 4, 64, 8, 64, 201_088)
+
+# The names that config.json and model.tiny have for the fields, in their order.
+OF_FOLDER = (
+    *("num_hidden_layers", "hidden_size", "intermediate_size", "num_local_experts", "num_experts_per_tok"),
+    *("num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size"),
+)
+OF_TINY = (
+    *("layers", "hidden_size", "intermediate_size", "experts", "experts_per_token"),
+    *("attention_heads", "key_value_heads", "head_size", "vocab_size"),
+)
+
+
+def find_shape(model: dict[str, Any]) -> Shape:
+    """Return the shape of the model that the section `model` of the settings names.
+
+    Raises ValueError, in one line, where config.json is there and does not say the shape.
+    """
+    if model["folder"] is None:
+        return Shape("the tiny model of model.tiny", *(model["tiny"][name] for name in OF_TINY))
+    path = Path(model["folder"]) / "config.json"
+    return read_shape(path) if path.is_file() else PUBLISHED
+
+
+def read_shape(path: Path) -> Shape:
+    """Return the shape that a config.json says."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        sizes = [config[name] for name in OF_FOLDER]
+    except KeyError as error:
+        raise ValueError(f"{path}: {error.args[0]} missing; fetch the model again") from None
+    except (ValueError, TypeError):
+        raise ValueError(f"{path}: not a JSON object; fetch the model again") from None
+    for name, size in zip(OF_FOLDER, sizes, strict=True):
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{path}: {name} is {size!r}, not a count; fetch the model again")
+    return Shape(str(path), *sizes)
+
+
+def named_parameters(dpo: dict[str, Any]) -> list[str]:
+    """Return the bare parameters of an expert that get a LoRA."""
+    asked = dpo["target_parameters"] or []
+    return [name for name in BARE_PARAMETERS if any(target.rpartition(".")[2] == name for target in asked)]
+
+
+def count_adapter(shape: Shape, dpo: dict[str, Any]) -> int:
+    """Return the weights of the LoRA: rank x (inputs + outputs) for each matrix that it is added to."""
+    modules = shape.projections
+    if "all-linear" not in dpo["target_modules"]:
+        modules = {name: size for name, size in modules.items() if name in dpo["target_modules"]}
+    experts = [shape.bare[name] for name in named_parameters(dpo)] * shape.experts
+    return int(dpo["lora_rank"] * shape.layers * sum(map(sum, [*modules.values(), *experts])))
