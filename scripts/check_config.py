@@ -18,6 +18,7 @@ import yaml
 from check_losses import REFERENCED, find_loss_problems
 from jsonschema import Draft202012Validator, ValidationError
 from sweep_points import apply_changes, find_sweep_problems, list_points
+from training_resources import count_processes
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -128,9 +129,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: goes with dpo.save_strategy steps, and is null with epoch")
-    train = config["train"]
-    processes = train["nodes"] * (train["gpus"] or train["cpu_processes"])
-    return problems + find_loss_problems(config["dpo"], processes)
+    return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 
 
 def value_at(settings: Any, keys: list[str]) -> Any:

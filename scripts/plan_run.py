@@ -106,7 +106,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     planned = [plan_training(shape, training, gpu) for training in trainings]
     return {
         "run": config["run"],
-        "gpus": config["train"]["gpus"],
+        "gpus": config["train"]["nodes"] * config["train"]["gpus"],
         "processes": trainings[0].load.processes,
         "gpu_model": asked,
         "gpu_memory": gpu.memory if gpu else None,

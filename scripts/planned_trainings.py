@@ -12,12 +12,12 @@ from training_load import (
     Load,
     Row,
     count_evaluations,
-    count_processes,
     held_out_load,
     make_load,
     preference_rows,
     sft_rows,
 )
+from training_resources import count_processes
 
 Settings = dict[str, Any]
 
@@ -67,7 +67,7 @@ def make_training(run: str, section: str, config: Settings, pairs: Pairs) -> Tra
     kind = flags.get("rlhf_type")
     rows: tuple[Row, ...] = preference_rows(pairs.train, kind) if kind else sft_rows(pairs.conversations)
     measured = preference_rows(pairs.held_out, kind) if kind else sft_rows(pairs.held_out)
-    processes = count_processes(config)
+    processes = count_processes(config["train"])
     return Training(
         run=run,
         section=section,

@@ -61,12 +61,12 @@ def renamed(flags: dict[str, list[str]], release: str) -> dict[str, list[str]]:
     return result
 
 
-def processes(command: Command) -> int:
-    """Return how many processes train, over all machines; ValueError where the command does not say it in a number."""
+def processes(command: Command) -> tuple[int, int]:
+    """Return how many processes train on each machine, and on how many; ValueError where they are not numbers."""
     counts = [command.environment.get(name, "1") for name in ("NPROC_PER_NODE", "NNODES")]
     if not all(count.isdecimal() and int(count) for count in counts):
         raise ValueError(f"NPROC_PER_NODE and NNODES are {' and '.join(counts)}; write numbers above 0")
-    return math.prod(map(int, counts))
+    return int(counts[0]), int(counts[1])
 
 
 def on_cpu(command: Command) -> bool:
@@ -110,13 +110,13 @@ def put_places(result: Translation, command: Command, flags: dict[str, list[str]
 
 def put_machine(result: Translation, command: Command) -> None:
     """Set what the training is launched on."""
+    each, machines = processes(command)
+    result.put("train", "nodes", machines)
     result.put("train", "gpus", 0)
-    result.put("train", "cpu_processes" if on_cpu(command) else "gpus", processes(command))
+    result.put("train", "cpu_processes" if on_cpu(command) else "gpus", each)
     visible = command.environment.get("CUDA_VISIBLE_DEVICES", "").split(",")
     if len(visible) > 1 and "NPROC_PER_NODE" not in command.environment:
         result.missing.append(f"no NPROC_PER_NODE: one process over {len(visible)} GPUs; here each GPU has its own")
-    if command.environment.get("NNODES", "1") != "1":
-        result.missing.append("NNODES: a training here is on one machine; train.gpus counts all the processes")
 
 
 def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dic
     values = {key: defaults[key] for key in used if key in defaults}
     values = {key: known_of(key).get("resolved") if value is None else value for key, value in values.items()}
     pairs = fit(flags.get("per_device_train_batch_size", ["1"]), {"type": "integer", "minimum": 1})
-    batch = processes(command) * (1 if pairs is ... else pairs)
+    batch = math.prod(processes(command)) * (1 if pairs is ... else pairs)
     values["gradient_accumulation_steps"] = max(1, math.ceil(16 / batch))
     held_out = any(flag in flags for flag in ("val_dataset", "split_dataset_ratio"))
     values["eval_strategy"] = last(flags, "save_strategy", "steps") if held_out else "no"
@@ -154,6 +154,8 @@ def put_training(result: Translation, command: Command, flags: dict[str, list[st
             result.missing.append(f"{said}: not a value of dpo.{key}, which stays {default}")
         else:
             result.put("dpo", key, value)
+    if result.settings["dpo"].get("save_strategy") != "steps":
+        result.put("dpo", "save_steps", None)  # 500 unasked, and unused
 
 
 def fit(words: list[str], schema: dict[str, Any]) -> Any:

@@ -86,11 +86,6 @@ class Load:
         return round(self.padded_length * self.sequences * self.batches * self.processes)
 
 
-def count_processes(config: Settings) -> int:
-    """Return the processes of a training."""
-    return int(config["train"]["gpus"] or config["train"]["cpu_processes"])
-
-
 def preference_rows(pairs: list[PairTokens], kind: str) -> tuple[Row, ...]:
     """Return the rows of a preference training: a pair each, or with kto an answer each."""
     if kind == "kto":

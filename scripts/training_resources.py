@@ -1,10 +1,15 @@
-"""What a training reserves, in the words of Snakemake and of its Slurm plugin."""
+"""What a training runs on: processes, and what it reserves in the words of Snakemake and of its Slurm plugin."""
 
 from typing import Any
 
 
+def count_processes(train: dict[str, Any]) -> int:
+    """Return how many processes train together under these settings (`train:` of config.yaml), on all machines."""
+    return int(train["nodes"] * (train["gpus"] or train["cpu_processes"]))
+
+
 def training_resources(train: dict[str, Any]) -> dict[str, Any]:
-    """Return the resources of a training under these settings (`train:` of config.yaml).
+    """Return the resources of a training under these settings.
 
     On one machine: `gpu`, which profiles/default lends out, with the model that a cluster is asked for, and all on one
     node, or Slurm would take them where it finds them. On several: as many on each, and one task a node, which the

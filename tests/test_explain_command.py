@@ -125,7 +125,7 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
         ("--lora_dropout 0.1", "--lora_dropout 0.1 no effect"),
         ("--overwrite_output_dir true", "--overwrite_output_dir true refused 4.6.0 has no such flag"),
         ("--modules_to_save lm_head", "--modules_to_save lm_head: no setting"),
-        ("--save_strategy steps", "--save_strategy steps: not a value of dpo.save_strategy, which stays epoch"),
+        ("--save_strategy no", "--save_strategy no: not a value of dpo.save_strategy, which stays epoch"),
         ("--tuner_type full", "--tuner_type full: not a value of dpo.tuner_type, which stays lora"),
         ("--val_dataset v.jsonl", "--val_dataset v.jsonl: here data.val_fraction of the prompts"),
         ("--external_plugins mine.py", "--external_plugins mine.py: no setting of this project"),
@@ -184,6 +184,16 @@ def test_a_command_for_the_cpu_reserves_no_gpu():
     settings = settings_of(f"NPROC_PER_NODE=3 {SHORT} --use_cpu true")
     assert settings["train"]["gpus"] == settings["infer"]["gpus"] == 0
     assert settings["train"]["cpu_processes"] == 3
+
+
+def test_machines_that_train_together_become_nodes():
+    settings = settings_of(f"NNODES=2 NPROC_PER_NODE=4 {SHORT}")
+    assert settings["train"] == {"nodes": 2, "gpus": 4}
+
+
+def test_steps_between_checkpoints_are_kept():
+    settings = settings_of(f"{SHORT} --save_strategy steps --save_steps 50")
+    assert (settings["dpo"]["save_strategy"], settings["dpo"]["save_steps"]) == ("steps", 50)
 
 
 def test_pairs_are_held_out_where_the_command_holds_some_out():
