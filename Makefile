@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan repro exp dvc.yaml publish test test-fast test-fidelity check format docs bench help clean
+.PHONY: run setup plan repro exp dvc.yaml publish test test-fast test-fidelity test-slurm test-engines check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -42,6 +42,7 @@ publish: dvc.yaml ## Run config.yaml, and make its results the published ones; c
 test: check ## Check the code, then run every test; the pipeline test takes some minutes
 	@pytest
 	@envs/with-training python -m pytest tests/training
+	@$(MAKE) test-engines
 
 test-fast: setup ## Run the tests that take seconds
 	@pytest -m "not pipeline"
@@ -50,6 +51,14 @@ test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an enviro
 	@envs/install.sh fidelity .venv-fidelity
 	@.venv-fidelity/bin/python -m pytest tests/fidelity/test_flags_3_7_0.py
 	@python -m pytest -s tests/fidelity/test_same_losses.py
+
+test-slurm: setup ## Run the graph on a real Slurm of two nodes on this machine; needs root; 7 minutes
+	@pytest tests/test_slurm.py
+
+test-engines: setup ## Submit to LSF, HTCondor, PBS, Grid Engine, Kubernetes, or stand-ins (1.2 GB); 3 minutes
+	@envs/install.sh engines .venv-engines
+	@envs/install.sh kubernetes .venv-kubernetes
+	@pytest tests/engines
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

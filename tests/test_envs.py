@@ -8,7 +8,8 @@ from write_conda_envs import PIN, conda_env
 
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
-LOCKED = ["build", *NAMES, "fidelity"]
+ENGINES = ["engines", "kubernetes"]
+LOCKED = ["build", *NAMES, "fidelity", *ENGINES]
 
 
 def pins(name: str) -> set[str]:
@@ -42,6 +43,13 @@ def test_every_locked_package_has_hashes(name):
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
     assert blocks
     assert all("--hash=sha256:" in block for block in blocks)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_runs_what_the_workflow_environment_runs(name):
+    shared = {line for line in asked(name) if "-plugin-" not in line}
+    assert "snakemake" in {line.partition("=")[0] for line in shared}
+    assert shared - asked("workflow") == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
