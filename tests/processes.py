@@ -71,6 +71,20 @@ def with_variable(assignment: str) -> list[int]:
     return found
 
 
+def mount_namespace(pid: int | str) -> str:
+    """Return the name of the namespace in which a process sees file systems; nothing if it has ended."""
+    try:
+        return str(Path(f"/proc/{pid}/ns/mnt").readlink())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
+
+
+def in_mount_namespace(name: str) -> list[int]:
+    """Return the processes that are alive and see file systems in a namespace."""
+    found = [folder for folder in Path("/proc").glob("[0-9]*") if mount_namespace(folder.name) == name]
+    return [int(folder.name) for folder in found if is_alive(folder)]
+
+
 def kill(pid: int) -> None:
     """Kill a process, unless it has ended by itself meanwhile."""
     with suppress(ProcessLookupError):

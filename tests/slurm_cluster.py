@@ -7,15 +7,15 @@ each in a mount namespace of its own; daemons are stopped by their processes' nu
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Self
 
-from processes import kill_all, with_variable
+from processes import in_mount_namespace, kill_all, mount_namespace
 
-MARK = "TEST_DAEMON"  # a variable of a daemon, and of the helpers that it starts
 DAEMONS = ("slurmctld", "slurmd", "munged")
 GPUS = 4
 NODE = "CPUs=64 RealMemory=1000000 Gres=gpu:h20:4 State=UNKNOWN"
@@ -116,20 +116,22 @@ class Cluster:
         self.start("slurmd", "-D", "-N", node, name=node)
 
     def kill_node(self, node: str) -> None:
-        """Kill everything on a node, as when the machine loses its power: its daemon, and all that came of its jobs."""
-        marks = (f"{MARK}={self.folder}/{node}", f"SLURMD_NODENAME={node}")
-        kill_all(lambda: [pid for mark in marks for pid in with_variable(mark)])
+        """Kill everything on a node, as when the machine loses its power: its daemon, and all that came of its jobs.
+
+        All are stopped first, so that none can still report how another ended.
+        """
+        here = mount_namespace(self.daemons[node].pid)
+        for pid in in_mount_namespace(here):
+            os.kill(pid, signal.SIGSTOP)
+        kill_all(lambda: in_mount_namespace(here))
         self.daemons.pop(node).wait()
 
     def start(self, program: str, *arguments: str, name: str = "") -> None:
         """Start a daemon."""
         path = find(program)
         assert path, f"no {program}, although its package is installed"
-        marked = os.environ | {MARK: f"{self.folder}/{name or program}"}
         with (self.folder / f"{name or program}.out").open("wb") as log:
-            self.daemons[name or program] = subprocess.Popen(
-                [*self.here, path, *arguments], env=marked, stdout=log, stderr=log
-            )
+            self.daemons[name or program] = subprocess.Popen([*self.here, path, *arguments], stdout=log, stderr=log)
 
     def ask(self, *command: str) -> str:
         """Return what one of Slurm's commands says."""

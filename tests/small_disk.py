@@ -12,7 +12,7 @@ import pytest
 @contextmanager
 def small_disk(folder: Path, megabytes: int, mode: str = "rw") -> Iterator[Path]:
     """Mount a file system of a few megabytes in memory (`mode` ro: to read only); skip where that is not allowed."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     if not (shutil.which("mount") and shutil.which("umount")):
         pytest.skip("there is no mount command here")
     mounted = subprocess.run(

@@ -167,6 +167,19 @@ def test_the_plan_of_the_run_is_what_it_took(run_folder):
     assert answers <= disk["answers"] <= 3 * answers
 
 
+def test_the_number_of_shards_changes_no_answer(run_folder):
+    project, answers = run_folder.parents[1], run_folder / "infer" / "predictions.jsonl"
+    before = answers.read_bytes()
+    (project / "shards.yaml").write_text("infer: {shards: 3}", encoding="utf-8")
+    done = run_command(
+        *("snakemake", "--cores", "all", "--configfile", "shards.yaml", "--", "results/tiny/infer/predictions.jsonl"),
+        cwd=project,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((run_folder / "infer" / "shards").glob("[0-2].jsonl"))) == 3
+    assert answers.read_bytes() == before
+
+
 def test_every_stage_left_a_log_and_a_benchmark(run_folder):
     logs = {path.stem for path in (run_folder / "logs").iterdir()}
     assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}

@@ -11,6 +11,7 @@ import yaml
 from check_config import load_config
 from conftest import ROOT
 from list_jobs import Job, list_jobs
+from small_disk import small_disk
 
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
@@ -200,6 +201,16 @@ def test_what_this_machine_lacks_is_said_before_any_job_starts(snakemake, projec
     assert refused.stderr.splitlines()[-1] == line
     assert "Traceback" not in refused.stderr
     assert not (project / "results" / "tiny").exists()
+
+
+def test_results_that_cannot_be_written_are_named_before_any_job_starts(snakemake, project):
+    with small_disk(project / "results", 1, "ro"):
+        refused = snakemake()
+    assert refused.returncode == 1
+    assert (
+        refused.stderr.splitlines()[-1]
+        == "results: cannot be written to; make it writable, or link it to where there is room"
+    )
 
 
 def test_a_corrupt_data_file_ends_in_one_line_that_names_its_line(snakemake, project):
