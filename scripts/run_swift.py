@@ -41,7 +41,9 @@ def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str])
     `prompt_date` (YYYY-MM-DD) goes into every prompt. `cpu_threads` is the number of threads of each
     process, or 0 where GPUs do the work and the default is right.
     """
-    threads = {"OMP_NUM_THREADS": str(cpu_threads), "DS_ACCELERATOR": "cpu"} if cpu_threads else {}
+    # Snakemake sets the second to a rule's threads, and torch takes the larger of the two, which changes sums.
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    threads = dict.fromkeys(names, str(cpu_threads)) | {"DS_ACCELERATOR": "cpu"} if cpu_threads else {}
     return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
 
 

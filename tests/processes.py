@@ -80,7 +80,10 @@ def mount_namespace(pid: int | str) -> str:
 
 
 def in_mount_namespace(name: str) -> list[int]:
-    """Return the processes that are alive and see file systems in a namespace."""
+    """Return the processes that are alive and see file systems in a namespace, which must not be that of the tests."""
+    assert name != mount_namespace("self")
+    if not name:
+        return []
     found = [folder for folder in Path("/proc").glob("[0-9]*") if mount_namespace(folder.name) == name]
     return [int(folder.name) for folder in found if is_alive(folder)]
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -93,6 +94,15 @@ class Cluster:
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
+        try:
+            self.bring_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def bring_up(self) -> None:
+        """Start the daemons, and wait until the nodes are ready."""
         install()
         self.configure()
         self.start("munged", "--foreground", "--force", *self.munge_files())
@@ -101,15 +111,17 @@ class Cluster:
         for node in self.nodes:
             self.start_node(node)
         self.wait_for(lambda: len(self.ask("sinfo", "-hN", "-t", "idle", "-o", "%N").split()) == len(self.nodes))
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Stop everything, in the order in which it depends on each other."""
         self.ask("scancel", "--state=PENDING,RUNNING", "--partition=gpu")
-        for name in reversed(self.daemons):
-            self.daemons[name].terminate()
-        for daemon in self.daemons.values():
-            daemon.wait(timeout=60)
+        for daemon in reversed(self.daemons.values()):
+            here = mount_namespace(daemon.pid)
+            daemon.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                daemon.wait(timeout=10)  # seconds; a node's waits for its jobs
+            kill_all(lambda here=here: in_mount_namespace(here))
+            daemon.wait()
 
     def start_node(self, node: str) -> None:
         """Start the daemon of a node."""

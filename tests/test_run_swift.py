@@ -23,6 +23,11 @@ def test_the_date_of_the_prompt_is_in_the_environment():
     assert swift_environment("2026-01-01", 0, {})["PROMPT_DATE"] == "2026-01-01"
 
 
+def test_a_process_on_the_cpu_has_the_threads_it_is_given_whatever_snakemake_sets():
+    environment = swift_environment("2026-01-01", 1, {})
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "1"
+
+
 def test_training_merging_and_inference_run_swift():
     assert {"train_adapter.py", "merge_adapter.py", "infer_shard.py"} <= set(STAGES)
 

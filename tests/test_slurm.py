@@ -26,8 +26,10 @@ TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
     **{"vocab_size": 1024, "training_steps": 20},
 }
+PAIRS = 96
 SMALL = {
     "run": "small",
+    "data": {"raw": "few.jsonl"},
     "model": {"tiny": TINY},
     "dpo": {"num_train_epochs": 1, "logging_steps": 2},
     "infer": {"max_new_tokens": 4},
@@ -57,6 +59,8 @@ def set_up(project: Path, settings: dict[str, Any], asked: dict[str, Any]) -> No
     if not project.exists():
         copy_project(project)
         assert run_command("dvc", "pull", "--quiet", "data.dvc", cwd=project).returncode == 0
+        pairs = (project / "data" / "preferences.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (project / "few.jsonl").write_text("".join(pairs[:PAIRS]), encoding="utf-8")
     (project / "small.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
     profile["set-resources"]["train_dpo"] = profile["set-resources"]["train_dpo"] | asked
@@ -207,6 +211,7 @@ def test_a_training_that_slurm_tells_of_its_time_limit_stops_and_goes_on_in_the_
 def test_a_job_that_outlives_its_snakemake_is_named_and_not_submitted_again(cluster, project, undisturbed):
     before = trainings(cluster)
     with training(cluster, project) as (job, snakemake):
+        cluster.ask("scontrol", "suspend", job)  # so that it does not end meanwhile
         snakemake.kill()
         snakemake.communicate()
         assert "cannot be locked" in submit(cluster, project, ADAPTER).stderr
@@ -215,6 +220,7 @@ def test_a_job_that_outlives_its_snakemake_is_named_and_not_submitted_again(clus
         assert refused.returncode == 1
         assert f"Slurm job {job}, left by an earlier snakemake, is still there for 'train_dpo:" in refused.stderr
         assert trainings(cluster) - before == {job}
+        cluster.ask("scontrol", "resume", job)
         assert wait_until(lambda: job not in living(cluster))
     done = submit(cluster, project, ADAPTER)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
