@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from folder_manifest import agrees
 
 MANIFEST = "checkpoint.sha256"
 FULL_BYTES = 16 << 20
+PATIENCE_SECONDS = 5.0
+POLL_SECONDS = 0.1
 
 
 def is_whole(checkpoint: Path) -> bool:
@@ -58,7 +61,7 @@ def claim_folder(folder: Path) -> Path:
     file = folder / "lock"
     with file.open("a+", encoding="utf-8") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_soon(lock.fileno())
         except BlockingIOError:
             lock.seek(0)
             sys.exit(
@@ -72,6 +75,16 @@ def claim_folder(folder: Path) -> Path:
         lock.flush()
         share(file, os.dup(lock.fileno()))
     return file
+
+
+def lock_soon(lock: int) -> None:
+    """Take a lock for this process alone; BlockingIOError if others keep it. A killed one may need a moment."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(POLL_SECONDS)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def share(file: Path, lock: int | None = None) -> int:

@@ -43,6 +43,8 @@ PLUGIN_NAMES = (
 # signal is for this process alone, which has the training stop with a checkpoint (plugins/stop_in_time.py).
 DEAF = ("env", "--ignore-signal=TERM")
 DEAF_TORCHRUN = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
+# A process that crashes in compiled code says in the log where it was.
+WHERE_IT_CRASHED = {"PYTHONFAULTHANDLER": "1"}
 # A process that waits so long for another gives up, and says for whom it waited. ms-swift's own limit is half a year.
 SILENCE_SECONDS = 3600
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
@@ -155,7 +157,12 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     if not newest:
         found.unlink(missing_ok=True)
     own = {"MASTER_PORT": str(free_port()), "GATES_FILE": str(found), "STOP_FILE": str(stop_on_sigterm(checkpoints))}
-    own |= DEAF_TORCHRUN | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)} | meeting_point(args.nodes)
+    own |= (
+        DEAF_TORCHRUN
+        | WHERE_IT_CRASHED
+        | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)}
+        | meeting_point(args.nodes)
+    )
     try:
         run_swift([*command, *resume], environment | own, [*on_each_node(args.nodes), *DEAF], claims)
     except SystemExit:

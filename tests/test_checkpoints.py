@@ -36,7 +36,8 @@ def test_a_line_that_a_killed_process_left_half_written_is_cut_off(tmp_path):
     assert log.read_text(encoding="utf-8") == '{"loss": 1}\n'
 
 
-def test_a_folder_is_claimed_once(tmp_path):
+def test_a_folder_is_claimed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("checkpoints.PATIENCE_SECONDS", 0)
     claim_folder(tmp_path / "digest")
     with pytest.raises(SystemExit) as stopped:
         claim_folder(tmp_path / "digest")
