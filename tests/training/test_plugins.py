@@ -5,6 +5,8 @@ import math
 import os
 import runpy
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -165,6 +167,19 @@ def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     runpy.run_path("plugins/cpu_zero3.py")
     assert backend.build_shm_op() is None  # nothing is compiled
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
+
+
+def test_the_threads_of_gloo_end_before_python_does(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU, where the plugin does nothing")
+    program = f"""
+import atexit, runpy, torch
+atexit.register(lambda: print("still there:", torch.distributed.is_initialized()))
+runpy.run_path("plugins/cpu_zero3.py")
+torch.distributed.init_process_group("gloo", init_method="file://{tmp_path}/meeting", rank=0, world_size=1)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "still there: False\n", done.stderr
 
 
 @pytest.mark.parametrize("kind", ["DPO", "KTO", "CPO", "ORPO"])
