@@ -188,7 +188,7 @@ def test_a_command_for_the_cpu_reserves_no_gpu():
 
 def test_machines_that_train_together_become_nodes():
     settings = settings_of(f"NNODES=2 NPROC_PER_NODE=4 {SHORT}")
-    assert settings["train"] == {"nodes": 2, "gpus": 4}
+    assert (settings["train"]["nodes"], settings["train"]["gpus"]) == (2, 4)
 
 
 def test_steps_between_checkpoints_are_kept():

@@ -7,8 +7,11 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from conftest import ROOT
@@ -21,6 +24,8 @@ pytestmark = pytest.mark.pipeline
 SETTINGS = FLOAT32 | {
     **{"num_train_epochs": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "logging_steps": 4},
     **{
+        "save_strategy": "steps",
+        "save_steps": 4,
         "eval_strategy": "epoch",
         "eval_on_start": True,
         "per_device_eval_batch_size": 4,
@@ -39,31 +44,37 @@ class Training:
         self.folder = folder
         self.command = training_command(model, pairs, folder, 2, SETTINGS, tracking="offline")
 
-    def start(self) -> "subprocess.Popen[str]":
-        """Start it in a session of its own."""
+    @contextmanager
+    def started(self) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
+        """Start it in a session of its own; yield it, and a function that returns what it has said.
+
+        That goes into a file: a pipe that nobody reads would stop the training once it is full.
+        """
         self.folder.mkdir(exist_ok=True)
-        return subprocess.Popen(
-            self.command, cwd=ROOT, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(self.command, cwd=ROOT, start_new_session=True, stdout=said, stderr=said) as process,
+        ):
+            yield process, lambda: read_all(said)
 
     def run(self) -> "subprocess.CompletedProcess[str]":
         """Run it until it ends, however that may be."""
-        with self.start() as process:
-            said, _ = process.communicate(timeout=5 * PATIENCE)
-        return subprocess.CompletedProcess(self.command, process.returncode, said)
+        with self.started() as (process, said):
+            process.wait(timeout=5 * PATIENCE)
+            return subprocess.CompletedProcess(self.command, process.returncode, said())
 
     def stop(self, moment: Moment, stop: Callable[[list[int]], object]) -> "subprocess.CompletedProcess[str]":
         """Start it, stop it at a moment by a function of its processes, and wait for its end."""
-        with self.start() as process:
+        with self.started() as (process, said):
             try:
-                assert wait_until(lambda: moment(self.checkpoints()) or process.poll() is not None)
-                assert process.poll() is None, process.communicate()[0][-12000:]
+                assert wait_until(lambda: moment(self.checkpoints()) or process.poll() is not None), said()
+                assert process.poll() is None, said()
                 stop(self.processes())
-                said, _ = process.communicate(timeout=PATIENCE)
+                process.wait(timeout=PATIENCE)
                 assert wait_until(lambda: not self.processes()), f"still there: {self.processes()}"
             finally:
                 kill_all(self.processes)
-        return subprocess.CompletedProcess(self.command, process.returncode, said)
+            return subprocess.CompletedProcess(self.command, process.returncode, said())
 
     def processes(self) -> list[int]:
         """Return all of its processes: each has the folder in its command line."""
@@ -72,6 +83,12 @@ class Training:
     def checkpoints(self) -> Path:
         """Return the folder of the checkpoints; one that is not there, before there is any."""
         return next(iter((self.folder / "checkpoints").glob("*/")), self.folder / "none")
+
+
+def read_all(file: BinaryIO) -> str:
+    """Return what a file holds, from its beginning."""
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 @pytest.fixture(scope="module")

@@ -167,19 +167,6 @@ def test_the_plan_of_the_run_is_what_it_took(run_folder):
     assert answers <= disk["answers"] <= 3 * answers
 
 
-def test_the_number_of_shards_changes_no_answer(run_folder):
-    project, answers = run_folder.parents[1], run_folder / "infer" / "predictions.jsonl"
-    before = answers.read_bytes()
-    (project / "shards.yaml").write_text("infer: {shards: 3}", encoding="utf-8")
-    done = run_command(
-        *("snakemake", "--cores", "all", "--configfile", "shards.yaml", "--", "results/tiny/infer/predictions.jsonl"),
-        cwd=project,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(list((run_folder / "infer" / "shards").glob("[0-2].jsonl"))) == 3
-    assert answers.read_bytes() == before
-
-
 def test_every_stage_left_a_log_and_a_benchmark(run_folder):
     logs = {path.stem for path in (run_folder / "logs").iterdir()}
     assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}
@@ -228,3 +215,17 @@ def test_a_published_figure_that_is_not_what_comes_out_is_named(run_folder, tmp_
     wrong.write_text(json.dumps(metrics), encoding="utf-8")
     difference = compare_results(run_folder / "dpo" / "metrics.json", wrong, "dpo/metrics.json")
     assert difference and not difference.is_allowed and "held_out after loss" in difference.words
+
+
+# The last one, since it deals the answers anew.
+def test_the_number_of_shards_changes_no_answer(run_folder):
+    project, answers = run_folder.parents[1], run_folder / "infer" / "predictions.jsonl"
+    before = answers.read_bytes()
+    (project / "shards.yaml").write_text("infer: {shards: 3}", encoding="utf-8")
+    done = run_command(
+        *("snakemake", "--cores", "all", "--configfile", "shards.yaml", "--", "results/tiny/infer/predictions.jsonl"),
+        cwd=project,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((run_folder / "infer" / "shards").glob("[0-2].jsonl"))) == 3
+    assert answers.read_bytes() == before

@@ -247,7 +247,7 @@ def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(plan, tmp_
 
 
 def test_make_plan_shows_the_plan_and_then_every_command(project):
-    done = run_command("make", "plan", cwd=project)
+    done = run_command("make", "--no-print-directory", "plan", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     plan, _, commands = done.stdout.partition("Disk under results/")
     assert plan.startswith("Plan of tutorial: 1 training on 4 x h20")
@@ -258,7 +258,7 @@ def test_make_plan_of_what_does_not_fit_shows_no_commands(project):
     (project / "experiments" / "large.yaml").write_text(
         yaml.safe_dump({"model": {"folder": "models/gpt-oss-20b"}, **TOO_LARGE}), encoding="utf-8"
     )
-    done = run_command("make", "plan", "EXPERIMENT=large", cwd=project)
+    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", cwd=project)
     assert done.returncode == 2  # make's own, for a command that failed
     assert "train_dpo.py" not in done.stdout
     assert "would need" in done.stderr
