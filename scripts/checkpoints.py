@@ -80,11 +80,13 @@ def claim_folder(folder: Path) -> Path:
 def lock_soon(lock: int) -> None:
     """Take a lock for this process alone; BlockingIOError if others keep it. A killed one may need a moment."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        with suppress(BlockingIOError):
+    while True:
+        try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise
         time.sleep(POLL_SECONDS)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def share(file: Path, lock: int | None = None) -> int:

@@ -8,14 +8,13 @@ import fcntl
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-LOCKS = Path(tempfile.gettempdir()) / "gpu-claims"  # of all users of this machine
+LOCKS = Path("/tmp/gpu-claims")  # of all users of this machine, and so not in TMPDIR, which each may set
 POLL_SECONDS = 5.0
 QUERY = ("nvidia-smi", "--format=csv,noheader,nounits")
 

@@ -36,7 +36,13 @@ from training_record import (
 
 # Rows are counted first: what is loaded last wraps what was loaded before.
 PLUGIN_NAMES = (
-    *("cpu_zero3", "fp32_logps", "every_row", "training_gates", "count_rows", "whole_checkpoints", "stop_in_time"),
+    "cpu_zero3",
+    "fp32_logps",
+    "every_row",
+    "training_gates",
+    "count_rows",
+    "whole_checkpoints",
+    "stop_in_time",
     "no_orphans",
 )
 # A scheduler asks all processes of a job to end, and torchrun would then end the training within half a minute. The

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from processes import in_mount_namespace, kill_all, mount_namespace
+from train_adapter import free_port
 
 DAEMONS = ("slurmctld", "slurmd", "munged")
 GPUS = 4
@@ -75,13 +76,6 @@ def install() -> None:
 def find(name: str) -> str | None:
     """Return where a program is, also one that only root uses."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Cluster:

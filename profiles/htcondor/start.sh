@@ -6,9 +6,7 @@ export PATH
 setsid "$@" &
 job=$!
 trap 'kill -TERM "-$job"' TERM
-# A signal ends `wait`, and not the job.
-while kill -0 "$job" 2>/dev/null; do
-    wait "$job"
-    status=$?
-done
-exit "$status"
+# A signal ends `wait`, and not the job. The last one gives its status again.
+wait "$job"
+while kill -0 "$job" 2>/dev/null; do wait "$job"; done
+wait "$job"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from processes import wait_until
+from train_adapter import free_port
 
 PACKAGES = ("gridengine-common", "gridengine-client", "gridengine-exec", "gridengine-master", "libjemalloc2")
 BOOTSTRAP = """admin_user none
@@ -62,13 +63,6 @@ def unpack(folder: Path) -> Path:
     for package in folder.glob("*.deb"):
         subprocess.run(["dpkg-deb", "--extract", str(package), str(folder / "root")], check=True)
     return folder / "root" / "usr" / "lib" / "gridengine"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def changed(text: str, changes: dict[str, str]) -> str:
