@@ -48,10 +48,10 @@ def adapter(built, tmp_path_factory):
 
 @pytest.fixture
 def score(built, tmp_path):
-    """Return a function that scores pairs and returns the rows; settings are flags of the script."""
+    """Return a function that scores the pairs and returns the rows; settings are flags of the script."""
 
-    def run(pairs=PAIRS, **settings) -> list[dict]:
-        score_pairs.main(command(built[0], tmp_path, pairs, **settings))
+    def run(model=built[0], **settings) -> list[dict]:
+        score_pairs.main(command(model, tmp_path, PAIRS, **settings))
         return read_json_lines(tmp_path / "scores.jsonl")
 
     return run
@@ -131,7 +131,7 @@ def test_a_batch_that_does_not_fit_is_scored_in_halves():
 
 
 def test_a_killed_job_goes_on_with_the_pairs_that_it_had_scored(built, tmp_path, capfd):
-    many = [PAIRS[n % 11] | {"id": f"row-{n}"} for n in range(300)]
+    many = [PAIRS[n % 11] | {"id": f"row-{n}"} for n in range(24)]
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     score_pairs.main(command(built[0], undisturbed, many, batch_size=1))
@@ -146,7 +146,7 @@ def test_a_killed_job_goes_on_with_the_pairs_that_it_had_scored(built, tmp_path,
 
     capfd.readouterr()
     score_pairs.main(arguments)
-    assert "\n1 of 300 pairs" not in f"\n{capfd.readouterr().out}"
+    assert "\n1 of 24 pairs" not in f"\n{capfd.readouterr().out}"
     assert (tmp_path / "scores.jsonl").read_bytes() == (undisturbed / "scores.jsonl").read_bytes()
     assert not list(tmp_path.glob("*.begun"))
 
