@@ -6,6 +6,7 @@
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -52,6 +53,7 @@ TRACKING = swift_flags(
 wildcard_constraints:
     run="|".join(map(re.escape, SETTINGS)),
     shard=r"\d+",
+    model="base|sft|dpo",
 
 
 # Of seconds each: not worth a job on a cluster.
@@ -59,6 +61,7 @@ localrules:
     all,
     tabulate_curves,
     gather_predictions,
+    gather_predictions_before,
     tabulate_sweep,
 
 
@@ -66,6 +69,7 @@ rule all:
     input:
         [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
+        [f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
 
 
@@ -75,6 +79,7 @@ include: "rules/sft.smk"
 include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
+include: "rules/evaluate.smk"
 include: "rules/sweep.smk"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from evaluation.corpus_metrics import Bleu, Chrf, Ter, signature
+from evaluation.count_rows import count_rows
 from evaluation.figures import Figure, Resampled
 from evaluation.own_metric import load_own_metric
 from evaluation.row_metrics import general_metrics, hits, read_terms, translation_metrics
@@ -42,6 +43,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="figures to compute; all without it")
+    parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--metrics", type=Path, help="JSON for the figures")
     parser.add_argument("--rows", type=Path, help="JSON Lines for the answers side by side, with their scores")
     return parser.parse_args(argv)
@@ -151,9 +153,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     metrics = choose_metrics(args)
     rows = read_side_by_side(parse_models(args.predictions))
-    statistics = {
-        (name, model): metric.statistics(rows, model) for name, metric in metrics.items() for model in rows.models
-    }
+    statistics = count_rows(metrics, rows, args.cores)
     found = evaluate(args, rows, metrics, statistics)
     if args.judgements and (not args.only or "win_rate" in args.only):
         add_win_rates(args, rows, found)
