@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from explain_failure import explain_failure
 from living_jobs import refuse_living_jobs
 from own_records import own_records
 from preferences.open_raw import list_raw_files
+from record_machine import COMMAND, describe_command
 from sweep_points import list_points, settings_by_run
 from swift_flags import sft_settings, swift_flags
 from training_resources import training_resources
@@ -32,6 +34,8 @@ configfile: "config.yaml"
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 own_records(Path(".snakemake/metadata"))
+# For the record of a training. No parameter: the same settings from another overlay are no reason to train again.
+os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.config_settings.config_args)
 
 # Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.
 POINTS = list_points(config)
