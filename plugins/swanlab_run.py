@@ -1,11 +1,11 @@
 """Open the SwanLab run before ms-swift does, in the mode of TRACKING_MODE; keep it private, and out of the way.
 
-- ms-swift's own `--swanlab_mode` knows cloud and local only and overrules the environment; but its callback goes on with
-  a run that is already open. Only the first process records. A training that goes on after it was stopped has the same
-  TRACKING_ID, so that SwanLab has one curve for both.
+- ms-swift's own `--swanlab_mode` knows cloud and local only and overrules the environment; but its callback goes on
+  with a run that is already open. Only the first process records. A training that goes on after it was stopped has the
+  same TRACKING_ID, so that SwanLab has one curve for both.
 - Host, user, folders, command line and console are not recorded; figures, settings, hardware and its use are.
-- A server that cannot be reached costs some seconds at the start and at the end, and no figure: all are in the record on
-  disk, which can be uploaded later (`make sync`). Unasked, SwanLab would wait for the server for ever when it ends.
+- A server that cannot be reached costs some seconds at the start and at the end, and no figure: all are in the record
+  on disk, which can be uploaded later (`make sync`). Unasked, SwanLab would wait for the server for ever at its end.
 """
 
 import os
@@ -25,7 +25,7 @@ from swanlab.sdk.internal.pkg.client import session
 from swanlab.sdk.internal.run.components.config import Config
 
 ANSWER_SECONDS = 5  # for one answer of the server
-FINISH_SECONDS = 20  # for what is not uploaded yet when the training ends
+FINISH_SECONDS = 10  # for what is not uploaded yet when the training ends
 PRIVATE = swanlab.Settings(
     interactive=False,
     probe={"runtime": False, "git": False, "swanlab": False, "requirements": False, "conda": False},
@@ -76,8 +76,9 @@ def start_online() -> None:
     try:
         start("online")
     except Exception as error:  # whatever it is, it must not stop a training
-        reason = " ".join(str(error).split()) or type(error).__name__
-        print(f"SwanLab cannot be used ({reason}); recorded offline, upload it afterwards: make sync", flush=True)
+        why = f"unreachable, or SWANLAB_API_KEY is missing or refused: {type(error).__name__}"
+        later = f"recorded offline; upload it later: make sync RUN={folder.parent.name}"
+        print(f"SwanLab's server {swanlab.Settings().api_host} cannot be used ({why}); {later}", flush=True)
         for unused in set(folder.glob("run-*")) - before:
             shutil.rmtree(unused)
         start("offline")
