@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hide_private import hide_private
+
 PLUGINS = Path("plugins")
 # What every stage loads, so that all of them see one prompt and a whole model: training, inference, and checks
 # (render_chat.py).
@@ -78,6 +80,8 @@ def run_swift(
 ) -> None:
     """Run `swift` with these arguments, passing its output on, and stop with one line if it fails.
 
+    Where on this machine the project lies is left out of the output.
+
     `launcher` is a command that runs it. `open_files` stay open in its processes, until the last of them ends.
     """
     command = [*launcher, "swift", *arguments]
@@ -95,7 +99,7 @@ def run_swift(
         pass_fds=open_files,
     ) as process:
         assert process.stdout
-        for line in process.stdout:
+        for line in map(hide_private, process.stdout):
             sys.stdout.write(line)
             sys.stdout.flush()
             cause.read(line)
