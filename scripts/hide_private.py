@@ -14,7 +14,7 @@ def private_places() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return patterns of the folders that are nobody's business, longest first, with what stands in their place."""
     here = Path.cwd()
     places = {str(folder): "." for folder in (here, here.resolve())}
-    places |= {sys.prefix: Path(sys.prefix).name, os.path.expanduser("~"): "~"}
+    places |= {sys.prefix: Path(sys.prefix).name, os.environ.get("HOME", ""): "~"}
     ordered = sorted(places.items(), key=lambda pair: -len(pair[0]))
     return tuple((path_pattern(place), name) for place, name in ordered if len(place) > 1)
 
