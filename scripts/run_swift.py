@@ -21,6 +21,8 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# Where one is set, ms-swift logs in to its hub at every start, and does not start where the hub cannot be reached.
+NOT_PASSED_ON = ("MODELSCOPE_API_TOKEN", "HF_TOKEN")
 # Sums in another order give other bytes, so the number of threads must not depend on the machine.
 CPU_THREADS = 2
 
@@ -89,13 +91,14 @@ def run_swift(
     cause = Cause()
     # The plugins share modules with the scripts.
     modules = {"PYTHONPATH": os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))}
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=os.environ | modules | dict(environment),
+        env=inherited | modules | dict(environment),
         pass_fds=open_files,
     ) as process:
         assert process.stdout
