@@ -23,6 +23,7 @@ from living_jobs import refuse_living_jobs
 from own_records import own_records
 from preferences.open_raw import list_raw_files
 from record_machine import COMMAND, describe_command
+from show_progress import show_progress, stop_progress
 from sweep_points import list_points, settings_by_run
 from swift_flags import sft_settings, swift_flags
 from training_resources import training_resources
@@ -88,7 +89,13 @@ onstart:
     refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config)
+    show_progress(workflow)
+
+
+onsuccess:
+    stop_progress()
 
 
 onerror:
+    stop_progress()
     print(explain_failure(log[0]))
