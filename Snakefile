@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -22,6 +23,8 @@ from explain_failure import explain_failure
 from living_jobs import refuse_living_jobs
 from own_records import own_records
 from preferences.open_raw import list_raw_files
+from record_machine import COMMAND, describe_command
+from show_progress import show_progress, stop_progress
 from sweep_points import list_points, settings_by_run
 from swift_flags import sft_settings, swift_flags
 from training_resources import training_resources
@@ -33,6 +36,8 @@ configfile: "config.yaml"
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 own_records(Path(".snakemake/metadata"))
+# For the record of a training. No parameter: the same settings from another overlay are no reason to train again.
+os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.config_settings.config_args)
 
 # Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.
 POINTS = list_points(config)
@@ -89,7 +94,13 @@ onstart:
     refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config)
+    show_progress(workflow)
+
+
+onsuccess:
+    stop_progress()
 
 
 onerror:
+    stop_progress()
     print(explain_failure(log[0]))
