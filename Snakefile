@@ -60,12 +60,16 @@ localrules:
     tabulate_curves,
     gather_predictions,
     tabulate_sweep,
+    write_model_card,
+    write_provenance,
 
 
 rule all:
     input:
         [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
+        [f"results/{point.run}/model_card.md" for point in POINTS],
+        [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
 
 
@@ -75,6 +79,7 @@ include: "rules/sft.smk"
 include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
+include: "rules/card.smk"
 include: "rules/sweep.smk"
 
 
