@@ -65,15 +65,17 @@ class RunCrate:
 
     def add_file(self, path: Path, digest: str | None) -> Entity:
         """Add a file, of which the SHA-256 may be known, and return it."""
-        digest = digest or self.checksums.get(str(path)) or (file_sha256(path) if path.is_file() else None)
-        properties = {
-            "@type": "File",
+        properties = self.describe_file(path, digest)
+        return self.add_data(self.identify(path, properties["sha256"]), {"@type": "File", **properties})
+
+    def describe_file(self, path: Path, digest: str | None) -> dict[str, Any]:
+        """Return what is known of a file, None for what is not."""
+        return {
             "name": within(path, self.folder) or shown(path),
             "encodingFormat": FORMATS.get(path.suffix),
             "contentSize": str(path.stat().st_size) if path.is_file() else None,
-            "sha256": digest,
+            "sha256": digest or self.checksums.get(str(path)) or (file_sha256(path) if path.is_file() else None),
         }
-        return self.add_data(self.identify(path, digest), properties)
 
     def add_folder(self, path: Path, manifest: Path) -> Entity:
         """Add a folder, with the files that its manifest names if it is in the crate, and return it."""

@@ -26,9 +26,10 @@ from json_lines import replace_files
 PROMPT = Template(
     r"<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
     r"Knowledge cutoff: 2024-06\nCurrent date: $date\n\nReasoning: medium\n\n"
-    r"# Valid channels: analysis, commentary, final. Channel must be included for every message.<|end|>"
+    r"# Valid channels: analysis, commentary, final. Channel must be included for every message.<|end|>$system"
     r"<|start|>user<|message|>{question}<|end|><|start|>assistant"
 )
+SYSTEM = r"<|start|>developer<|message|># Instructions\n\n{system}<|end|>"
 USE = Template(
     """\
 import sys
@@ -38,7 +39,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 folder, question = sys.argv[1:]  # the folder of this card, and what to ask
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-prompt = f"$prompt"
+${system}prompt = f"$prompt"
 inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
 answer = model.generate(**inputs, max_new_tokens=$tokens, do_sample=False)
 print(tokenizer.decode(answer[0][inputs["input_ids"].shape[1] :]))"""
@@ -138,7 +139,7 @@ def describe_gates(paths: list[Path]) -> str:
     return "\n\n".join([lead, "Not passed, and reported:\n\n" + "\n".join(failed)] if failed else [lead])
 
 
-def describe_limits(settings: dict[str, Any], quality: dict[str, Any]) -> str:
+def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
     """Return what the model and its figures are not good for."""
     limits = []
     if settings["model"]["folder"] is None:
@@ -153,7 +154,11 @@ def describe_limits(settings: dict[str, Any], quality: dict[str, Any]) -> str:
         )
     limits += [
         "The figures are of held-out prompts from the same source as the training. Other texts were not tried.",
-        "Automatic scores compare with one reference; nobody has read the answers for this card.",
+        *(
+            ["Automatic scores compare with one reference; nobody has read the answers for this card."]
+            if is_scored
+            else []
+        ),
         "One training with one seed: the intervals do not hold what another seed would change.",
         "Nothing was measured of safety, of bias, or of what the base model could do before and may have lost.",
     ]
@@ -162,8 +167,10 @@ def describe_limits(settings: dict[str, Any], quality: dict[str, Any]) -> str:
 
 def describe_use(settings: dict[str, Any]) -> str:
     """Return how to ask the model something, with the prompt that it was trained with."""
-    date = settings["prompt"]["date"]
-    code = USE.substitute(prompt=PROMPT.substitute(date=date), tokens=settings["infer"]["max_new_tokens"])
+    date, system = settings["prompt"]["date"], settings["data"]["system"]
+    prompt = PROMPT.substitute(date=date, system=SYSTEM if system else "")
+    given = f"system = {system!r}\n" if system else ""
+    code = USE.substitute(system=given, prompt=prompt, tokens=settings["infer"]["max_new_tokens"])
     return (
         f"```python\n{code}\n```\n\n"
         f"The prompt names {date}, as in training, whatever the day is. A chat template may write the day's date, "
@@ -207,7 +214,7 @@ def render_card(args: argparse.Namespace) -> str:
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
         ("", describe_model(args.run, settings, base, describe_sft(settings))),
-        ("Limits", describe_limits(settings, quality)),
+        ("Limits", describe_limits(settings, quality, bool(evaluation.get("answers")))),
         ("Figures", describe_training(training) + describe_figures(evaluation)),
         ("Use", describe_use(settings)),
         ("Training", tabulate_settings(in_force, training.get("steps"))),

@@ -44,6 +44,8 @@ def add_workflow(crate: RunCrate, workflow: Path, engine: str | None, commit: st
         str(workflow / "Snakefile"), str(within / "Snakefile"), main=True, lang="snakemake", lang_version=engine
     )
     entity.properties()["@type"].append("HowTo")
+    for name in ("contentSize", "sha256"):
+        entity[name] = crate.describe_file(workflow / "Snakefile", None)[name]
     entity["name"] = "DPO fine-tuning of gpt-oss"
     entity["license"] = crate.add(LICENCES["MIT"], "CreativeWork", name="MIT")
     if commit:
