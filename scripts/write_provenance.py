@@ -22,6 +22,7 @@ from run_crate import COMPLETED, RunCrate, as_time, name_jobs, one_or_more
 from run_records import RecordedJob, trace_back
 
 CODE = ("scripts", "schemas")  # inputs of jobs that are no data
+MODEL_RULE = "check_model"  # names the files of a model that the run did not make
 LICENCES = {"MIT": "https://spdx.org/licenses/MIT"}
 
 
@@ -77,8 +78,10 @@ def add_parameters(
     """Add what the workflow as a whole reads, which no job made and is no code, and what it is run for."""
     made = {output for job in jobs for output in job.outputs}
     sources = sorted({path for job in jobs for path in job.inputs if path not in made and not path.startswith(CODE)})
-    groups = {"preference data": [crate.add_path(path) for path in sources]}
+    groups = {"data": [crate.add_path(path) for path in sources]}
     groups["settings"] = [crate.add_path(str(workflow / "config.yaml"))]
+    if models := [path for job in jobs if job.rule == MODEL_RULE for path in job.outputs]:
+        groups["hashes of the base model"] = [crate.add_path(path) for path in models]
     for name, examples in groups.items():
         entity.append_to("input", crate.add_parameter("input", name, examples))
     for target in targets:

@@ -16,6 +16,7 @@ from small_disk import small_disk
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
 NAMES = re.findall(r"^\s*rule (\w+):", RULES, re.MULTILINE)
+DESCRIPTIONS = ("write_model_card", "write_provenance")
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
     --per_device_train_batch_size 2 --per_device_eval_batch_size 1 --learning_rate 0.0004 --lora_rank 8 --lora_alpha 32
     --target_modules all-linear --gradient_accumulation_steps 4 --save_strategy epoch --save_total_limit 5
@@ -104,7 +105,7 @@ def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
 def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
     shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
-    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions")
+    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions", *DESCRIPTIONS)
     assert jobs == {"all": 1} | dict.fromkeys(shared, 1) | dict.fromkeys(each, 4)
 
 
@@ -132,7 +133,7 @@ def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project,
     assert snakemake("--touch", *before).returncode == 0  # records settings and code, as a run does
     assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
-    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions")
+    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions", *DESCRIPTIONS)
     assert jobs == {"all": 1, "tabulate_sweep": 1} | dict.fromkeys(each, 2)
 
 

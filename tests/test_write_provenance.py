@@ -92,7 +92,7 @@ def test_what_lies_outside_the_crate_is_named_by_its_hash(folder, entities):
 def test_raw_data_and_settings_are_the_inputs_of_the_workflow(entities):
     inputs = [entities[part["@id"]] for part in entities["workflow/Snakefile"]["input"]]
     examples = {parameter["name"]: entities[parameter["workExample"]["@id"]]["name"] for parameter in inputs}
-    assert examples == {"preference data": "data/pairs.jsonl", "settings": "workflow/config.yaml"}
+    assert examples == {"data": "data/pairs.jsonl", "settings": "workflow/config.yaml"}
 
 
 def test_the_workflow_is_copied_with_its_settings_and_the_versions_that_ran(folder):
