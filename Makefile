@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-fast test-fidelity test-slurm test-engines check format docs bench help clean
+.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-fast test-fidelity test-slurm test-engines test-provenance check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -53,6 +53,7 @@ test: check ## Check the code, then run every test; the pipeline test takes some
 	@pytest
 	@envs/with-training python -m pytest tests/training
 	@$(MAKE) test-engines
+	@$(MAKE) test-provenance
 
 test-fast: setup ## Run the tests that take seconds
 	@pytest -m "not pipeline"
@@ -69,6 +70,10 @@ test-engines: setup ## Submit to LSF, HTCondor, PBS, Grid Engine, Kubernetes, or
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@pytest tests/engines
+
+test-provenance: setup ## Check a run's RO-Crate with the validator of its profiles (50 MB); 2 minutes
+	@envs/install.sh provenance .venv-provenance
+	@pytest tests/provenance
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

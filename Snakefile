@@ -68,6 +68,8 @@ localrules:
     gather_predictions,
     gather_predictions_before,
     tabulate_sweep,
+    write_model_card,
+    write_provenance,
 
 
 rule all:
@@ -75,6 +77,8 @@ rule all:
         [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
         [f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
+        [f"results/{point.run}/model_card.md" for point in POINTS],
+        [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
 
 
@@ -85,6 +89,7 @@ include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
 include: "rules/evaluate.smk"
+include: "rules/card.smk"
 include: "rules/sweep.smk"
 
 

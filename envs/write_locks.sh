@@ -10,7 +10,7 @@ gpu="torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidi
      nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse
      nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx"
 
-for name in build workflow training fidelity engines kubernetes; do
+for name in build workflow training fidelity provenance engines kubernetes; do
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
         --custom-compile-command envs/write_locks.sh $(printf -- '--no-emit-package %s ' $gpu) \
         "envs/$name.in" --output-file "envs/$name.lock"

@@ -8,6 +8,7 @@ docs/reproducing.md says which is which, and what was seen.
 import csv
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -19,6 +20,10 @@ from numpy.typing import NDArray
 
 # The most that a figure may differ by: absolutely below 1, relatively above. Others are shown only.
 ALLOWED = {"loss": 0.1, "accuracies": 0.25, "margins": 0.4, "logps": 0.15, "step": 0.0, "learning_rate": 0.0}
+
+# What says when, where and with which versions the run was made, and so is another one each time.
+DESCRIBES_THE_RUN = ("report.html", "ro-crate-metadata.json", "workflow")
+NUMBER = re.compile(r"\b[0-9a-f]{64}\b|[-+]?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b")
 
 Leaf = tuple[str, Any]
 
@@ -136,6 +141,16 @@ def question(row: dict[str, Any]) -> Any:
     return turns, {name: value for name, value in row.items() if name not in ("response", "messages")}
 
 
+def compare_text(one: Path, two: Path) -> Difference:
+    """Return the share of the numbers and hashes that differ; the words around them must be equal."""
+    first, second = (path.read_text(encoding="utf-8") for path in (one, two))
+    if NUMBER.sub("#", first) != NUMBER.sub("#", second):
+        return Difference(math.inf, 0.0, "has other words")
+    pairs = list(zip(NUMBER.findall(first), NUMBER.findall(second), strict=True))
+    differing = sum(a != b for a, b in pairs)
+    return Difference(differing / len(pairs), math.inf, f"{differing} of {len(pairs)} numbers differ")
+
+
 def compare_bytes(one: Path, two: Path) -> Difference:
     """Return that two files differ, which is not allowed."""
     return Difference(math.inf, 0.0, "differs, and must not: nothing in it depends on the processor")
@@ -148,9 +163,15 @@ COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
     ("dpo/metrics.json", compare_figures),
     ("*/*.safetensors", compare_weights),
     ("infer/*.jsonl", compare_answers),
+    ("model_card.md", compare_text),
     ("*.sha256", lambda one, two: Difference(0.0, 0.0, "holds the hashes of files that differ")),
     ("*", compare_bytes),
 ]
+
+
+def describes_the_run(path: str) -> bool:
+    """Say whether a result is no product of the run but a description of it. `path` is results/<run>/…"""
+    return Path(path).parts[2:3] in {(name,) for name in DESCRIBES_THE_RUN}
 
 
 def compare_results(one: Path, two: Path, name: str) -> Difference | None:

@@ -11,6 +11,8 @@ import hashlib
 import os
 from pathlib import Path
 
+CARD = "README.md"  # what a model's folder says to people
+
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
@@ -21,9 +23,10 @@ def file_sha256(path: Path) -> str:
 def write_manifest(folder: Path, manifest: Path) -> None:
     """Write the manifest of `folder`; paths in it are relative to the manifest's own folder.
 
-    Hidden files are left out: Snakemake and downloaders keep marks of their own there.
+    Hidden files are left out: Snakemake and downloaders keep marks of their own there. So is the card of a model, which
+    is written when the model has been evaluated, and which nothing is computed from.
     """
-    found = (path for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
     files = sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
     lines = [f"{file_sha256(path)}  {os.path.relpath(path, manifest.parent)}\n" for path in files]
     partial = manifest.with_name(f"{manifest.name}.partial")

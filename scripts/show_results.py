@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from check_config import load_config
+from folder_manifest import CARD
 from gates import read_gates
 from json_lines import read_json_lines
 from tabulate_sweep import find_lowest_loss
@@ -59,6 +60,12 @@ def describe_gates(folder: Path) -> str:
     )
 
 
+def describe_card(folder: Path) -> str:
+    """Return where the model's card is: DVC brings the model without it."""
+    placed = (folder / "merged" / CARD).is_file()
+    return f"its card{', also in it' if placed else f'; copy it to merged/{CARD} before you share the model'}"
+
+
 def show_results(run: str) -> str:
     """Return a line for each kind of result that is there: where it is, and what it comes to."""
     folder = Path("results") / run
@@ -71,10 +78,12 @@ def show_results(run: str) -> str:
         (quality, describe_quality(quality)),
         (predictions, f"{len(answers)} answers to held-out prompts"),
         (folder / "merged", "the tuned model, ready for transformers"),
+        (folder / "model_card.md", describe_card(folder)),
         (curves, describe_curves(rows)),
         (folder / "dpo" / "gates.json", f"{describe_gates(folder)}, of all stages"),
         (table, describe_sweep(table)),
         (folder / "sweep.svg", "the same as a plot"),
+        (folder / "ro-crate-metadata.json", "which jobs made all this: a Workflow Run RO-Crate"),
         (folder / "swanlab", "SwanLab's record of the training"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]

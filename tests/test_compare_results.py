@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_results import compare_results, read_tensors
+from compare_results import compare_results, describes_the_run, read_tensors
+from reproduce_results import report
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:
@@ -96,3 +97,41 @@ def test_answers_to_other_prompts_are_not_the_same(tmp_path):
 def test_tensors_are_read_as_they_were_written(tmp_path):
     path = write_tensors(tmp_path / "w.safetensors", np.array([[1.5, -2.0]]), "BF16")
     assert read_tensors(path)["w"].tolist() == [[1.5, -2.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "allowed"),
+    [
+        ("loss 0.52 of 90 steps", "1 of 2 numbers differ", True),
+        ("loss 0.5 of 90 rows", "has other words", False),
+    ],
+)
+def test_a_model_card_may_differ_in_numbers_alone(tmp_path, text, words, allowed):
+    one, two = tmp_path / "1.md", tmp_path / "2.md"
+    one.write_text("loss 0.5 of 90 steps", encoding="utf-8")
+    two.write_text(text, encoding="utf-8")
+    found = compare_results(one, two, "model_card.md")
+    assert (found.words, found.is_allowed) == (words, allowed)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("results/tiny/ro-crate-metadata.json", True),
+        ("results/tiny/report.html", True),
+        ("results/tiny/workflow", True),
+        ("results/tiny/dpo/metrics.json", False),
+        ("results/workflow/model_card.md", False),  # a run of that name
+    ],
+)
+def test_what_describes_the_run_itself_is_known_by_its_place(path, expected):
+    assert describes_the_run(path) == expected
+
+
+def test_a_reproduction_says_how_many_results_it_did_not_compare(capsys):
+    outs = dict.fromkeys(["results/tiny/dpo/metrics.json", "results/tiny/report.html", "results/tiny/workflow"], "md5")
+    report(outs, [])
+    expected = (
+        "reproduced: all 1 results in dvc.lock have the same hash; 2 describe the run itself and are not compared"
+    )
+    assert capsys.readouterr().out.strip() == expected

@@ -9,7 +9,7 @@ from write_conda_envs import PIN, conda_env
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
 ENGINES = ["engines", "kubernetes"]
-LOCKED = ["build", *NAMES, "fidelity", *ENGINES]
+LOCKED = ["build", *NAMES, "fidelity", "provenance", *ENGINES]
 
 
 def pins(name: str) -> set[str]:

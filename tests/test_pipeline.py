@@ -130,6 +130,28 @@ def test_no_byte_of_the_run_says_whose_machine_it_was(run_folder):
     assert find_words(run_folder, private, left_out=("checkpoints",)) == []
 
 
+def test_the_card_and_the_crate_name_no_folder_of_this_machine(run_folder):
+    for name in ("model_card.md", "ro-crate-metadata.json"):
+        assert str(run_folder.parents[1]) not in (run_folder / name).read_text(encoding="utf-8"), name
+
+
+def test_the_program_in_the_card_of_the_model_answers(run_folder, tmp_path):
+    card = (run_folder / "merged" / "README.md").read_text(encoding="utf-8")
+    assert card == (run_folder / "model_card.md").read_text(encoding="utf-8")
+    program = tmp_path / "ask.py"
+    program.write_text(card.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    asked = run_command(str(ROOT / ".venv-training/bin/python"), str(program), str(run_folder / "merged"), "保存")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("<|channel|>")
+
+
+def test_every_job_of_the_run_is_an_action_of_the_crate(run_folder):
+    graph = json.loads((run_folder / "ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
+    jobs = {entity["name"] for entity in graph if entity["@id"].startswith("#run-")}
+    assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "write_model_card"} <= jobs
+    assert all("endTime" in entity for entity in graph if entity["@id"].startswith("#run-"))
+
+
 def test_swanlab_recorded_the_run_offline(run_folder):
     assert list((run_folder / "swanlab").glob("run-*/*.swanlab"))
 

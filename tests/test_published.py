@@ -137,7 +137,15 @@ def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_st
     assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
     assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
     assert run("python", "scripts/write_dvc_yaml.py", cwd=clone).returncode == 0
-    assert snakemake_plan() == dvc_plan() == {"merge_adapter", "infer_shard", "gather_predictions"}
+    followers = {"infer_shard", "gather_predictions", "write_model_card", "write_provenance"}
+    assert snakemake_plan() == dvc_plan() == {"merge_adapter", *followers}
+
+
+def test_a_card_in_the_folder_of_the_model_changes_nothing_in_either_engine(clone, run):
+    (clone / "results/tiny/merged/README.md").write_text("edited\n", encoding="utf-8")
+    assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
+    assert run("dvc", "status", cwd=clone).stdout.strip() == UP_TO_DATE
+    assert run("sha256sum", "--check", "--quiet", "merged.sha256", cwd=clone / "results/tiny").returncode == 0
 
 
 def test_dvc_yaml_is_what_the_graph_says(run):

@@ -22,7 +22,7 @@ BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 ASKED_FOR = {"judge_answers", "score_comet"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
+    *("evaluate_answers", "evaluate_pairs", "gather_metrics", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
     --per_device_train_batch_size 2 --per_device_eval_batch_size 1 --learning_rate 0.0004 --lora_rank 8 --lora_alpha 32

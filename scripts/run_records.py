@@ -1,0 +1,81 @@
+"""What Snakemake recorded of the jobs behind some results: which ran, on what, when, with which command.
+
+A record is a JSON file in .snakemake/metadata for each output, named by the output's path in base64.
+"""
+
+import base64
+import json
+import sys
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(".snakemake/metadata")
+
+
+@dataclass(frozen=True)
+class RecordedJob:
+    """A job that ran: paths as the rule named them, times in seconds since 1970, None where nobody wrote them down."""
+
+    rule: str
+    command: str
+    inputs: tuple[str, ...]
+    accounts: tuple[str, ...]  # what the rule declares as a log so that it survives a failure, but for the log itself
+    started: float | None
+    ended: float | None
+    environment: str  # the text of the conda file, with the version of every package
+    checksums: dict[str, str]  # SHA-256 in hex by input, of those that are small enough for Snakemake
+    outputs: list[str] = field(default_factory=list)
+
+
+def read_jobs(folder: Path) -> dict[str, RecordedJob]:
+    """Return every recorded job, by output."""
+    jobs: dict[tuple[str, str], RecordedJob] = {}
+    by_output = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        output = base64.b64decode(path.name, altchars=b"-_").decode()
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not record["incomplete"]:
+            job = jobs.setdefault((record["rule"], record["shellcmd"] or output), describe_record(record))
+            job.outputs.append(output)
+            by_output[output] = job
+    return by_output
+
+
+def describe_record(record: dict[str, Any]) -> RecordedJob:
+    """Return a record as a job without outputs."""
+    return RecordedJob(
+        rule=record["rule"],
+        command=" ".join((record["shellcmd"] or "").split()),
+        inputs=tuple(sorted(record["input"] or ())),
+        accounts=tuple(sorted(log for log in record["log"] or () if not log.endswith(".log"))),
+        started=record["starttime"],
+        ended=record["endtime"],
+        environment=base64.b64decode(record["conda_env"] or "").decode(),
+        checksums={
+            path: checksum.removeprefix("sha256:")
+            for path, checksum in (record["input_checksums"] or {}).items()
+            if checksum and checksum.startswith("sha256:")
+        },
+    )
+
+
+def trace_back(targets: Iterable[str], folder: Path = RECORDS) -> list[RecordedJob]:
+    """Return the jobs that made the targets and what they are made of, in the order in which they started.
+
+    Stops with one line if Snakemake has no record of a target.
+    """
+    jobs = read_jobs(folder)
+    found: dict[int, RecordedJob] = {}
+    queue = deque(targets)
+    for target in list(queue):
+        if target not in jobs:
+            sys.exit(f"{target}: Snakemake has no record of it; remove it, and run snakemake without --drop-metadata")
+    while queue:
+        job = jobs.get(queue.popleft())
+        if job and id(job) not in found:
+            found[id(job)] = job
+            queue.extend(job.inputs)
+    return sorted(found.values(), key=lambda job: (job.started or 0, job.outputs))

@@ -1,0 +1,258 @@
+"""Write what a tuned model is, how it was made and what it came to, as a model card of Hugging Face's.
+
+    python scripts/write_model_card.py --run tiny --settings-of-run '{"data": …, "model": …, …}' \\
+        --merged results/tiny/merged --manifest results/tiny/merged.sha256 --settings results/tiny/dpo/settings.json \\
+        --training results/tiny/dpo/metrics.json --evaluation results/tiny/evaluate/metrics.json \\
+        --pairs results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl --quality results/tiny/data/quality.json \\
+        --gates results/tiny/*/gates.json --card results/tiny/model_card.md --place
+
+The same run gives the same bytes: no times, no paths of this machine. With --place the folder of the model gets a copy
+as its README.md, which is where the Hub, and whoever gets the folder, looks for it.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from card_metadata import EMBEDDED_DATA, describe_metadata, find_base, render_metadata
+from card_tables import show_number, table, tabulate_comparisons, tabulate_figures, tabulate_groups, tabulate_settings
+from folder_manifest import CARD, file_sha256
+from gates import describe_gate, read_gates
+from json_lines import replace_files
+
+# What ms-swift's template of gpt-oss puts around a question, so that a prompt has the tokens of the training.
+PROMPT = Template(
+    r"<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
+    r"Knowledge cutoff: 2024-06\nCurrent date: $date\n\nReasoning: medium\n\n"
+    r"# Valid channels: analysis, commentary, final. Channel must be included for every message.<|end|>$system"
+    r"<|start|>user<|message|>{question}<|end|><|start|>assistant"
+)
+SYSTEM = r"<|start|>developer<|message|># Instructions\n\n{system}<|end|>"
+USE = Template(
+    """\
+import sys
+
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder, question = sys.argv[1:]  # the folder of this card, and what to ask
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+${system}prompt = f"$prompt"
+inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+answer = model.generate(**inputs, max_new_tokens=$tokens, do_sample=False)
+print(tokenizer.decode(answer[0][inputs["input_ids"].shape[1] :]))"""
+)
+
+Section = tuple[str, str]  # heading and text
+
+
+def read_json(path: Path) -> Any:
+    """Return the value in a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def name_model(settings: dict[str, Any], base: str | None) -> str:
+    """Return what was tuned, in words."""
+    if base:
+        return f"[{base}](https://huggingface.co/{base})"
+    if folder := settings["model"]["folder"]:
+        return f"a gpt-oss that its folder calls `{Path(folder).name}`"
+    return "a tiny model of gpt-oss's architecture, built from the training pairs"
+
+
+def describe_model(run: str, settings: dict[str, Any], base: str | None, sft: str) -> str:
+    """Return what the model is."""
+    languages = settings["data"]["languages"]
+    task = f" on translations from `{languages['source']}` to `{languages['target']}`" if languages else ""
+    return (
+        f"Run `{run}`: {name_model(settings, base)}, tuned{sft} with preference pairs{task} (LoRA, merged into the "
+        "weights). ms-swift trained it; Snakemake ran every stage from the raw pairs to the figures below."
+    )
+
+
+def describe_sft(settings: dict[str, Any]) -> str:
+    """Return whether SFT came first, in words."""
+    if not settings["sft"]["enabled"]:
+        return ""
+    return " with SFT, then" if settings["sft"]["join"] == "merged" else " with SFT, then in the same adapter"
+
+
+def describe_data(pairs: list[Path], quality: dict[str, Any]) -> str:
+    """Return how many rows there were, what became of them, and their hashes; names of files without their folders."""
+    names = ", ".join(f"`{Path(file['file']).name}`" for file in quality["files"])
+    found = ", ".join(f"{code} ({count})" for code, count in quality["codes"].items()) or "nothing"
+    rows = [(f"`{path.parent.name}/{path.name}`", str(count_lines(path)), f"`{file_sha256(path)}`") for path in pairs]
+    return (
+        f"{quality['rows_in']} raw rows ({names}): {quality['rows_used']} used, {quality['rows_rejected']} rejected "
+        f"by name. The checks found: {found}. Training saw none of the held-out prompts.\n\n"
+        + table(["pairs", "rows", "SHA-256"], rows)
+    )
+
+
+def count_lines(path: Path) -> int:
+    """Return the number of lines of a file."""
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def describe_figures(evaluation: dict[str, Any]) -> str:
+    """Return the figures with their intervals, of answers, pairs and differences between models."""
+    models, pairs = evaluation["models"], evaluation.get("pairs", {})
+    tuned = pairs.get(models[-1], {})
+    parts = {
+        "Answers to held-out prompts:": tabulate_figures(models, evaluation.get("answers", {})),
+        "Held-out pairs, by log-probability:": tabulate_figures(models, pairs),
+        f"The same of `{models[-1]}`, by tag:": tabulate_groups(tuned, "by_tag", "tag"),
+        f"The same of `{models[-1]}`, by length:": tabulate_groups(tuned, "by_length", "length"),
+        "Differences:": tabulate_comparisons(evaluation.get("comparisons", {})),
+        "Signatures:": "\n".join(f"- {name}: `{text}`" for name, text in evaluation.get("signatures", {}).items()),
+    }
+    shown = [f"{title}\n\n{text}" for title, text in parts.items() if text]
+    lead = "In brackets the 95 % interval, over which prompts were held out. The command for each figure is in\n"
+    return "\n\n".join([f"{lead}`evaluate/metrics.json`.", *shown])
+
+
+def describe_training(training: dict[str, Any]) -> str:
+    """Return what the training's own curves came to, in words."""
+    after, loss = training.get("held_out", {}).get("after", {}), training.get("loss")
+    words = (
+        [f"loss {show_number(loss['first'])} at the first step, {show_number(loss['last'])} at the last"]
+        if loss
+        else []
+    )
+    words += [f"held-out loss {show_number(after['loss'])} after it"] if "loss" in after else []
+    return f"Training: {'; '.join(words)}.\n\n" if words else ""
+
+
+def describe_gates(paths: list[Path]) -> str:
+    """Return how many gates each stage passed, and which ones it did not."""
+    stages = {path: read_gates(path) for path in paths}
+    rows, failed = [], []
+    for path, gates in stages.items():
+        if gates:
+            stage = "/".join(path.parts[2:-1])
+            rows.append((stage, f"{sum(gate['passed'] for gate in gates)} of {len(gates)}"))
+            failed += [f"- {stage}: {describe_gate(gate)}" for gate in gates if not gate["passed"]]
+    lead = "What each stage proved of itself (`gates.json`):\n\n" + table(["stage", "passed"], rows)
+    return "\n\n".join([lead, "Not passed, and reported:\n\n" + "\n".join(failed)] if failed else [lead])
+
+
+def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
+    """Return what the model and its figures are not good for."""
+    limits = []
+    if settings["model"]["folder"] is None:
+        limits.append(
+            "**It cannot do the task.** It is a demonstration of the pipeline: so small that it writes words and no "
+            "answers. Its figures say that the stages fit together, and nothing about gpt-oss or about DPO."
+        )
+    if quality["codes"]:
+        limits.append(
+            f"Training kept what the checks found in the pairs ({', '.join(quality['codes'])}); preference tuning "
+            "learns such habits as readily as what the pairs were made for."
+        )
+    limits += [
+        "The figures are of held-out prompts from the same source as the training. Other texts were not tried.",
+        *(
+            ["Automatic scores compare with one reference; nobody has read the answers for this card."]
+            if is_scored
+            else []
+        ),
+        "One training with one seed: the intervals do not hold what another seed would change.",
+        "Nothing was measured of safety, of bias, or of what the base model could do before and may have lost.",
+    ]
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def describe_use(settings: dict[str, Any]) -> str:
+    """Return how to ask the model something, with the prompt that it was trained with."""
+    date, system = settings["prompt"]["date"], settings["data"]["system"]
+    prompt = PROMPT.substitute(date=date, system=SYSTEM if system else "")
+    given = f"system = {system!r}\n" if system else ""
+    code = USE.substitute(system=given, prompt=prompt, tokens=settings["infer"]["max_new_tokens"])
+    return (
+        f"```python\n{code}\n```\n\n"
+        f"The prompt names {date}, as in training, whatever the day is. A chat template may write the day's date, "
+        "and then the tokens are others."
+    )
+
+
+def describe_origin(run: str, manifest: Path) -> str:
+    """Return how to see that the weights are these, and how to compute them again."""
+    hashes = [line.partition("  ") for line in manifest.read_text(encoding="utf-8").splitlines()]
+    weights = [(f"`{Path(name).name}`", f"`{digest}`") for digest, _, name in hashes if name.endswith(".safetensors")]
+    return (
+        f"In the repository of this project: `snakemake --cores all`, with the overlay of run `{run}` as "
+        "`--configfile` if it is not the default's. On one machine a run on the CPU gives the same bytes again. Which "
+        "jobs ran, when and with which versions is in `ro-crate-metadata.json`, beside this card in the results.\n\n"
+        + table(["weights", "SHA-256"], weights)
+    )
+
+
+def describe_licence(settings: dict[str, Any], base: str | None) -> str:
+    """Return what is known of the rights in the model."""
+    if base:
+        return "gpt-oss is under Apache 2.0. The data of the tuning may bind you further; that this card does not know."
+    if settings["model"]["folder"] is None and settings["data"]["raw"] == EMBEDDED_DATA:
+        return "MIT, as the project's code and its embedded pairs, from which the weights were made."
+    return (
+        "Not known to this card: look at the licences of the base model and of the data before you share the weights."
+    )
+
+
+def write_sections(title: str, sections: list[Section]) -> str:
+    """Return the text of the card."""
+    return "\n\n".join([f"# {title}", *(f"## {heading}\n\n{text}" if heading else text for heading, text in sections)])
+
+
+def render_card(args: argparse.Namespace) -> str:
+    """Return the card."""
+    settings, evaluation, quality = args.settings_of_run, read_json(args.evaluation), read_json(args.quality)
+    in_force, training = read_json(args.settings), read_json(args.training)
+    base = find_base(settings["model"]["folder"], read_json(args.merged / "config.json"))
+    tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
+    sections = [
+        ("", describe_model(args.run, settings, base, describe_sft(settings))),
+        ("Limits", describe_limits(settings, quality, bool(evaluation.get("answers")))),
+        ("Figures", describe_training(training) + describe_figures(evaluation)),
+        ("Use", describe_use(settings)),
+        ("Training", tabulate_settings(in_force, training.get("steps"))),
+        ("Data", describe_data(args.pairs, quality)),
+        ("Gates", describe_gates(args.gates)),
+        ("Compute it again", describe_origin(args.run, args.manifest)),
+        ("Licence", describe_licence(settings, base)),
+    ]
+    metadata = describe_metadata(args.run, settings, base, tags, evaluation)
+    return f"{render_metadata(metadata)}\n{write_sections(args.run, sections)}\n"
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the arguments of the command line."""
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--settings-of-run", type=json.loads, required=True, help="JSON: sections of config.yaml")
+    parser.add_argument("--merged", type=Path, required=True, help="folder of the tuned model")
+    parser.add_argument("--manifest", type=Path, required=True, help="SHA-256 of its files")
+    parser.add_argument("--settings", type=Path, required=True, help="settings.json of the training")
+    parser.add_argument("--training", type=Path, required=True, help="metrics.json of the training")
+    parser.add_argument("--evaluation", type=Path, required=True, help="metrics.json of the evaluation")
+    parser.add_argument("--pairs", type=Path, nargs="+", required=True, help="what was trained, and what was held out")
+    parser.add_argument("--quality", type=Path, required=True, help="quality.json of the data")
+    parser.add_argument("--gates", type=Path, nargs="+", required=True, help="gates.json of stages; some may be absent")
+    parser.add_argument("--card", type=Path, required=True)
+    parser.add_argument("--place", action="store_true", help="copy the card into the folder of the model")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_arguments(argv)
+    text = render_card(args)
+    for path in [args.card, *([args.merged / CARD] if args.place else [])]:
+        with replace_files(path) as (out,):
+            out.write(text)
+
+
+if __name__ == "__main__":
+    main()

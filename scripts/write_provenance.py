@@ -1,0 +1,182 @@
+"""Write what Snakemake recorded of a run as a Workflow Run RO-Crate, which other people's tools read.
+
+    python scripts/write_provenance.py results/tiny/merged results/tiny/infer/predictions.jsonl --folder results/tiny \\
+        --code Snakefile rules/*.smk --settings '{"run": "tiny", …}' --licence MIT \\
+        --machine results/tiny/logs/train_dpo.machine.json \\
+        --workflow results/tiny/workflow --crate results/tiny/ro-crate-metadata.json
+
+The jobs are those behind the results that are named, as far back as there are records. The folder of the run becomes
+the crate: beside its description goes a copy of the workflow, with the settings of the run, and with the versions of
+every package as they were when its jobs ran. docs/provenance.md says how to read it.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from copy_workflow import copy_workflow, find_engine, name_environment
+from json_lines import replace_files
+from rocrate.model.entity import Entity
+from run_crate import COMPLETED, RunCrate, as_time, name_jobs, one_or_more
+from run_records import RecordedJob, trace_back
+
+CODE = ("scripts", "schemas")  # inputs of jobs that are no data
+MODEL_RULE = "check_model"  # names the files of a model that the run did not make
+LICENCES = {"MIT": "https://spdx.org/licenses/MIT"}
+
+
+def describe_machine(record: Path) -> tuple[str, str | None]:
+    """Return where the training ran, in words, and its commit; nothing where that was not recorded."""
+    if not record.is_file():
+        return "", None
+    facts = json.loads(record.read_text(encoding="utf-8"))
+    gpus = ", ".join(facts.get("gpus") or []) or "no GPU"
+    words = f"{facts['system']}, Python {facts['python']}, {facts['processor']}, {facts['cores']} cores"
+    changed = " with uncommitted changes" if facts["uncommitted_changes"] else ""
+    commit = f"{facts['commit']}{changed}" if facts["commit"] else None
+    return f" The training ran on {words}, {facts['memory_gib']} GiB of memory, {gpus}.", commit
+
+
+def add_workflow(crate: RunCrate, workflow: Path, engine: str | None, commit: str | None) -> Entity:
+    """Add the copy of the workflow as the crate's main entity, and return it."""
+    within = workflow.relative_to(crate.folder)
+    entity: Entity = crate.crate.add_workflow(
+        str(workflow / "Snakefile"), str(within / "Snakefile"), main=True, lang="snakemake", lang_version=engine
+    )
+    entity.properties()["@type"].append("HowTo")
+    for name in ("contentSize", "sha256"):
+        entity[name] = crate.describe_file(workflow / "Snakefile", None)[name]
+    entity["name"] = "DPO fine-tuning of gpt-oss"
+    entity["license"] = crate.add(LICENCES["MIT"], "CreativeWork", name="MIT")
+    if commit:
+        entity["version"] = commit
+    crate.entities[str(workflow / "Snakefile")] = entity
+    for path in sorted(path for path in workflow.rglob("*") if path.is_file() and path.name[0] != "."):
+        crate.add_path(str(path))
+    return entity
+
+
+def add_rules(crate: RunCrate, jobs: list[RecordedJob], workflow: Path, entity: Entity) -> dict[str, Entity]:
+    """Add a tool and a step of the workflow for each rule, and return the tools by rule."""
+    tools = {}
+    for position, rule in enumerate(dict.fromkeys(job.rule for job in jobs), 1):
+        texts = sorted({job.environment for job in jobs if job.rule == rule and job.environment})
+        needs = [crate.add_path(str(workflow / "envs" / name_environment(text))) for text in texts]
+        tools[rule] = crate.add(
+            f"#rule-{rule}", "SoftwareApplication", name=rule, softwareRequirements=one_or_more(needs)
+        )
+        step = crate.add(f"#step-{rule}", "HowToStep", name=rule, position=str(position), workExample=tools[rule])
+        entity.append_to("step", step)
+        entity.append_to("hasPart", tools[rule])
+    return tools
+
+
+def add_parameters(
+    crate: RunCrate, jobs: list[RecordedJob], targets: list[str], workflow: Path, entity: Entity
+) -> None:
+    """Add what the workflow as a whole reads, which no job made and is no code, and what it is run for."""
+    made = {output for job in jobs for output in job.outputs}
+    sources = sorted({path for job in jobs for path in job.inputs if path not in made and not path.startswith(CODE)})
+    groups = {"data": [crate.add_path(path) for path in sources]}
+    groups["settings"] = [crate.add_path(str(workflow / "config.yaml"))]
+    if models := [path for job in jobs if job.rule == MODEL_RULE for path in job.outputs]:
+        groups["hashes of the base model"] = [crate.add_path(path) for path in models]
+    for name, examples in groups.items():
+        entity.append_to("input", crate.add_parameter("input", name, examples))
+    for target in targets:
+        name = str(Path(target).relative_to(crate.folder)) if Path(target).is_relative_to(crate.folder) else target
+        entity.append_to("output", crate.add_parameter("output", name, [crate.add_path(target)]))
+
+
+def add_run(
+    crate: RunCrate, jobs: list[RecordedJob], tools: dict[str, Entity], entity: Entity, on: str
+) -> list[Entity]:
+    """Add the run and each of its jobs as actions, with what ran them, and return them, the run first."""
+    names = name_jobs(jobs)
+    actions = [crate.add_job(job, name, tools[job.rule]) for job, name in zip(jobs, names, strict=True)]
+    run = crate.add(
+        "#run",
+        "CreateAction",
+        name=f"Run {crate.folder.name}",
+        description=f"{len(jobs)} jobs, run by Snakemake.{on}",
+        instrument=entity,
+        object=[example for parameter in entity["input"] for example in as_list(parameter["workExample"])],
+        result=[parameter["workExample"] for parameter in entity["output"]],
+        startTime=as_time(min((job.started for job in jobs if job.started), default=None)),
+        endTime=as_time(max((job.ended for job in jobs if job.ended), default=None)),
+        actionStatus=COMPLETED,
+    )
+    return [run, *actions]
+
+
+def add_engine(crate: RunCrate, jobs: list[RecordedJob], actions: list[Entity], engine: str | None) -> None:
+    """Add Snakemake, and which step of the workflow it controlled with each job."""
+    run, *ran = actions
+    controls = [
+        crate.add(
+            f"#control-{action['name']}",
+            "ControlAction",
+            name=f"control of {action['name']}",
+            instrument={"@id": f"#step-{job.rule}"},
+            object=action,
+        )
+        for job, action in zip(jobs, ran, strict=True)
+    ]
+    snakemake = crate.add(
+        "https://snakemake.github.io/",
+        "SoftwareApplication",
+        name="Snakemake",
+        softwareVersion=engine,
+        url="https://snakemake.github.io/",
+    )
+    crate.add(
+        "#snakemake", "OrganizeAction", name="Snakemake's run", instrument=snakemake, object=controls, result=run,
+        startTime=run.get("startTime"), endTime=run.get("endTime"),
+    )  # fmt: skip
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and anything else as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def describe_run(crate: RunCrate, jobs: list[RecordedJob], targets: list[str], workflow: Path, machine: Path) -> None:
+    """Add the workflow, its run and every file of it to the crate."""
+    engine = find_engine(jobs)
+    on, commit = describe_machine(machine)
+    entity = add_workflow(crate, workflow, engine, commit)
+    tools = add_rules(crate, jobs, workflow, entity)
+    add_parameters(crate, jobs, targets, workflow, entity)
+    actions = add_run(crate, jobs, tools, entity, on)
+    add_engine(crate, jobs, actions, engine)
+    crate.add_profiles()
+    crate.crate.root_dataset["mentions"] = actions
+    crate.crate.root_dataset["datePublished"] = actions[0].get("endTime") or crate.crate.root_dataset["datePublished"]
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("targets", nargs="+", help="results of the run, as its rules name them")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--code", type=Path, nargs="+", required=True, help="Snakefile, and the rules that it includes")
+    parser.add_argument("--settings", type=json.loads, required=True, help="JSON: the settings of the run")
+    parser.add_argument("--licence", required=True, help="of the results, in words or as an SPDX name")
+    parser.add_argument("--machine", type=Path, required=True, help="where the training ran, if that was recorded")
+    parser.add_argument("--workflow", type=Path, required=True, help="folder for the copy of the workflow")
+    parser.add_argument("--crate", type=Path, required=True, help="ro-crate-metadata.json, in the folder of the run")
+    args = parser.parse_args(argv)
+    jobs = trace_back(args.targets)
+    copy_workflow(args.workflow, args.code, args.settings, [job.environment for job in jobs])
+    crate = RunCrate(args.folder, {path: digest for job in jobs for path, digest in job.checksums.items()})
+    crate.crate.name = f"Run {args.folder.name}: DPO fine-tuning of gpt-oss"
+    crate.crate.description = "From preference pairs to a DPO-tuned model and its answers: every job, file and version."
+    describe_run(crate, jobs, args.targets, args.workflow, args.machine)
+    crate.crate.license = crate.crate.get(LICENCES.get(args.licence)) or args.licence
+    with replace_files(args.crate) as (out,):
+        out.write(json.dumps(crate.crate.metadata.generate(), indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
