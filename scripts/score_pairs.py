@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"{args.pairs}: no pair left for shard {args.shard} of {args.shards}; deal them to fewer shards")
     finished = FinishedRows(args.scores, run_digest([json.dumps({n: getattr(args, n) for n in SETTINGS})], *files))
     os.environ.update(OFFLINE)
-    claim_gpus(args.gpus, "evaluate.gpus")
+    claim_gpus(args.gpus, "infer.gpus")
     score_rows(args, rows, finished)
     finished.publish(finished.rows[str(number)] for number in range(len(rows)))
     print(f"{len(rows)} pairs scored")
