@@ -1,11 +1,15 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan repro exp dvc.yaml publish test test-fast test-fidelity test-slurm test-engines test-provenance check format docs bench help clean
+.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-fast test-fidelity test-slurm test-engines test-provenance check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 CORES ?= all
 EXPERIMENT ?= tutorial
+# Not from the environment, where HOST may be this machine's name, and open the board to others.
+HOST := 127.0.0.1
+PORT := 5092
+RUN :=
 
 run: setup ## Run config.yaml: tiny model, CPU, offline
 	@snakemake --cores $(CORES)
@@ -23,6 +27,12 @@ plan: setup ## Show what a real run would take and do, and with which commands: 
 	@python scripts/plan_run.py experiments/$(EXPERIMENT).yaml
 	@echo
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
+
+board: setup ## Show the curves of all runs in SwanLab's dashboard, to this machine only: make board [HOST=…] [PORT=5092]
+	@envs/with-training python scripts/open_board.py --host $(HOST) --port $(PORT)
+
+sync: setup ## Upload what SwanLab recorded offline of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
+	@envs/with-training python scripts/sync_runs.py $(if $(RUN),--run $(RUN))
 
 repro: setup ## Compute the published results again in a scratch clone, and compare them; some minutes
 	@python scripts/reproduce_results.py

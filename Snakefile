@@ -5,7 +5,9 @@
 """
 
 import json
+import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from explain_failure import explain_failure
 from living_jobs import refuse_living_jobs
 from own_records import own_records
 from preferences.open_raw import list_raw_files
+from record_machine import COMMAND, describe_command
+from show_progress import show_progress, stop_progress
 from sweep_points import list_points, settings_by_run
 from swift_flags import sft_settings, swift_flags
 from training_resources import training_resources
@@ -32,6 +36,8 @@ configfile: "config.yaml"
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 own_records(Path(".snakemake/metadata"))
+# For the record of a training. No parameter: the same settings from another overlay are no reason to train again.
+os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.config_settings.config_args)
 
 # Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.
 POINTS = list_points(config)
@@ -52,6 +58,7 @@ TRACKING = swift_flags(
 wildcard_constraints:
     run="|".join(map(re.escape, SETTINGS)),
     shard=r"\d+",
+    model="base|sft|dpo",
 
 
 # Of seconds each: not worth a job on a cluster.
@@ -59,6 +66,7 @@ localrules:
     all,
     tabulate_curves,
     gather_predictions,
+    gather_predictions_before,
     tabulate_sweep,
     write_model_card,
     write_provenance,
@@ -68,6 +76,7 @@ rule all:
     input:
         [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
+        [f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
         [f"results/{point.run}/model_card.md" for point in POINTS],
         [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
@@ -79,6 +88,7 @@ include: "rules/sft.smk"
 include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
+include: "rules/evaluate.smk"
 include: "rules/card.smk"
 include: "rules/sweep.smk"
 
@@ -89,7 +99,13 @@ onstart:
     refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config)
+    show_progress(workflow)
+
+
+onsuccess:
+    stop_progress()
 
 
 onerror:
+    stop_progress()
     print(explain_failure(log[0]))

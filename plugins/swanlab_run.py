@@ -1,20 +1,102 @@
-"""Open the SwanLab run before ms-swift does, in the mode of TRACKING_MODE.
+"""Open the SwanLab run before ms-swift does, in the mode of TRACKING_MODE; keep it private, and out of the way.
 
-ms-swift's own `--swanlab_mode` knows cloud and local only and overrules the environment; but its
-callback goes on with a run that is already open. Only the first process records. A training that goes on
-after it was stopped has the same TRACKING_ID, so that SwanLab has one curve for both.
+- ms-swift's own `--swanlab_mode` knows cloud and local only and overrules the environment; but its callback goes on
+  with a run that is already open. Only the first process records. A training that goes on after it was stopped has the
+  same TRACKING_ID, so that SwanLab has one curve for both.
+- Host, user, folders, command line and console are not recorded; figures, settings, hardware and its use are.
+- A server that cannot be reached costs some seconds at the start and at the end, and no figure: all are in the record
+  on disk, which can be uploaded later (`make sync`). Unasked, SwanLab would wait for the server for ever at its end.
 """
 
 import os
+import shutil
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import swanlab
+from hide_private import hide_in
+from swanlab.proto.swanlab.record.v1.record_pb2 import Record
+from swanlab.sdk.internal import run as run_module
+from swanlab.sdk.internal.core_python.store import DataStoreWriter
+from swanlab.sdk.internal.core_python.transport import Transport
+from swanlab.sdk.internal.pkg.client import session
+from swanlab.sdk.internal.run.components.config import Config
 
-if os.environ.get("RANK", "0") == "0":
+ANSWER_SECONDS = 5  # for one answer of the server
+FINISH_SECONDS = 10  # for what is not uploaded yet when the training ends
+PRIVATE = swanlab.Settings(
+    interactive=False,
+    probe={"runtime": False, "git": False, "swanlab": False, "requirements": False, "conda": False},
+    terminal={"proxy_type": "none"},
+)
+
+write, set_value, log, finish = DataStoreWriter.write, Config._set_value, swanlab.log, Transport.finish
+
+
+def write_private(store: DataStoreWriter, data: bytes) -> None:
+    """Write a record without the folder it lies in (`swanlab sync` finds its files by name), and do so at once."""
+    record = Record.FromString(data)
+    if record.HasField("save"):
+        record.save.source_path = Path(record.save.source_path).name
+    write(store, record.SerializeToString())
+    store.ensure_flushed()
+
+
+def log_numbers(figures: dict[str, Any], *args: Any, **options: Any) -> Any:
+    """Log what is a number; of each text that ms-swift logs, such as 5/100, SwanLab writes a traceback."""
+    return log({name: value for name, value in figures.items() if not isinstance(value, str)}, *args, **options)
+
+
+def bound() -> None:
+    """Let SwanLab give up on a server that does not answer."""
+    session.create.__defaults__ = (ANSWER_SECONDS, 0)  # timeout and retries; what was not uploaded is tried again
+    run_module.run_with_progress = partial(run_module.run_with_progress, timeout=FINISH_SECONDS)
+    Transport.finish = lambda transport, timeout=None: finish(transport, timeout=1)
+
+
+def start(mode: str) -> None:
+    """Open the run."""
     swanlab.init(
-        mode=os.environ["TRACKING_MODE"],
+        mode=mode,
         log_dir=os.environ["TRACKING_FOLDER"],
         project=os.environ["TRACKING_PROJECT"],
         name=os.environ["TRACKING_NAME"],
         id=os.environ["TRACKING_ID"],
         resume="allow",
+        settings=PRIVATE,
     )
+
+
+def start_online() -> None:
+    """Open the run in the cloud; offline, where that does not work."""
+    folder = Path(os.environ["TRACKING_FOLDER"])
+    before = set(folder.glob("run-*"))
+    try:
+        start("online")
+    except Exception as error:  # whatever it is, it must not stop a training
+        why = f"unreachable, or SWANLAB_API_KEY is missing or refused: {type(error).__name__}"
+        later = f"recorded offline; upload it later: make sync RUN={folder.parent.name}"
+        print(f"SwanLab's server {swanlab.Settings().api_host} cannot be used ({why}); {later}", flush=True)
+        for unused in set(folder.glob("run-*")) - before:
+            shutil.rmtree(unused)
+        start("offline")
+
+
+def open_run(mode: str) -> None:
+    """Open the run as the mode asks."""
+    if mode == "local" and not find_spec("swanboard"):
+        raise SystemExit("tracking.mode is local, and the package swanboard is missing; run: make setup")
+    DataStoreWriter.write, Config._set_value, swanlab.log = write_private, set_private, log_numbers
+    bound()
+    start_online() if mode == "online" else start(mode)
+
+
+def set_private(config: Config, key: str, value: Any) -> None:
+    """Set a value of the run's settings, with paths relative to the project."""
+    set_value(config, key, hide_in(value))
+
+
+if os.environ.get("RANK", "0") == "0":
+    open_run(os.environ["TRACKING_MODE"])

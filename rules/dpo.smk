@@ -94,6 +94,9 @@ rule train_dpo:
         sft=SFT_FLAGS,
         gates=json.dumps(config["gates"]),
         checkpoints="results/{run}/checkpoints/dpo",
+        # They differ from run to run, and so are neither outputs nor accounts that DVC keeps.
+        machine="results/{run}/logs/train_dpo.machine.json",
+        speed="results/{run}/logs/train_dpo.speed.jsonl",
         flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
     shell:
         """
@@ -103,7 +106,7 @@ rule train_dpo:
             --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
             --checkpoints {params.checkpoints:q} --nodes {params.nodes} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
             --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
-            --tracking-folder {params.tracking_folder:q} \
+            --tracking-folder {params.tracking_folder:q} --machine {params.machine:q} --speed {params.speed:q} \
             -- {params.flags} >{log[0]:q} 2>&1
         """
 

@@ -11,12 +11,19 @@ SHARDS = range(config["infer"]["shards"])
 TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
 
 
+def folder_of(input):
+    """Return the flags for a model, and for the adapter on it, if it has one."""
+    adapter = f" --adapter {shlex.quote(input.adapter.removesuffix('.sha256'))}" if input.adapter else ""
+    return f"--model {shlex.quote(input.merged or config['model']['folder'])}{adapter}"
+
+
 rule infer_shard:
     """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
     input:
         script="scripts/infer_shard.py",
         manifest=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged.sha256",
         merged=ancient(lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged"),
+        adapter=[],
         val=f"{SHARED}/data/val.jsonl",
     output:
         answers="results/{run}/infer/shards/{shard}.jsonl",
@@ -31,6 +38,7 @@ rule infer_shard:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
+        model=lambda wildcards, input: folder_of(input),
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
         prompt_date=config["prompt"]["date"],
@@ -46,7 +54,7 @@ rule infer_shard:
         ),
     shell:
         """
-        envs/with-training python {input.script:q} --model {input.merged:q} --val {input.val:q} \
+        envs/with-training python {input.script:q} {params.model} --val {input.val:q} \
             --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
             --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log:q} 2>&1
         """

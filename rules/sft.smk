@@ -76,6 +76,9 @@ if config["sft"]["enabled"]:
             tracking_folder="results/{run}/swanlab",
             gates=json.dumps(config["gates"]),
             checkpoints="results/{run}/checkpoints/sft",
+            # They differ from run to run, and so are neither outputs nor accounts that DVC keeps.
+            machine="results/{run}/logs/train_sft.machine.json",
+            speed="results/{run}/logs/train_sft.speed.jsonl",
             flags=swift_flags(sft_settings(config)),
         shell:
             """
@@ -85,6 +88,6 @@ if config["sft"]["enabled"]:
                 --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
                 --checkpoints {params.checkpoints:q} --nodes {params.nodes} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
                 --prompt-date {params.prompt_date} --run {wildcards.run}-sft {params.tracking} \
-                --tracking-folder {params.tracking_folder:q} \
+                --tracking-folder {params.tracking_folder:q} --machine {params.machine:q} --speed {params.speed:q} \
                 -- {params.flags} >{log[0]:q} 2>&1
             """

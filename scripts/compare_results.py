@@ -19,11 +19,13 @@ from json_lines import read_json_lines
 from numpy.typing import NDArray
 
 # The most that a figure may differ by: absolutely below 1, relatively above. Others are shown only.
-ALLOWED = {"loss": 0.1, "accuracies": 0.25, "margins": 0.4, "logps": 0.15, "step": 0.0, "learning_rate": 0.0}
+ALLOWED = {"loss": 0.1, "accurac": 0.25, "margin": 0.4, "logp": 0.15, "step": 0.0, "learning_rate": 0.0}
 
 # What says when, where and with which versions the run was made, and so is another one each time.
 DESCRIBES_THE_RUN = ("report.html", "ro-crate-metadata.json", "workflow")
 NUMBER = re.compile(r"\b[0-9a-f]{64}\b|[-+]?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b")
+
+ANSWERS = ("response", "answers", "scores", "change")
 
 Leaf = tuple[str, Any]
 
@@ -48,6 +50,12 @@ def compare_figures(one: Path, two: Path) -> Difference:
         return Difference(math.inf, 0.0, "has other rows or names")
     differences = [compare_leaf(name, a, b) for (name, a), (_, b) in zip(first, second, strict=True)]
     return max(differences, key=lambda found: found.amount / (found.allowed or 1e-9))
+
+
+def compare_scores(one: Path, two: Path) -> Difference:
+    """Return the largest difference of single pairs' figures, which may be any; their means are in metrics.json."""
+    found = compare_figures(one, two)
+    return found if math.isinf(found.amount) else found._replace(allowed=math.inf)
 
 
 def compare_leaf(name: str, one: Any, two: Any) -> Difference:
@@ -131,14 +139,19 @@ def compare_answers(one: Path, two: Path) -> Difference:
     first, second = read_json_lines(one), read_json_lines(two)
     if list(map(question, first)) != list(map(question, second)):
         return Difference(math.inf, 0.0, "answers other prompts")
-    differing = sum(a["response"] != b["response"] for a, b in zip(first, second, strict=True))
+    differing = sum(answer(a) != answer(b) for a, b in zip(first, second, strict=True))
     return Difference(differing / len(first), math.inf, f"{differing} of {len(first)} answers differ")
 
 
 def question(row: dict[str, Any]) -> Any:
-    """Return a row without its answer."""
+    """Return a row without its answer, or answers, and their scores."""
     turns = row["messages"][:-1] if row["messages"][-1]["role"] == "assistant" else row["messages"]
-    return turns, {name: value for name, value in row.items() if name not in ("response", "messages")}
+    return turns, {name: value for name, value in row.items() if name not in ("messages", *ANSWERS)}
+
+
+def answer(row: dict[str, Any]) -> Any:
+    """Return the answer of a row, or its answers and their scores."""
+    return [row.get(name) for name in ANSWERS]
 
 
 def compare_text(one: Path, two: Path) -> Difference:
@@ -163,6 +176,10 @@ COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
     ("dpo/metrics.json", compare_figures),
     ("*/*.safetensors", compare_weights),
     ("infer/*.jsonl", compare_answers),
+    ("evaluate/*/scores/*.jsonl", compare_scores),
+    ("evaluate/pairs.jsonl", compare_scores),
+    ("evaluate/*.jsonl", compare_answers),
+    ("evaluate/*.json", compare_figures),
     ("model_card.md", compare_text),
     ("*.sha256", lambda one, two: Difference(0.0, 0.0, "holds the hashes of files that differ")),
     ("*", compare_bytes),

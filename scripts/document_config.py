@@ -50,7 +50,7 @@ def describe_section(name: str, part: dict[str, Any], values: dict[str, Any]) ->
             lines.append(describe_setting(f"{name}.{key}", child, values.get(key)))
     for key, child in part["properties"].items():
         if "properties" in child:
-            lines += describe_section(f"{name}.{key}", child, values[key])
+            lines += describe_section(f"{name}.{key}", child, values.get(key) or {})
     return lines
 
 

@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, help="folder of an adapter to put on the model")
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--answers", type=Path, required=True, help="where swift's rows go")
     parser.add_argument("--shard", type=int, required=True)
@@ -43,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         [
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
+            *(["--adapters", str(args.adapter)] if args.adapter else []),
             *args.flags,
             *plugin_flags(),
         ],

@@ -39,6 +39,17 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
+    "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
+    "evaluate.own": ({"evaluate": {"own": "scripts/gates.py:gate"}},),
+    "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
+    "evaluate.judge": (
+        {
+            "evaluate": {
+                "judge": {"url": "http://localhost/v1", "model": "judge", "key_variable": "KEY"}
+                | dict.fromkeys(["limit", "prompt"])
+            }
+        },
+    ),
     "merge.max_shard_size": ({"merge": {"max_shard_size": "4GB"}},),
 }
 IN_PATHS = ("run", "sweep")

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hide_private import hide_in_record
 from run_swift import EVERY_STAGE, OFFLINE, PLUGINS
 
 Messages = list[dict[str, str]]
@@ -32,7 +33,9 @@ def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> 
 def load_processor(tokenizer_folder: Path) -> Any:
     """Return ms-swift's processor of a folder, after the plugins; gpt-oss's own takes seconds to load."""
     from swift import get_processor
+    from swift.utils import get_logger
 
+    get_logger().addFilter(hide_in_record)
     return get_processor(str(tokenizer_folder))
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hide_private import hide_private
+
 PLUGINS = Path("plugins")
 # What every stage loads, so that all of them see one prompt and a whole model: training, inference, and checks
 # (render_chat.py).
@@ -19,6 +21,8 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# Where one is set, ms-swift logs in to its hub at every start, and does not start where the hub cannot be reached.
+NOT_PASSED_ON = ("MODELSCOPE_API_TOKEN", "HF_TOKEN")
 # Sums in another order give other bytes, so the number of threads must not depend on the machine.
 CPU_THREADS = 2
 
@@ -78,6 +82,8 @@ def run_swift(
 ) -> None:
     """Run `swift` with these arguments, passing its output on, and stop with one line if it fails.
 
+    Where on this machine the project lies is left out of the output.
+
     `launcher` is a command that runs it. `open_files` stay open in its processes, until the last of them ends.
     """
     command = [*launcher, "swift", *arguments]
@@ -85,17 +91,18 @@ def run_swift(
     cause = Cause()
     # The plugins share modules with the scripts.
     modules = {"PYTHONPATH": os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))}
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=os.environ | modules | dict(environment),
+        env=inherited | modules | dict(environment),
         pass_fds=open_files,
     ) as process:
         assert process.stdout
-        for line in process.stdout:
+        for line in map(hide_private, process.stdout):
             sys.stdout.write(line)
             sys.stdout.flush()
             cause.read(line)

@@ -24,6 +24,7 @@ from gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from json_lines import iterate_json_lines, write_json_lines
 from judge_curves import judge_chosen, judge_collapse, judge_finite
 from rated_answers import write_rated_answers
+from record_machine import note_start, write_machine, write_speed
 from run_swift import plugin_flags, run_swift, swift_environment
 from training_record import (
     copy_adapter,
@@ -70,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gates", type=Path, required=True, help="what the training proved of itself")
     parser.add_argument("--gate-settings", type=json.loads, required=True, help="gates of config.yaml, as JSON")
     parser.add_argument("--checkpoints", type=Path, required=True)
+    parser.add_argument("--machine", type=Path, required=True, help="where it was trained, when, and from which code")
+    parser.add_argument("--speed", type=Path, required=True, help="seconds and memory of each logged step")
     parser.add_argument("--nodes", type=int, default=1, help="machines that train together, as a job of Slurm")
     parser.add_argument("--gpus", type=int, required=True, help="of each machine; 0 trains on the CPU")
     parser.add_argument("--cpu-processes", type=int, required=True)
@@ -156,6 +159,7 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     environment = swift_environment(args.prompt_date, 0 if args.gpus else 1, extra)
 
     lock = claim_folder(checkpoints)
+    began = note_start(args.machine, args.speed)
     newest = newest_checkpoint(checkpoints)
     resume = ["--resume_from_checkpoint", str(newest)] if newest else []
     trim_log(checkpoints / "logging.jsonl")
@@ -177,6 +181,8 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
         require_room(checkpoints)
         raise
     require_last_step(checkpoints)
+    write_speed(args.speed, checkpoints / "logging.jsonl")
+    write_machine(args.machine, began, args.nodes, args.gpus)
     publish(args, checkpoints, command, environment)
 
 

@@ -220,7 +220,7 @@ def command_of(config: dict) -> tuple[list[str], dict[str, str]]:
     """Return the command and SwanLab's environment of a run with these settings, as scripts/train_dpo.py makes them."""
     tracking = [word for key in ("mode", "project") for word in (f"--tracking-{key}", config["tracking"][key])]
     places = "--model-manifest x --train x --val x --adapter x --manifest x --curves x --settings x --checkpoints x"
-    places += " --coverage x --gates x --gate-settings {}"
+    places += " --coverage x --gates x --gate-settings {} --machine x --speed x"
     options = ["--model", config["model"]["folder"] or "m", *places.split(), "--gpus", "0", "--cpu-processes", "0"]
     named = ["--prompt-date", config["prompt"]["date"], "--run", config["run"], "--tracking-folder", "x", *tracking]
     args = parse_arguments([*options, *named, "--", *shlex.split(swift_flags(config["dpo"]))])

@@ -4,7 +4,11 @@ import json
 import math
 import os
 import re
+import secrets
+import shlex
+import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import another_day
@@ -12,8 +16,14 @@ import jsonschema
 import pytest
 from compare_results import compare_results
 from conftest import ROOT, commit, copy_project, run_command
+from private_bytes import find_words
 
 pytestmark = pytest.mark.pipeline
+
+# What must not get into any file: secrets of the environment, and whose machine it is.
+NAMES = ("SWANLAB_API_KEY", "HF_TOKEN", "MODELSCOPE_API_TOKEN", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY")
+SECRETS = {name: secrets.token_hex(16) for name in NAMES}
+HOST, USER = "host-of-the-test", "user-of-the-test"
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -25,12 +35,22 @@ def default(tmp_path_factory) -> dict:
     """Run `make` twice in a copy of the project without data and results; return where, and what it said."""
     project = tmp_path_factory.mktemp("default") / "project"
     copy_project(project)
-    environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    home = project.with_name(USER)
+    home.mkdir()
+    environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"} | SECRETS
+    environment |= {"HOME": str(home), "USER": USER, "LOGNAME": USER}
     said = [
-        subprocess.run(["make"], cwd=project, env=environment, capture_output=True, text=True, check=False)
+        subprocess.run(on_a_host("make"), cwd=project, env=environment, capture_output=True, text=True, check=False)
         for _ in range(2)
     ]
     return {"run": project / "results" / "tiny", "first": said[0], "second": said[1]}
+
+
+def on_a_host(*command: str) -> list[str]:
+    """Return a command that runs another on a host of another name, where that is allowed."""
+    if os.geteuid():
+        return list(command)
+    return ["unshare", "--uts", "sh", "-c", f"hostname {HOST} && exec {shlex.join(command)}"]
 
 
 @pytest.fixture
@@ -94,6 +114,20 @@ def test_no_result_names_the_folder_or_the_user_of_this_machine(run_folder):
     for path in results:
         if path.is_file() and path.suffix in {".json", ".jsonl"}:
             assert str(run_folder.parents[1]) not in path.read_text(encoding="utf-8"), path
+
+
+def test_no_secret_of_the_environment_is_in_any_file(run_folder):
+    assert find_words(run_folder.parents[1], SECRETS, left_out=(".git",)) == []
+
+
+def test_no_byte_of_the_run_says_whose_machine_it_was(run_folder):
+    """Of the run except the checkpoints, which are ms-swift's own and published nowhere."""
+    addresses = set()
+    with suppress(OSError):  # a machine that has no address
+        addresses = {str(address[4][0]) for address in socket.getaddrinfo(socket.gethostname(), None)}
+    private = {"host": HOST, "user": USER, "project": str(run_folder.parents[1])}
+    private |= {address: address for address in addresses if not address.startswith(("127.", "::1"))}
+    assert find_words(run_folder, private, left_out=("checkpoints",)) == []
 
 
 def test_the_card_and_the_crate_name_no_folder_of_this_machine(run_folder):

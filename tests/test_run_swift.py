@@ -1,10 +1,11 @@
 """run_swift.py: every stage sees one prompt, because there is one way to run swift and one to render."""
 
+import os
 import re
 
 import pytest
 from conftest import ROOT
-from run_swift import Cause, plugin_flags, swift_environment
+from run_swift import Cause, plugin_flags, run_swift, swift_environment
 
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
 STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swift\(", text, re.MULTILINE))
@@ -70,3 +71,18 @@ def test_the_cause_of_a_failure_is_what_came_first_and_not_what_others_said_of_i
     for line in said.splitlines():
         found.read(line)
     assert str(found) == cause
+
+
+def test_swift_is_given_no_key_of_a_hub_and_its_output_does_not_say_where_the_project_lies(
+    tmp_path, monkeypatch, capfd
+):
+    swift = tmp_path / "swift"
+    swift.write_text("#!/bin/sh\nenv\npwd\n", encoding="utf-8")
+    swift.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("MODELSCOPE_API_TOKEN", "secret-1")
+    monkeypatch.setenv("HF_TOKEN", "secret-2")
+    run_swift(["rlhf"], {"PROMPT_DATE": "2026-01-01"})
+    said = capfd.readouterr().out
+    assert "PROMPT_DATE=2026-01-01" in said and "secret" not in said
+    assert said.splitlines()[-1] == "."

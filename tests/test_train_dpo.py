@@ -23,6 +23,8 @@ OPTIONS = {
     "gates": "g.json",
     "gate-settings": '{"collapse": "report", "loss_share": 0.02, "chosen_fall": 20}',
     "checkpoints": "k",
+    "machine": "machine.json",
+    "speed": "speed.jsonl",
     "gpus": "0",
     "cpu-processes": "2",
     "prompt-date": "2026-01-01",

@@ -16,7 +16,14 @@ from small_disk import small_disk
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
 NAMES = re.findall(r"^\s*rule (\w+):", RULES, re.MULTILINE)
-DESCRIPTIONS = ("write_model_card", "write_provenance")
+# The answers of the model before DPO; what is not in the graph unless a setting asks for it; what each point of a sweep
+# has of its own.
+BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
+ASKED_FOR = {"judge_answers", "score_comet"}
+EACH_POINT = (
+    *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
+    *("evaluate_answers", "evaluate_pairs", "gather_metrics", "write_model_card", "write_provenance"),
+)
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
     --per_device_train_batch_size 2 --per_device_eval_batch_size 1 --learning_rate 0.0004 --lora_rank 8 --lora_alpha 32
     --target_modules all-linear --gradient_accumulation_steps 4 --save_strategy epoch --save_total_limit 5
@@ -60,7 +67,8 @@ def stand_in(folder: Path, jobs: list[Job]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
-    shard = ".{shard}" if "{shard}" in body(name).partition("output:")[2].partition("log:")[0] else ""
+    named = body(name).partition("output:")[2].partition("log:")[0]
+    shard = "".join(f".{{{part}}}" for part in ("model", "shard") if f"{{{part}}}" in named)
     assert (ROOT / "scripts" / f"{name}.py").is_file()
     assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
     assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
@@ -78,7 +86,7 @@ def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
     assert planned.returncode == 0, planned.stdout + planned.stderr
     settings = load_config([ROOT / experiment])
     model_rule = "check_model" if settings["model"]["folder"] else "build_tiny_model"
-    expected = {*NAMES, "all"} - ({"build_tiny_model", "check_model"} - {model_rule})
+    expected = {*NAMES, *BEFORE_DPO, "all"} - ({"build_tiny_model", "check_model"} - {model_rule}) - ASKED_FOR
     expected -= set() if settings["sweep"] else {"tabulate_sweep"}
     if not settings["sft"]["enabled"]:
         expected -= {"prepare_sft", "train_sft"}
@@ -105,8 +113,8 @@ def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
 def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
     shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
-    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions", *DESCRIPTIONS)
-    assert jobs == {"all": 1} | dict.fromkeys(shared, 1) | dict.fromkeys(each, 4)
+    jobs.pop("score_pairs")  # of each point, and of the model before
+    assert jobs == {"all": 1} | dict.fromkeys([*shared, *BEFORE_DPO], 1) | dict.fromkeys(EACH_POINT, 4)
 
 
 def test_a_sweep_of_answers_trains_once(snakemake, project):
@@ -133,8 +141,8 @@ def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project,
     assert snakemake("--touch", *before).returncode == 0  # records settings and code, as a run does
     assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
-    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions", *DESCRIPTIONS)
-    assert jobs == {"all": 1, "tabulate_sweep": 1} | dict.fromkeys(each, 2)
+    assert jobs.pop("score_pairs") == 2
+    assert jobs == {"all": 1, "tabulate_sweep": 1} | dict.fromkeys(EACH_POINT, 2)
 
 
 def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():

@@ -108,6 +108,7 @@ def training_command(
         **{"checkpoints": folder / "checkpoints", "gpus": 0, "cpu-processes": processes, "prompt-date": DATE},
         **{"run": "tutorial", "tracking-mode": tracking, "tracking-project": "none"},
         **{"tracking-folder": folder / "swanlab"},
+        **{"machine": folder / "machine.json", "speed": folder / "speed.jsonl"},
     }
     options = [word for name, value in places.items() for word in (f"--{name}", str(value))]
     return ["envs/with-training", "python", "scripts/train_dpo.py", *options, "--", *shlex.split(flags)]

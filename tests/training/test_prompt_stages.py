@@ -71,7 +71,8 @@ def training(built, rows, tmp_path_factory):
         "checkpoints": folder / "checkpoints",
     }
     options |= {"tracking-mode": "disabled", "tracking-project": "test", "tracking-folder": folder / "swanlab"}
-    options |= {name: folder / name for name in ("adapter", "manifest", "curves", "coverage", "settings", "gates")}
+    names = ("adapter", "manifest", "curves", "coverage", "settings", "gates", "machine", "speed")
+    options |= {name: folder / name for name in names}
     options["gate-settings"] = json.dumps(CONFIG["gates"])
     return run_tomorrow("train_dpo", options, "--", *swift_flags(DPO | ONE_STEP).split())
 

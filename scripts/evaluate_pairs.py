@@ -1,0 +1,164 @@
+"""Compare how likely several models find the chosen and the rejected answers of held-out pairs.
+
+    python scripts/evaluate_pairs.py base=results/tiny/evaluate/base/scores/0.jsonl \\
+        dpo=results/tiny/evaluate/dpo/scores/0.jsonl --reference base --beta 0.1
+
+Prints the figures, or writes them to --metrics. A model may have several files, its shards in order, with commas
+between them. Log-probabilities are sums over an answer's tokens, in nats. The reward of an answer is beta times what
+the model adds to its log-probability under the reference (Rafailov et al. 2023).
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from evaluation.figures import Figure, Resampled
+from evaluation.pair_groups import group_by_length, group_by_tag
+from evaluation.pair_scores import PairScores, read_pair_scores
+from evaluation.row_metrics import Statistics
+from evaluation.side_by_side import parse_models
+from json_lines import write_json_lines
+
+Column = Callable[[PairScores, str], Any]
+BY_GROUP = ("reward_accuracy", "reward_margin")
+
+
+class Mean:
+    """The mean of a value that each pair has."""
+
+    def score(self, sums: Statistics) -> float:
+        """Return the mean of sums: of the values, and of the pairs."""
+        return float(sums[0] / sums[1]) if sums[1] else float("nan")
+
+
+MEAN = Mean()
+# By model alone, in nats; whether it prefers the chosen answer, whatever the reference says.
+PLAIN: dict[str, Column] = {
+    "chosen_logp": lambda pairs, model: pairs.chosen[model],
+    "rejected_logp": lambda pairs, model: pairs.rejected[model],
+    "preference_accuracy": lambda pairs, model: pairs.chosen[model] > pairs.rejected[model],
+}
+# Against the reference, as the training logs them.
+REWARDS: dict[str, Column] = {
+    "reward_accuracy": lambda pairs, model: pairs.margin(model) > 0,
+    "reward_margin": lambda pairs, model: pairs.margin(model),
+    "reward_chosen": lambda pairs, model: pairs.reward(pairs.chosen, model),
+    "reward_rejected": lambda pairs, model: pairs.reward(pairs.rejected, model),
+}
+
+
+def columns_of(pairs: PairScores, model: str) -> dict[str, Column]:
+    """Return the figures of a model; the reference's rewards would all be 0."""
+    return PLAIN | ({} if model == pairs.reference else REWARDS)
+
+
+def as_statistics(values: Any, counted: Any = True) -> Statistics:
+    """Return, pairs x 2: the value and one; NaN for a pair that is not counted."""
+    table = np.stack([np.asarray(values, np.float64), np.ones(len(values))], axis=1)
+    return np.where(np.reshape(np.broadcast_to(counted, len(values)), (-1, 1)), table, np.nan)
+
+
+def evaluate(args: argparse.Namespace, pairs: PairScores) -> dict[str, Any]:
+    """Return the figures of each model, and of each two of them compared."""
+    command = again(args)
+    statistics = {
+        (name, model): as_statistics(column(pairs, model))
+        for model in pairs.models
+        for name, column in columns_of(pairs, model).items()
+    }
+    resampled = Resampled(statistics, pairs.prompts, args.resamples, args.seed)
+    figures: dict[str, dict[str, Any]] = {model: {} for model in pairs.models}
+    for name, model in statistics:
+        figures[model][name] = resampled.figure(name, MEAN, model, command)
+    for model in pairs.models:
+        if model != pairs.reference:
+            figures[model] |= evaluate_groups(args, pairs, model)
+    return {"models": pairs.models, "pairs": figures, "comparisons": compare(pairs, resampled, command)}
+
+
+def compare(pairs: PairScores, resampled: Resampled, command: str) -> dict[str, dict[str, Figure]]:
+    """Return by how much each figure differs between two models that both have it."""
+    return {
+        f"{two}-{one}": {
+            name: resampled.comparison(name, MEAN, one, two, command)
+            for name in columns_of(pairs, one)
+            if name in columns_of(pairs, two)
+        }
+        for one, two in combinations(pairs.models, 2)
+    }
+
+
+def evaluate_groups(args: argparse.Namespace, pairs: PairScores, model: str) -> dict[str, Any]:
+    """Return a model's rewards by tag, and by the length of the longer answer."""
+    found: dict[str, Any] = {}
+    for kind, groups in (("by_tag", group_by_tag(pairs)), ("by_length", group_by_length(pairs))):
+        statistics = {
+            (name, group): as_statistics(REWARDS[name](pairs, model), members)
+            for group, members in groups.items()
+            for name in BY_GROUP
+        }
+        if not statistics:
+            continue
+        resampled = Resampled(statistics, pairs.prompts, args.resamples, args.seed)
+        found[kind] = {
+            group: {name: resampled.figure(name, MEAN, group, again(args)) for name in BY_GROUP} for group in groups
+        }
+    return found
+
+
+def again(args: argparse.Namespace) -> str:
+    """Return the command that computes the figures again."""
+    words = ["--pairs", str(args.pairs), "--reference", args.reference, "--beta", str(args.beta)]
+    words += ["--resamples", str(args.resamples), "--seed", str(args.seed)]
+    return shlex.join(["python", "scripts/evaluate_pairs.py", *args.scores, *words])
+
+
+def list_pairs(pairs: PairScores) -> Iterator[dict[str, Any]]:
+    """Yield the rows of pairs.jsonl."""
+    models = [model for model in pairs.models if model != pairs.reference]
+    margins = {model: pairs.margin(model) for model in models}
+    for i, name in enumerate(pairs.ids):
+        yield {
+            "id": name,
+            **({"tag": pairs.tags[i]} if pairs.tags[i] is not None else {}),
+            "chosen_tokens": int(pairs.tokens[i, 0]),
+            "rejected_tokens": int(pairs.tokens[i, 1]),
+            "chosen": {model: float(pairs.chosen[model][i]) for model in pairs.models},
+            "rejected": {model: float(pairs.rejected[model][i]) for model in pairs.models},
+            "reward_margin": {model: round(float(margins[model][i]), 6) for model in models},
+        }
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scores", nargs="+", metavar="MODEL=FILE[,FILE]", help="what score_pairs.py wrote")
+    parser.add_argument("--pairs", type=Path, required=True, help="the held-out pairs, whose prompts are resampled")
+    parser.add_argument("--reference", required=True, help="the model that rewards are measured from")
+    parser.add_argument("--beta", type=float, required=True, help="dpo.beta")
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--metrics", type=Path, help="JSON for the figures")
+    parser.add_argument("--rows", type=Path, help="JSON Lines for the pairs")
+    args = parser.parse_args(argv)
+    files = {model: str(paths).split(",") for model, paths in parse_models(args.scores).items()}
+    if args.reference not in files:
+        sys.exit(f"--reference: {args.reference} is none of the models: {', '.join(files)}")
+    pairs = read_pair_scores(files, args.pairs, args.reference, args.beta)
+    text = json.dumps(evaluate(args, pairs), indent=2, ensure_ascii=False) + "\n"
+    if args.rows:
+        write_json_lines(args.rows, list_pairs(pairs))
+    if args.metrics:
+        args.metrics.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""Let a model behind an OpenAI-compatible server say which of two models answers better, and count.
+
+    python scripts/judge_answers.py base=base.jsonl dpo=dpo.jsonl --judgements judgements.jsonl \
+        --url http://127.0.0.1:8000/v1 --model judge
+
+Each prompt is judged twice at temperature 0, with the answers the other way round the second time. Only a model that
+wins both times has won; everything else is a tie. So are two answers that are the same, which nobody is asked about. A
+judge that comes to no verdict makes its prompt invalid. A job that was killed asks for nothing that it had been told.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finished_rows import FinishedRows
+from judge_client import Judge, JudgeError, PromptTooLong, check_url, read_key
+from named_predictions import Prediction, named_file, read_predictions
+from training_record import run_digest
+
+MARK = "{mark}"
+ROUNDS = ("first", "second")
+ASKED = 3  # times for a verdict, before there is none
+VERDICT = re.compile(r"\W*verdict\W*\b(A|B|tie)\W*", re.IGNORECASE)
+REMINDER = "End with one line that is exactly one of these: Verdict: A, Verdict: B, Verdict: tie"
+
+
+class Question(NamedTuple):
+    """One asking of the judge: the prompt by its number, and which model's answer is A and which B."""
+
+    number: int
+    round: str
+    order: tuple[str, str]
+    messages: list[dict[str, str]]
+
+    @property
+    def key(self) -> str:
+        """Return a name for it."""
+        return f"{self.number} {self.round}"
+
+
+def write_question(instruction: str, prompt: list[dict[str, str]], answers: tuple[str, str]) -> list[dict[str, str]]:
+    """Return the messages to the judge. The mark follows from all that it encloses, so no text can hold its own."""
+    turns = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in prompt)
+    parts = {"REQUEST": turns, "ANSWER A": answers[0], "ANSWER B": answers[1]}
+    mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    shown = "\n\n".join(f"=== {name} {mark} ===\n{text}\n=== END OF {name} {mark} ===" for name, text in parts.items())
+    return [
+        {"role": "system", "content": instruction.replace(MARK, mark)},
+        {"role": "user", "content": shown},
+    ]
+
+
+def list_questions(found: dict[str, list[Prediction]], numbers: list[int], instruction: str) -> list[Question]:
+    """Return two questions for each prompt to which the two models have different answers."""
+    one, other = found
+    return [
+        Question(n, round_, order, write_question(instruction, found[one][n]["messages"], answers))
+        for n in numbers
+        if found[one][n]["response"] != found[other][n]["response"]
+        for round_, order in zip(ROUNDS, ((one, other), (other, one)), strict=True)
+        for answers in [(found[order[0]][n]["response"], found[order[1]][n]["response"])]
+    ]
+
+
+def read_verdict(said: str) -> str:
+    """Return A, B or tie if the last line says so, else invalid."""
+    last = said.strip().rpartition("\n")[2]
+    match = VERDICT.fullmatch(last)
+    return "invalid" if not match else "tie" if match[1].lower() == "tie" else match[1].upper()
+
+
+def ask_judge(judge: Judge, question: Question) -> dict[str, Any]:
+    """Return the judge's verdict, reminding it of the last line where it has left that out."""
+    messages, said, verdict = question.messages, "", "invalid"
+    for _ in range(ASKED):
+        try:
+            said = judge.ask(messages)
+        except PromptTooLong as error:
+            said = str(error)
+            break
+        if (verdict := read_verdict(said)) != "invalid":
+            break
+        reply = {"role": "assistant", "content": said or "…"}
+        messages = [*question.messages, reply, {"role": "user", "content": REMINDER}]
+    return {"order": list(question.order), "verdict": verdict, "said": said}
+
+
+def ask_all(judge: Judge, questions: list[Question], parallel: int, finished: FinishedRows) -> None:
+    """Ask several questions at a time, and keep each answer; JudgeError once one of them cannot be asked."""
+
+    def ask(question: Question) -> None:
+        finished.add({question.key: ask_judge(judge, question)})
+
+    with ThreadPoolExecutor(parallel) as pool:
+        asked = [pool.submit(ask, question) for question in questions]
+        try:
+            for done in as_completed(asked):
+                done.result()
+                print(f"{len(finished)} judgements", flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those under way are waited for, and kept
+            raise
+
+
+def find_winner(rounds: list[dict[str, Any]]) -> str:
+    """Return the model that won both times, else tie; invalid where there was no verdict."""
+    verdicts = [found["verdict"] for found in rounds]
+    if "invalid" in verdicts:
+        return "invalid"
+    winners = {found["order"]["AB".index(found["verdict"])] if found["verdict"] != "tie" else "tie" for found in rounds}
+    return winners.pop() if len(winners) == 1 else "tie"
+
+
+def to_row(prediction: Prediction, models: list[str], rounds: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a row of the judgements; where the two answers are the same there were no rounds."""
+    for round_, order in zip(ROUNDS, (models, models[::-1]), strict=True):
+        rounds.setdefault(round_, {"order": order, "verdict": "tie", "said": ""})
+    named = {key: prediction[key] for key in ("id", "tag") if key in prediction}
+    return named | rounds | {"winner": find_winner([rounds[round_] for round_ in ROUNDS])}
+
+
+def say_result(models: list[str], winners: Counter[str]) -> str:
+    """Return the counts in words. A tie is half a win; what is invalid is left out of the rate."""
+    one, other = models
+    judged = winners.total() - winners["invalid"]
+    rate = f"{(winners[other] + winners['tie'] / 2) / judged:.3f}" if judged else "none"
+    counts = ", ".join(f"{name} {winners[name]}" for name in (one, other, "tie", "invalid"))
+    return f"{winners.total()} prompts: {counts}; win rate of {other} over {one}: {rate}"
+
+
+def choose_prompts(count: int, limit: int | None, seed: int) -> list[int]:
+    """Return the numbers of the prompts to judge: all, or `limit` of them by lot, in order."""
+    return sorted(random.Random(seed).sample(range(count), limit)) if limit and limit < count else list(range(count))
+
+
+def read_instruction(path: Path) -> str:
+    """Return the judge's instruction; stop with one line if it does not tell of the mark."""
+    if not path.is_file():
+        sys.exit(f"{path}: no such file; leave --prompt out for the judge prompt of this project")
+    instruction = path.read_text(encoding="utf-8")
+    if MARK not in instruction:
+        sys.exit(f"{path}: has no {MARK}, by which the judge knows where an answer ends; see scripts/judge_prompt.txt")
+    return instruction
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("predictions", type=named_file, nargs=2, metavar="name=file", help="the model to beat first")
+    parser.add_argument("--judgements", type=Path, required=True, help="where they go, a row a prompt")
+    parser.add_argument("--url", required=True, help="the server, up to /v1")
+    parser.add_argument("--model", required=True, help="the judge's name there")
+    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
+    parser.add_argument("--prompt", type=Path, default=Path(__file__).with_name("judge_prompt.txt"))
+    parser.add_argument("--parallel", type=int, default=4, help="requests at a time")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds without a byte from the server")
+    parser.add_argument("--limit", type=int, help="judge so many prompts, chosen by lot")
+    parser.add_argument("--seed", type=int, default=17, help="of the lot")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_arguments(argv)
+    instruction, found = read_instruction(args.prompt), read_predictions(args.predictions)
+    models, predictions = list(found), next(iter(found.values()))
+    numbers = choose_prompts(len(predictions), args.limit, args.seed)
+    questions = list_questions(found, numbers, instruction)
+    files = [path for _, path in args.predictions]
+    finished = FinishedRows(args.judgements, run_digest([*models, args.url, args.model, instruction], *files))
+    try:
+        judge = Judge(check_url(args.url), args.model, read_key(args.key_variable), args.timeout)
+        ask_all(judge, [question for question in questions if question.key not in finished], args.parallel, finished)
+    except JudgeError as error:
+        sys.exit(str(error))
+    rows = [to_row(predictions[n], models, pick_rounds(finished, n)) for n in numbers]
+    finished.publish(rows)
+    print(say_result(models, Counter(row["winner"] for row in rows)))
+
+
+def pick_rounds(finished: FinishedRows, number: int) -> dict[str, dict[str, Any]]:
+    """Return what the judge said of a prompt, by round."""
+    return {round_: finished.rows[key] for round_ in ROUNDS if (key := f"{number} {round_}") in finished}
+
+
+if __name__ == "__main__":
+    main()

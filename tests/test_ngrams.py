@@ -1,0 +1,41 @@
+"""N-grams that two texts share are counted as sacrebleu counts them."""
+
+import numpy as np
+from evaluation.corpus_metrics import Bleu, Chrf
+from evaluation.side_by_side import SideBySide
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+TEXT = st.text(alphabet="ab c.,1-你好 \u3000é%", max_size=30)
+ROWS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8)
+
+
+def side_by_side(pairs: list[tuple[str, str]]) -> SideBySide:
+    """Return answers and chosen answers."""
+    answers, chosen = ([pair[side] for pair in pairs] for side in (0, 1))
+    ids = [str(i) for i in range(len(pairs))]
+    return SideBySide(ids, [""] * len(pairs), chosen, {"dpo": answers}, np.arange(len(pairs)))
+
+
+@settings(deadline=None, max_examples=150)
+@given(ROWS, st.sampled_from(["en", "zh", "ja"]))
+def test_statistics_of_bleu_are_those_of_sacrebleu(pairs, language):
+    bleu = Bleu(language)
+    answers, chosen = zip(*pairs, strict=True)
+    expected = bleu.metric._extract_corpus_statistics(list(answers), [list(chosen)])
+    assert bleu.statistics(side_by_side(pairs), "dpo").tolist() == expected
+
+
+@settings(deadline=None, max_examples=150)
+@given(ROWS)
+def test_statistics_of_chrf_are_those_of_sacrebleu(pairs):
+    chrf = Chrf()
+    answers, chosen = zip(*pairs, strict=True)
+    expected = chrf.metric._extract_corpus_statistics(list(answers), [list(chosen)])
+    assert chrf.statistics(side_by_side(pairs), "dpo").tolist() == expected
+
+
+def test_more_rows_than_are_counted_at_once_are_counted_each_on_its_own():
+    pairs = [(f"a b {i % 7}", f"b {i % 5} a") for i in range(9000)]
+    found = Chrf().statistics(side_by_side(pairs), "dpo")
+    assert np.array_equal(found, np.tile(found[:35], (258, 1))[:9000])
