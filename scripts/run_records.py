@@ -35,8 +35,11 @@ def read_jobs(folder: Path) -> dict[str, RecordedJob]:
     jobs: dict[tuple[str, str], RecordedJob] = {}
     by_output = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        output = base64.b64decode(path.name, altchars=b"-_").decode()
-        record = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            output = base64.b64decode(path.name, altchars=b"-_").decode()
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, FileNotFoundError):
+            continue  # of a job that runs beside this one: Snakemake writes records in place
         if not record["incomplete"]:
             job = jobs.setdefault((record["rule"], record["shellcmd"] or output), describe_record(record))
             job.outputs.append(output)

@@ -110,8 +110,11 @@ def describe_figures(evaluation: dict[str, Any]) -> str:
         "Signatures:": "\n".join(f"- {name}: `{text}`" for name, text in evaluation.get("signatures", {}).items()),
     }
     shown = [f"{title}\n\n{text}" for title, text in parts.items() if text]
-    lead = "In brackets the 95 % interval, over which prompts were held out. The command for each figure is in\n"
-    return "\n\n".join([f"{lead}`evaluate/metrics.json`.", *shown])
+    lead = (
+        "In brackets the 95 % interval, over which prompts were held out; of a handful of rows, or with two equal ends, "
+        "it says little. The command for each figure is in `evaluate/metrics.json`."
+    )
+    return "\n\n".join([lead, *shown])
 
 
 def describe_training(training: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A run's RO-Crate: what it says of jobs that really ran. tests/provenance validates it against its profiles."""
 
+import base64
 import hashlib
 import json
 from pathlib import Path
@@ -130,6 +131,13 @@ def test_an_input_keeps_the_hash_that_it_had_when_the_job_ran(folder, monkeypatc
     monkeypatch.chdir(folder)
     job = next(job for job in trace_back(TARGETS) if job.rule == "count_rows")
     assert job.checksums["data/pairs.jsonl"] == hashlib.sha256(FILES["data/pairs.jsonl"].encode()).hexdigest()
+
+
+def test_a_record_that_another_job_is_writing_is_passed_over(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    half = folder / ".snakemake/metadata" / base64.b64encode(b"results/small/half.txt").decode()
+    half.write_text('{"rule": "do_some', encoding="utf-8")
+    assert [job.rule for job in trace_back(TARGETS)] == ["count_rows", "count_rows", "add_counts"]
 
 
 def test_a_result_without_a_record_is_named_and_nothing_is_written(folder, monkeypatch, tmp_path):
