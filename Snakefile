@@ -60,13 +60,16 @@ localrules:
     tabulate_curves,
     gather_predictions,
     tabulate_sweep,
+    write_report,
+    write_sweep_report,
 
 
 rule all:
     input:
         [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
-        [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
+        [f"results/{point.run}/report.html" for point in POINTS],
+        [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg", f"{SHARED}/sweep.html"] if config["sweep"] else [],
 
 
 include: "rules/data.smk"
@@ -76,6 +79,7 @@ include: "rules/dpo.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
 include: "rules/sweep.smk"
+include: "rules/report.smk"
 
 
 onstart:
