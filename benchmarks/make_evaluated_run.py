@@ -22,28 +22,7 @@ Row = dict[str, Any]
 SEED = 17
 STEPS = 90
 TAGS = ("addition", "omission", "terminology", "tone", "number", "误译")
-ENGLISH = [
-    "the",
-    "a",
-    "service",
-    "update",
-    "key",
-    "file",
-    "was",
-    "sent",
-    "to",
-    "please",
-    "check",
-    "settings",
-    "before",
-    "you",
-    "can",
-    "log",
-    "in",
-    "again",
-    "403",
-    "%s",
-]
+ENGLISH = ("the a service update key file was sent to please check settings before you can log in again 403 %s").split()  # noqa: SIM905
 CHINESE = "请在登录前检查设置密钥已更新服务文件发送错误重新启动"
 UNSAFE = '<script>document.title="broken"</script><img src=x onerror=alert(1)> </script> & "quoted" \u2028 \ud83d'
 VERSIONS = {"ms-swift": "4.6.0", "torch": "2.13.0"}

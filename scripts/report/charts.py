@@ -5,6 +5,7 @@ from typing import Any
 
 from report.curves import Chart
 from report.messages import has_message, say, say_name
+from report.numbers_in_words import is_number
 
 Spec = dict[str, Any]
 Colours = dict[str, str]
@@ -33,7 +34,7 @@ PAPER = {
 # The page's own colours, so that dark mode and print change the charts too.
 PAGE = {name: f"var(--{name})" for name in PAPER} | {"paper": "transparent"}
 PAPER_FONT = "Liberation Sans, Arial, sans-serif"
-PAGE_FONT = "inherit"
+PAGE_FONT = "system-ui, sans-serif"
 
 
 def draw_lines(chart: Chart, language: str, colours: Colours) -> Spec:
@@ -88,28 +89,29 @@ def scale(field: str, words: dict[str, str], values: list[Any], legend: Spec | N
 
 def draw_parts(chart: Chart, language: str, colours: Colours) -> Spec:
     """Return the specification of a chart with a row a part: its value, and its interval where there is one."""
-    title = say_name(language, "figure", chart.name)
     across = axis("value", None, zero=False, tickCount=5)
     down: Spec = {"field": "part", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 150}}
-    ends = [{"field": name, "title": say(language, f"axis.{name}"), "format": ".4~g"} for name in ("low", "high")]
-    value = {"field": "value", "title": title, "format": ".4~g"}
-    tooltip = [{"field": "part", "title": say(language, "axis.part")}, value, *ends]
+    titles = {"value": say_name(language, "figure", chart.name)}
+    interval = {
+        "mark": {"type": "rule", "strokeWidth": 2, "color": colours["first"]},
+        "encoding": {"x": across | {"field": "low"}, "x2": {"field": "high"}},
+    }
+    value = {
+        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": colours["first"]},
+        "encoding": {"x": across},
+    }
+    layers = [value]
+    if any(is_number(point["low"]) for point in chart.points):
+        layers = [interval, value]
+        titles |= {name: say(language, f"axis.{name}") for name in ("low", "high")}
+    numbers = [{"field": name, "title": title, "format": ".4~g"} for name, title in titles.items()]
     return {
         "$schema": SCHEMA,
         "data": {"values": chart.points},
         "width": "container",
         "height": ROW_HEIGHT * len(chart.points),
-        "encoding": {"y": down, "tooltip": tooltip},
-        "layer": [
-            {
-                "mark": {"type": "rule", "strokeWidth": 2, "color": colours["first"]},
-                "encoding": {"x": across | {"field": "low"}, "x2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": colours["first"]},
-                "encoding": {"x": across},
-            },
-        ],
+        "encoding": {"y": down, "tooltip": [{"field": "part", "title": say(language, "axis.part")}, *numbers]},
+        "layer": layers,
     }
 
 
@@ -120,12 +122,11 @@ def specify(chart: Chart, language: str, colours: Colours, font: str) -> Spec:
 
 
 def style(colours: Colours, font: str) -> Spec:
-    """Return what all charts have in common. Their names for screen readers stand in the page, in its language."""
+    """Return what all charts have in common."""
     text = {"labelColor": colours["muted"], "titleColor": colours["muted"], "labelFontSize": 11, "titleFontSize": 11}
     return {
         "background": colours["paper"],
         "font": font,
-        "aria": False,
         "view": {"stroke": None},
         "axis": text
         | {

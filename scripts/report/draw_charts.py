@@ -1,5 +1,6 @@
 """Charts as files, and the script that draws them in the page; all of it offline (vl-convert)."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def specify_for_page(chart: Chart) -> dict[str, Any]:
     return {"name": chart.file, "points": chart.points, "specs": specs}
 
 
+@cache
 def chart_script() -> str:
     """Return the JavaScript of Vega, Vega-Lite and Vega-Embed, all in one."""
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

@@ -1,4 +1,4 @@
-"""Figures of the evaluation as rows of tables. Whatever figures a run has are shown, under their own names if unknown."""
+"""Figures of the evaluation as rows of tables: whatever figures a run has, under their own names if unknown."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -30,8 +30,8 @@ def show_number(value: object, decimals: int | None = None, signed: bool = False
             return f"{value:,}".replace("-", MINUS)
         decimals = choose_decimals([number])
     if number and abs(number) < 0.0005:
-        text = f"{number:+.1e}" if signed else f"{number:.1e}"
-        return text.replace("-", MINUS, 1) if number < 0 else text
+        mantissa, _, exponent = (f"{number:+.1e}" if signed else f"{number:.1e}").partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
     rounded = round(number, decimals) + 0.0  # no minus before zero
     text = f"{rounded:+,.{decimals}f}" if signed and rounded else f"{rounded:,.{decimals}f}"
     return text.replace("-", MINUS)

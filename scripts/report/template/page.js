@@ -25,7 +25,12 @@
       const spec = { ...chart.specs[language], data: { values: chart.points } };
       // The expressions are interpreted, because the page's policy forbids making scripts of text.
       const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false };
-      if (place) vegaEmbed(place, spec, options).then(() => place.setAttribute("data-drawn", language));
+      if (!place) continue;
+      vegaEmbed(place, spec, options).then(() => {
+        // Screen readers are told the chart's name, in the page's language, and read its table.
+        place.querySelector("svg").setAttribute("aria-hidden", "true");
+        place.dataset.drawn = language;
+      });
     }
   }
 
