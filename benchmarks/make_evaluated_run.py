@@ -9,20 +9,16 @@ import argparse
 import json
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-
-from folder_manifest import file_sha256
-from gates import gate, write_gates
-from json_lines import write_json_lines
 
 Row = dict[str, Any]
 
 SEED = 17
 STEPS = 90
 TAGS = ("addition", "omission", "terminology", "tone", "number", "误译")
-ENGLISH = ("the a service update key file was sent to please check settings before you can log in again 403 %s").split()  # noqa: SIM905
+ENGLISH = "the a service update key file was sent to please check settings before you can log in again %s".split()  # noqa: SIM905
 CHINESE = "请在登录前检查设置密钥已更新服务文件发送错误重新启动"
 UNSAFE = '<script>document.title="broken"</script><img src=x onerror=alert(1)> </script> & "quoted" \u2028 \ud83d'
 VERSIONS = {"ms-swift": "4.6.0", "torch": "2.13.0"}
@@ -184,31 +180,36 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write JSON Lines. Half a character, as some tokenizers leave it, can only be written as an escape."""
+    with path.open("w", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in rows)
+
+
 def write_run(folder: Path, count: int, sft: bool = False, machine: bool = True) -> None:
     """Write all that a report reads below a folder. Without `machine`, no logs."""
     models = ["base", *(["sft"] if sft else []), "dpo"]
     for name in ("data", "dpo", "sft", "evaluate", "logs", "merge"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    rows = make_answers(count, models)
-    # Half a character, as some tokenizers leave it, can only be written as an escape.
-    with (folder / "evaluate" / "answers.jsonl").open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(row) + "\n" for row in rows)
+    write_rows(folder / "evaluate" / "answers.jsonl", make_answers(count, models))
     write_json(folder / "evaluate" / "metrics.json", make_metrics(count, models))
     write_data(folder, count)
     for stage in ("dpo", "sft"):
-        write_json_lines(folder / stage / "curves.jsonl", make_curves(STEPS))
+        write_rows(folder / stage / "curves.jsonl", make_curves(STEPS))
     in_force = {"command": ["swift", "rlhf", "--beta", "0.1"], "versions": VERSIONS}
     write_json(folder / "dpo" / "settings.json", in_force)
     table = "module,layers,parameters,experts\nself_attn.q_proj,2,4096,no\n"
     (folder / "dpo" / "lora_coverage.csv").write_text(table, encoding="utf-8")
-    write_gates(folder / "dpo" / "gates.json", [gate("first_loss", True, 0.693147, "0.693147 within 0.0001")])
-    write_gates(folder / "merge" / "gates.json", [gate("merged_logits", False, "0.4 apart", "at most 0.03125")])
+    first_loss = {"gate": "first_loss", "passed": True, "value": 0.693147, "expected": "0.693147 within 0.0001"}
+    write_json(folder / "dpo" / "gates.json", [first_loss])
+    merged = {"gate": "merged_logits", "passed": False, "value": "0.4 apart", "expected": "at most 0.03125"}
+    write_json(folder / "merge" / "gates.json", [merged])
     if machine:
         write_json(folder / "logs" / "train_dpo.machine.json", make_machine())
         speed = [
             {"step": step, "seconds_per_step": 2.0 + step % 3 / 10, "memory_gib": 61.5} for step in range(5, 91, 5)
         ]
-        write_json_lines(folder / "logs" / "train_dpo.speed.jsonl", speed)
+        write_rows(folder / "logs" / "train_dpo.speed.jsonl", speed)
 
 
 def write_data(folder: Path, count: int) -> None:
@@ -249,8 +250,7 @@ def main() -> None:
     parser.add_argument("--sft", action="store_true", help="with a model after SFT")
     args = parser.parse_args()
     write_run(args.folder, args.rows, args.sft)
-    digest = file_sha256(args.folder / "evaluate" / "answers.jsonl")
-    print(f"{args.folder}: {args.rows} rows, answers.jsonl has the SHA-256 {digest}")
+    print(f"{args.folder}: {args.rows} rows")
 
 
 if __name__ == "__main__":

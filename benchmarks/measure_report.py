@@ -2,7 +2,8 @@
 
     python benchmarks/measure_report.py
 
-The rows are made up (make_evaluated_run.py); with --long, each answer is as long as 2,048 tokens, which takes 2 GB of disk.
+The rows are made up (make_evaluated_run.py); with --long, each answer is as long as 2,048
+tokens, which takes 2 GB of disk.
 """
 
 import argparse
@@ -52,10 +53,9 @@ def main() -> None:
         seconds, after = time.perf_counter() - start, os.times()
         processor = after.children_user + after.children_system - before.children_user - before.children_system
         page = folder / "report.html"
-        print(
-            f"{args.rows:,} rows, {answers.stat().st_size / 1e6:,.0f} MB: {seconds:.1f} s ({processor:.1f} s of processor time),"
-        )
-        print(f"{memory:,.0f} MB at the peak; the page has {page.stat().st_size / 1e6:.1f} MB")
+        print(f"{args.rows:,} rows, {answers.stat().st_size / 1e6:,.0f} MB")
+        print(f"{seconds:.1f} s, {processor:.1f} s of them on a processor; {memory:,.0f} MB at the peak")
+        print(f"the page has {page.stat().st_size / 1e6:.1f} MB")
         if args.keep:
             page.replace(args.keep)
 

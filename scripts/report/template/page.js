@@ -45,8 +45,8 @@
     for (const element of document.querySelectorAll("[data-aria-label-en]")) {
       element.setAttribute("aria-label", element.dataset[`ariaLabel${suffix}`]);
     }
-    drawCharts();
     showCards();
+    drawCharts();
   }
 
   function showDifference(pieces) {
