@@ -78,7 +78,7 @@ def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
     settings = load_config([ROOT / experiment])
     model_rule = "check_model" if settings["model"]["folder"] else "build_tiny_model"
     expected = {*NAMES, "all"} - ({"build_tiny_model", "check_model"} - {model_rule})
-    expected -= set() if settings["sweep"] else {"tabulate_sweep"}
+    expected -= set() if settings["sweep"] else {"tabulate_sweep", "write_sweep_report"}
     if not settings["sft"]["enabled"]:
         expected -= {"prepare_sft", "train_sft"}
     elif settings["sft"]["join"] == "merged":
@@ -104,7 +104,8 @@ def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
 def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
     shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
-    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions")
+    shared += ("write_sweep_report",)
+    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions", "write_report")
     assert jobs == {"all": 1} | dict.fromkeys(shared, 1) | dict.fromkeys(each, 4)
 
 
@@ -132,8 +133,8 @@ def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project,
     assert snakemake("--touch", *before).returncode == 0  # records settings and code, as a run does
     assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
-    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions")
-    assert jobs == {"all": 1, "tabulate_sweep": 1} | dict.fromkeys(each, 2)
+    each = ("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions", "write_report")
+    assert jobs == {"all": 1, "tabulate_sweep": 1, "write_sweep_report": 1} | dict.fromkeys(each, 2)
 
 
 def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():

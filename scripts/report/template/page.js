@@ -19,18 +19,19 @@
     return made;
   }
 
-  function drawCharts() {
+  // One chart at a time, so that the page answers from the start; those of another language give way.
+  async function drawCharts() {
+    const own = language;
     for (const chart of data.charts) {
+      await new Promise((next) => setTimeout(next));
+      if (own !== language) return;
       const place = find(`chart-${chart.name}`);
-      const spec = { ...chart.specs[language], data: { values: chart.points } };
+      const spec = { ...chart.specs[own], data: { values: chart.points } };
       // The expressions are interpreted, because the page's policy forbids making scripts of text.
-      const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false };
-      if (!place) continue;
-      vegaEmbed(place, spec, options).then(() => {
-        // Screen readers are told the chart's name, in the page's language, and read its table.
-        place.querySelector("svg").setAttribute("aria-hidden", "true");
-        place.dataset.drawn = language;
-      });
+      await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false });
+      // Screen readers are told the chart's name, in the page's language, and read its table.
+      place.querySelector("svg").setAttribute("aria-hidden", "true");
+      place.dataset.drawn = own;
     }
   }
 
