@@ -90,7 +90,7 @@ def scale(field: str, words: dict[str, str], values: list[Any], legend: Spec | N
 def draw_parts(chart: Chart, language: str, colours: Colours) -> Spec:
     """Return the specification of a chart with a row a part: its value, and its interval where there is one."""
     across = axis("value", None, zero=False, tickCount=5)
-    down: Spec = {"field": "part", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 150}}
+    down: Spec = {"field": "part", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
     titles = {"value": say_name(language, "figure", chart.name)}
     interval = {
         "mark": {"type": "rule", "strokeWidth": 2, "color": colours["first"]},
