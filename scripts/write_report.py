@@ -14,6 +14,7 @@ shown where it is there.
 import argparse
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hash", nargs=2, action="append", default=[], metavar=("NAME", "FILE"), help="pairs, model …")
     parser.add_argument("--logs", type=Path, required=True, help="folder of *.machine.json and *.speed.jsonl")
     parser.add_argument("--settings", type=json.loads, help="JSON: the run's settings; without it config.yaml's")
+
+
+def require_files(args: argparse.Namespace) -> None:
+    """Stop with one line if a file is missing without which there is no report."""
+    for name in ("metrics", "answers", "curves", "in_force", "coverage", "quality", "tokens"):
+        path = getattr(args, name)
+        if not path.is_file():
+            sys.exit(
+                f"{path}: no such file; run the stage that writes it, or name another with --{name.replace('_', '-')}"
+            )
 
 
 def read_charts(args: argparse.Namespace) -> tuple[Groups, dict[str, Any]]:
@@ -120,6 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     args = parser.parse_args(argv)
+    require_files(args)
     metrics = json.loads(args.metrics.read_text(encoding="utf-8"))
     charts, cards, values = gather_values(args, metrics)
     # What differs from run to run has no place among the files.

@@ -20,6 +20,7 @@ from report.messages import say_in_all
 from report.numbers_in_words import show_duration, show_number
 from report.pick_changes import pick_changes
 from report.report_values import reproduce
+from report.sweep_values import chart_points
 from write_report import main, write_plots
 from write_sweep_report import main as write_sweep_report
 
@@ -236,6 +237,21 @@ def test_curves_are_the_same_bytes_every_time(written, tmp_path):
     assert (tmp_path / "plots.sha256").read_bytes() == (written / "plots.sha256").read_bytes()
 
 
+def test_a_machine_of_which_little_is_known_makes_a_report_all_the_same(written, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    write_json(folder / "logs" / "train_dpo.machine.json", {"commit": None, "cores": 2})
+    main(report_arguments(folder))
+    assert "2 cores" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_missing_file_is_named_with_what_to_do(written, tmp_path):
+    missing = tmp_path / "metrics.json"
+    line = f"{missing}: no such file; run the stage that writes it, or name another with --metrics"
+    with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
+        main([*report_arguments(written), "--metrics", str(missing)])
+
+
 def test_a_report_that_cannot_be_written_leaves_the_old_one(written, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(written, folder)
@@ -264,6 +280,12 @@ def test_a_sweep_has_a_row_a_point_that_leads_to_its_report(tmp_path):
         ["--run", "s", "--page", str(page), "--points", '{"soft": {"dpo.beta": 0.05}}', "--runs=s-soft", *files]
     )
     assert '<a href="../s-soft/report.html">soft</a>' in page.read_text(encoding="utf-8")
+
+
+def test_a_point_that_came_to_no_number_leaves_the_page_whole():
+    trainings = [{"held_out": {"after": {"loss": value}}} for value in (0.5, float("nan"))]
+    charts = chart_points(["good", "bad"], trainings, [{"models": ["base", "dpo"]}] * 2)
+    assert [point["value"] for point in charts[0].points] == [0.5, None]
 
 
 def test_a_sweep_needs_a_file_for_each_point(tmp_path):

@@ -14,6 +14,21 @@ Facts = dict[str, Any]
 
 # What differs from machine to machine and has no part in a result.
 NOT_SHOWN = ("dvc", "sweep")
+# What the page says of a machine, None where it was not written.
+MACHINE = [
+    "commit",
+    "uncommitted_changes",
+    "command",
+    "started",
+    "ended",
+    "seconds",
+    "system",
+    "python",
+    "processor",
+    "cores",
+    "memory_gib",
+    "gpus",
+]
 
 
 def read_json(path: Path | None) -> Any:
@@ -28,7 +43,8 @@ def read_rows(path: Path) -> list[Row]:
 
 def read_machine(logs: Path, stage: str) -> tuple[Row, list[Row]]:
     """Return what a training wrote of its machine, and its speed by step; nothing where it wrote none."""
-    return read_json(logs / f"{stage}.machine.json"), read_rows(logs / f"{stage}.speed.jsonl")
+    found = read_json(logs / f"{stage}.machine.json")
+    return found and dict.fromkeys(MACHINE) | found, read_rows(logs / f"{stage}.speed.jsonl")
 
 
 def read_all_gates(files: list[Path]) -> list[tuple[str, list[Gate]]]:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 NONE = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -12,6 +13,11 @@ MINUS = "\N{MINUS SIGN}"
 def is_number(value: object) -> bool:
     """Say whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def only_number(value: Any) -> Any:
+    """Return a value if it is a finite number, else None: JSON has no others."""
+    return value if is_number(value) else None
 
 
 def choose_decimals(values: Iterable[object]) -> int:

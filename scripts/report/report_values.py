@@ -12,7 +12,7 @@ from report.curves import Chart
 from report.facts import list_settings, read_json
 from report.figures import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
 from report.messages import say_in_all
-from report.numbers_in_words import is_number
+from report.numbers_in_words import is_number, only_number
 from report.pick_changes import Picked
 
 Row = dict[str, Any]
@@ -55,7 +55,7 @@ def chart_table(table: PartTable, parts: dict[str, Row]) -> Chart:
     name = table.names[0]
     figures = {row["part"]: parts[row["part"]].get(name) or {} for row in table.rows}
     points = [
-        {"part": part, "value": figure["value"], "low": figure.get("low"), "high": figure.get("high")}
+        {"part": part} | {end: only_number(figure.get(end)) for end in ("value", "low", "high")}
         for part, figure in figures.items()
         if is_number(figure.get("value"))
     ]
@@ -100,7 +100,7 @@ def describe_answers(picked: Picked) -> Values:
 def reproduce(machine: Row, settings: Row) -> str:
     """Return the commands that make the run again."""
     commit = machine.get("commit")
-    command = machine.get("command") or "snakemake --cores all"
+    command = machine.get("command") or "snakemake --cores all  # not recorded: an overlay goes with --configfile"
     embedded = settings["data"]["raw"] == "data/preferences.jsonl"
     lines = [
         *([f"git checkout {commit}"] if commit else []),

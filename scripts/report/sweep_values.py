@@ -6,7 +6,7 @@ from sweep_points import as_cell
 
 from report.curves import Chart
 from report.figures import GROUPS, IN_SUMMARY, Figure, list_names, show_figure
-from report.numbers_in_words import choose_decimals, show_number
+from report.numbers_in_words import choose_decimals, only_number, show_number
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ def chart_points(names: list[str], trainings: list[Row], evaluations: list[Row])
         Chart(
             name,
             [
-                {"part": point, "value": figure["value"], "low": figure.get("low"), "high": figure.get("high")}
+                {"part": point} | {end: only_number(figure.get(end)) for end in ("value", "low", "high")}
                 for point, figure in zip(names, found, strict=True)
             ],
             by="point",
