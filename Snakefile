@@ -70,6 +70,8 @@ localrules:
     tabulate_sweep,
     write_model_card,
     write_provenance,
+    write_report,
+    write_sweep_report,
 
 
 rule all:
@@ -79,7 +81,8 @@ rule all:
         [f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
         [f"results/{point.run}/model_card.md" for point in POINTS],
         [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
-        [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg"] if config["sweep"] else [],
+        [f"results/{point.run}/report.html" for point in POINTS],
+        [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg", f"{SHARED}/sweep.html"] if config["sweep"] else [],
 
 
 include: "rules/data.smk"
@@ -91,6 +94,7 @@ include: "rules/infer.smk"
 include: "rules/evaluate.smk"
 include: "rules/card.smk"
 include: "rules/sweep.smk"
+include: "rules/report.smk"
 
 
 onstart:

@@ -15,7 +15,7 @@ rule tabulate_sweep:
         metrics=[f"results/{point.training}/dpo/metrics.json" for point in POINTS],
     output:
         table="results/{run}/sweep.csv",
-        plot="results/{run}/sweep.svg",
+        plot=report("results/{run}/sweep.svg", caption="captions/sweep.rst", category="Report"),
     log:
         "results/{run}/logs/tabulate_sweep.log",
     benchmark:

@@ -22,7 +22,8 @@ BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 ASKED_FOR = {"judge_answers", "score_comet"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "gather_metrics", "write_model_card", "write_provenance"),
+    *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
+    *("write_report", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
     --per_device_train_batch_size 2 --per_device_eval_batch_size 1 --learning_rate 0.0004 --lora_rank 8 --lora_alpha 32
@@ -87,7 +88,7 @@ def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
     settings = load_config([ROOT / experiment])
     model_rule = "check_model" if settings["model"]["folder"] else "build_tiny_model"
     expected = {*NAMES, *BEFORE_DPO, "all"} - ({"build_tiny_model", "check_model"} - {model_rule}) - ASKED_FOR
-    expected -= set() if settings["sweep"] else {"tabulate_sweep"}
+    expected -= set() if settings["sweep"] else {"tabulate_sweep", "write_sweep_report"}
     if not settings["sft"]["enabled"]:
         expected -= {"prepare_sft", "train_sft"}
     elif settings["sft"]["join"] == "merged":
@@ -113,6 +114,7 @@ def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
 def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
     shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
+    shared += ("write_sweep_report",)
     jobs.pop("score_pairs")  # of each point, and of the model before
     assert jobs == {"all": 1} | dict.fromkeys([*shared, *BEFORE_DPO], 1) | dict.fromkeys(EACH_POINT, 4)
 
@@ -142,7 +144,7 @@ def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project,
     assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
     jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
     assert jobs.pop("score_pairs") == 2
-    assert jobs == {"all": 1, "tabulate_sweep": 1} | dict.fromkeys(EACH_POINT, 2)
+    assert jobs == {"all": 1, "tabulate_sweep": 1, "write_sweep_report": 1} | dict.fromkeys(EACH_POINT, 2)
 
 
 def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():

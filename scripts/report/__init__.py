@@ -1,0 +1,1 @@
+"""What write_report.py and write_sweep_report.py share: figures, charts, answers, and the page they stand on."""

@@ -1,0 +1,74 @@
+"""Numbers as the report shows them: as many digits as mean something, and the same number of decimals in a row."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+NONE = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+def is_number(value: object) -> bool:
+    """Say whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def only_number(value: Any) -> Any:
+    """Return a value if it is a finite number, else None: JSON has no others."""
+    return value if is_number(value) else None
+
+
+def choose_decimals(values: Iterable[object]) -> int:
+    """Return how many decimals show three digits or more of the largest of these numbers."""
+    largest = max((abs(float(value)) for value in values if is_number(value)), default=0.0)  # type: ignore[arg-type]
+    return next((decimals for limit, decimals in ((100, 1), (1, 2)) if largest >= limit), 3)
+
+
+def show_number(value: object, decimals: int | None = None, signed: bool = False) -> str:
+    """Return a number in words, a dash in place of none. Small ones are written as 2.0e-4."""
+    if not is_number(value):
+        return NONE
+    number = float(value)  # type: ignore[arg-type]
+    if decimals is None:
+        if isinstance(value, int):
+            return f"{value:,}".replace("-", MINUS)
+        decimals = choose_decimals([number])
+    if number and abs(number) < 0.0005:
+        mantissa, _, exponent = (f"{number:+.1e}" if signed else f"{number:.1e}").partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
+    rounded = round(number, decimals) + 0.0  # no minus before zero
+    text = f"{rounded:+,.{decimals}f}" if signed and rounded else f"{rounded:,.{decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def show_p(value: object) -> str:
+    """Return a p-value in words."""
+    if not is_number(value):
+        return NONE
+    return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}"  # type: ignore[arg-type]
+
+
+def show_duration(seconds: object) -> str:
+    """Return seconds as hours, minutes and seconds, without leading zeros."""
+    if not is_number(seconds):
+        return NONE
+    hours, rest = divmod(round(float(seconds)), 3600)  # type: ignore[arg-type]
+    minutes, left = divmod(rest, 60)
+    parts = [(hours, "h"), (minutes, "min"), (left, "s")]
+    shown = [f"{amount} {unit}" for amount, unit in parts if amount]
+    return " ".join(shown[:2]) or "0 s"
+
+
+def show_time(text: object) -> str:
+    """Return a time of ISO 8601 in UTC to the minute; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return str(text)
+
+
+def count_alike(names: Iterable[str]) -> str:
+    """Return names in words, those that come several times with how often."""
+    return ", ".join(name if times == 1 else f"{times} × {name}" for name, times in Counter(names).items())
