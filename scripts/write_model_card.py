@@ -111,8 +111,8 @@ def describe_figures(evaluation: dict[str, Any]) -> str:
     }
     shown = [f"{title}\n\n{text}" for title, text in parts.items() if text]
     lead = (
-        "In brackets the 95 % interval, over which prompts were held out; of a handful of rows, or with two equal "
-        "ends, it says little. The command for each figure is in `evaluate/metrics.json`."
+        "In brackets the 95 % interval, over which prompts were held out; of a handful of rows, or with equal ends, it "
+        "says little. The command for each figure is in `evaluate/metrics.json`."
     )
     return "\n\n".join([lead, *shown])
 
