@@ -73,6 +73,7 @@ rule write_provenance:
             f"results/{wildcards.run}/infer/predictions.jsonl",
             f"results/{wildcards.run}/evaluate/metrics.json",
             f"results/{wildcards.run}/model_card.md",
+            f"results/{wildcards.run}/report.html",
         ],
     output:
         workflow=directory("results/{run}/workflow"),
