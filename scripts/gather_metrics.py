@@ -1,7 +1,7 @@
 """Put the figures of a run's answers and pairs into one file.
 
-    cd results/tiny/evaluate && python ../../../scripts/gather_metrics.py answer_metrics.json pair_metrics.json \\
-        --metrics metrics.json
+    python scripts/gather_metrics.py results/tiny/evaluate/{answer,pair}_metrics.json \\
+        --metrics results/tiny/evaluate/metrics.json
 """
 
 import argparse
