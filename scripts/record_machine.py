@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from claim_gpus import ask_driver
+from hide_private import hide_private
 from json_lines import read_json_lines, replace_files, write_json_lines
 
 COMMAND = "RUN_COMMAND"  # of the environment
@@ -33,7 +34,8 @@ def describe_command(overlays: Sequence[Path], settings: Sequence[str]) -> str:
     here = Path.cwd()
     names = [str(path.relative_to(here)) if path.is_relative_to(here) else path.name for path in overlays]
     words = ["--configfile", *names] if names else []
-    return shlex.join(["snakemake", "--cores", "all", *words, *(["--config", *settings] if settings else [])])
+    own = ["--config", *map(hide_private, settings)] if settings else []
+    return shlex.join(["snakemake", "--cores", "all", *words, *own])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hide_private import private_places
 from json_lines import read_json_lines
 from record_machine import (
     COMMAND,
@@ -61,6 +62,11 @@ def test_host_user_and_folder_are_not_recorded(clone, monkeypatch):
 def test_an_overlay_from_elsewhere_is_named_without_its_folder(clone):
     said = describe_command([Path("/home/someone/mine.yaml")], ["run=a b"])
     assert said == "snakemake --cores all --configfile mine.yaml --config 'run=a b'"
+
+
+def test_a_setting_of_the_command_does_not_tell_where_the_home_folder_is():
+    private_places.cache_clear()
+    assert "~/model" in describe_command([], [f"model={{'folder': '{Path.home()}/model'}}"])
 
 
 def test_a_record_of_an_earlier_training_does_not_outlive_its_results(clone):
