@@ -147,6 +147,7 @@ def test_changes_are_counted_by_kind():
         ("ter", 0.1, 2, "worse"),
         ("bleu", -1, 2, "unclear"),
         ("bleu", None, None, "unclear"),
+        ("empty", 0, 0, "same"),
         ("length_ratio", 0.1, 2, "changed"),
     ],
 )
@@ -158,6 +159,11 @@ def test_figures_of_unknown_names_are_shown_under_their_own():
     figures = {"base": {"comet": {"value": 0.8}}, "dpo": {"comet": {"value": 0.9}}}
     rows = summarize_figures({"models": ["base", "dpo"], "answers": figures})
     assert [(row["name"], row["cells"]["dpo"]["value"]) for row in rows] == [("comet", "0.900")]
+
+
+def test_a_summary_has_the_best_known_figures_of_answers_and_pairs():
+    names = [row["name"] for row in summarize_figures(make_metrics(12, ["base", "dpo"]))]
+    assert names == ["chrf", "bleu", "ter", "preference_accuracy", "reward_accuracy", "reward_margin"]
 
 
 def test_an_evaluation_without_figures_has_an_empty_summary():

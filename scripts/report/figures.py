@@ -102,16 +102,18 @@ def show_interval(figure: Figure, decimals: int, signed: bool = False) -> Row:
 
 
 def show_change(name: str, change: Figure | None, decimals: int) -> Row | None:
-    """Return a difference in words, with its interval, p, and what it means."""
-    if not change:
+    """Return a difference in words, with its interval, p, and what it means; none without a value."""
+    if not change or not is_number(change["value"]):
         return None
     value = {"value": show_number(change["value"], decimals, signed=True), "p": show_p(change.get("p"))}
     return value | show_interval(change, decimals, signed=True) | {"meaning": judge_change(name, change)}
 
 
 def judge_change(name: str, change: Figure) -> str:
-    """Return better, worse, changed (where neither is better), or unclear: the interval holds 0, or there is none."""
+    """Return better, worse, changed (where neither is better), same, or unclear: the interval holds 0, or is none."""
     low, high = change.get("low"), change.get("high")
+    if low == high == 0:
+        return "same"
     if not (is_number(low) and is_number(high)) or low <= 0 <= high:  # type: ignore[operator]
         return "unclear"
     if name not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
@@ -123,7 +125,7 @@ def summarize_figures(metrics: Row) -> list[Row]:
     """Return the rows of the best known figures, or of the first ones where none is known."""
     rows = [row for group in GROUPS for row in compare_models(metrics, group)]
     known = [row for row in rows if row["name"] in FIRST]
-    return (known or rows)[:IN_SUMMARY]
+    return (sorted(known, key=lambda row: FIRST.index(row["name"])) or rows)[:IN_SUMMARY]
 
 
 def list_part_tables(metrics: Row) -> list[PartTable]:
