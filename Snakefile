@@ -7,7 +7,6 @@
 import json
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from check_config import check_config
 from check_machine import check_machine, check_plan, require_writable
 from explain_failure import explain_failure
 from living_jobs import refuse_living_jobs
+from model_words import model_flags, name_files
 from own_records import own_records
 from preferences.open_raw import list_raw_files
 from record_machine import COMMAND, describe_command

@@ -16,34 +16,20 @@ ANSWERED_BY = {
     run: config["run"] if settings["infer"] == config["infer"] else run for run, settings in SETTINGS.items()
 }
 FIGURES = sorted(map(str, Path("scripts/evaluation").glob("*.py")))
-# A model's folder, its manifest, and the adapter that goes on it.
-SFT_MODEL = (
-    (f"{SHARED}/sft/merged", f"{SHARED}/sft/merged.sha256", [])
-    if SFT_MERGED
-    else (BUILT_MODEL, f"{SHARED}/model.sha256", START_ADAPTER)
-)
-MODELS = {"base": (BUILT_MODEL, f"{SHARED}/model.sha256", []), "sft": SFT_MODEL}
-
-
-def model_of(wildcards):
-    """Return the folder, the manifest and the adapter's manifest of the model that `wildcards` names."""
-    trained = f"results/{TRAINED_BY[wildcards.run]}/merged"
-    return MODELS.get(wildcards.model, (trained, f"{trained}.sha256", []))
-
-
-def by_model(path):
-    """Return words that name a file of each model before, and those of the run's own, for a command line."""
-    return lambda wildcards: [
-        f"{model}={path.format(run=ANSWERED_BY[wildcards.run], model=model)}" for model in BEFORE
-    ] + [f"dpo=results/{wildcards.run}/infer/predictions.jsonl"]
+# Of each model of a run: its folder, its manifest, and that of the adapter that goes on it.
+MODELS = {
+    "base": lambda run: (BUILT_MODEL, f"{SHARED}/model.sha256", []),
+    "sft": lambda run: (START_MODEL, START_MANIFEST, START_ADAPTER),
+    "dpo": lambda run: (f"results/{TRAINED_BY[run]}/merged", f"results/{TRAINED_BY[run]}/merged.sha256", []),
+}
 
 
 use rule infer_shard as infer_shard_before with:
     input:
         script="scripts/infer_shard.py",
-        manifest=lambda wildcards: model_of(wildcards)[1],
-        merged=ancient(lambda wildcards: model_of(wildcards)[0]),
-        adapter=lambda wildcards: model_of(wildcards)[2],
+        manifest=lambda wildcards: MODELS[wildcards.model](wildcards.run)[1],
+        merged=ancient(lambda wildcards: MODELS[wildcards.model](wildcards.run)[0]),
+        adapter=lambda wildcards: MODELS[wildcards.model](wildcards.run)[2],
         val=f"{SHARED}/data/val.jsonl",
     output:
         answers="results/{run}/evaluate/{model}/shards/{shard}.jsonl",
@@ -91,7 +77,7 @@ rule evaluate_answers:
         "../envs/workflow.yaml"
     threads: 8
     params:
-        files=by_model("results/{run}/evaluate/{model}/predictions.jsonl"),
+        files=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, input.after]),
         flags=lambda wildcards, input: swift_flags(
             {
                 "target": LANGUAGES and LANGUAGES["target"],
@@ -115,9 +101,9 @@ rule score_pairs:
     input:
         script="scripts/score_pairs.py",
         code="scripts/answer_logps.py",
-        manifest=lambda wildcards: model_of(wildcards)[1],
-        merged=ancient(lambda wildcards: model_of(wildcards)[0]),
-        adapter=lambda wildcards: model_of(wildcards)[2],
+        manifest=lambda wildcards: MODELS[wildcards.model](wildcards.run)[1],
+        merged=ancient(lambda wildcards: MODELS[wildcards.model](wildcards.run)[0]),
+        adapter=lambda wildcards: MODELS[wildcards.model](wildcards.run)[2],
         val=f"{SHARED}/dpo/val.jsonl",
     output:
         scores="results/{run}/evaluate/{model}/scores/{shard}.jsonl",
@@ -132,7 +118,7 @@ rule score_pairs:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
-        model=lambda wildcards, input: folder_of(input),
+        model=lambda wildcards, input: model_flags(input.merged or config["model"]["folder"], input.adapter),
         shards=len(SHARDS),
         flags=lambda wildcards: swift_flags(
             {
@@ -178,10 +164,7 @@ rule evaluate_pairs:
     conda:
         "../envs/workflow.yaml"
     params:
-        scores=lambda wildcards: [
-            f"{model}=" + ",".join(f"results/{run}/evaluate/{model}/scores/{shard}.jsonl" for shard in SHARDS)
-            for model, run in [*((model, ANSWERED_BY[wildcards.run]) for model in BEFORE), ("dpo", wildcards.run)]
-        ],
+        scores=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, *input.after]),
         reference=BEFORE[-1],
         beta=lambda wildcards: SETTINGS[wildcards.run]["dpo"]["beta"],
         resamples=EVALUATE["resamples"],
@@ -272,7 +255,7 @@ if EVALUATE["comet"]:
             gpu=config["infer"]["gpus"],
             gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
         params:
-            files=by_model("results/{run}/evaluate/{model}/predictions.jsonl"),
+            files=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, input.after]),
             model=EVALUATE["comet"],
             gpus=config["infer"]["gpus"],
         shell:

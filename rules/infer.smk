@@ -11,12 +11,6 @@ SHARDS = range(config["infer"]["shards"])
 TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
 
 
-def folder_of(input):
-    """Return the flags for a model, and for the adapter on it, if it has one."""
-    adapter = f" --adapter {shlex.quote(input.adapter.removesuffix('.sha256'))}" if input.adapter else ""
-    return f"--model {shlex.quote(input.merged or config['model']['folder'])}{adapter}"
-
-
 rule infer_shard:
     """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
     input:
@@ -38,7 +32,7 @@ rule infer_shard:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
-        model=lambda wildcards, input: folder_of(input),
+        model=lambda wildcards, input: model_flags(input.merged or config["model"]["folder"], input.adapter),
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
         prompt_date=config["prompt"]["date"],

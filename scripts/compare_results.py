@@ -181,6 +181,7 @@ COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
     ("evaluate/*.jsonl", compare_answers),
     ("evaluate/*.json", compare_figures),
     ("model_card.md", compare_text),
+    ("plots/*", lambda one, two: Difference(0.0, 0.0, "is drawn from figures that differ")),
     ("*.sha256", lambda one, two: Difference(0.0, 0.0, "holds the hashes of files that differ")),
     ("*", compare_bytes),
 ]

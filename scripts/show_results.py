@@ -36,6 +36,15 @@ def describe_quality(path: Path) -> str:
     return f"{account['rows_used']} of {account['rows_in']} rows used" + (f"; found: {found}" if found else "")
 
 
+def describe_evaluation(path: Path) -> str:
+    """Return how much more the tuned model prefers chosen answers than its reference does, with the interval."""
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    margin = metrics.get("pairs", {}).get("dpo", {}).get("reward_margin")
+    if not margin:
+        return ""
+    return f"held-out reward margin {margin['value']:.2f} [{margin['low']:.2f}, {margin['high']:.2f}]"
+
+
 def describe_sweep(path: Path) -> str:
     """Return how many points a sweep's table has, and the one with the lowest held-out loss."""
     if not path.is_file():
@@ -77,6 +86,8 @@ def show_results(run: str) -> str:
     lines = [
         (quality, describe_quality(quality)),
         (predictions, f"{len(answers)} answers to held-out prompts"),
+        (folder / "evaluate" / "metrics.json", describe_evaluation(folder / "evaluate" / "metrics.json")),
+        (folder / "report.html", "all of this on one page, in English and Chinese"),
         (folder / "merged", "the tuned model, ready for transformers"),
         (folder / "model_card.md", describe_card(folder)),
         (curves, describe_curves(rows)),
@@ -84,7 +95,8 @@ def show_results(run: str) -> str:
         (table, describe_sweep(table)),
         (folder / "sweep.svg", "the same as a plot"),
         (folder / "ro-crate-metadata.json", "which jobs made all this: a Workflow Run RO-Crate"),
-        (folder / "swanlab", "SwanLab's record of the training"),
+        (folder / "sweep.html", "the points on one page"),
+        (folder / "swanlab", "SwanLab's record of the training; make board shows it"),
         (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
     ]
     there = [(str(path), text) for path, text in lines if path.exists()]

@@ -11,8 +11,7 @@ from report.curves import Chart
 from report.messages import LANGUAGES, say_name
 
 FILE_LANGUAGE = "en"  # what papers are mostly in; and no font for others has to be there
-WIDTH = 520  # pixels
-SCALE = 2  # pixels of a PNG for each
+WIDTH = 560  # pixels
 
 
 def specify_file(chart: Chart) -> Spec:
@@ -27,7 +26,7 @@ def draw_files(charts: list[Chart], folder: Path) -> None:
     for chart in charts:
         svg = vl_convert.vegalite_to_svg(specify_file(chart))
         (folder / f"{chart.file}.svg").write_text(svg, encoding="utf-8")
-        (folder / f"{chart.file}.png").write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+        (folder / f"{chart.file}.png").write_bytes(vl_convert.svg_to_png(svg))
 
 
 def specify_for_page(chart: Chart) -> dict[str, Any]:
