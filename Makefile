@@ -49,8 +49,8 @@ publish: dvc.yaml ## Run config.yaml, and make its results the published ones; c
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
 
-test: check ## Check the code, then run every test; the pipeline test takes some minutes
-	@pytest
+test: check ## Check the code, then run every test, two files at a time
+	@pytest --numprocesses 2 --dist loadfile
 	@envs/with-training python -m pytest tests/training
 	@$(MAKE) test-engines
 	@$(MAKE) test-provenance

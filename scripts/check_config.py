@@ -11,6 +11,7 @@ import difflib
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 
 
+@cache
 def load_schema() -> dict[str, Any]:
-    """Return the schema of the settings."""
+    """Return the schema of the settings, which nobody changes: reading it takes as long as planning the graph."""
     schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     return schema
 

@@ -53,6 +53,7 @@ def training_disk(shape: Shape, flags: Settings, load: Load, is_merged: bool) ->
     )
 
 
-def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int) -> int:
-    """Return what inference writes at most: each prompt with its answer, in a shard and in predictions.jsonl."""
-    return 2 * (prompt_bytes + prompts * max_new_tokens * ANSWER_BYTES)
+def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int, models: int) -> int:
+    """Return what inference writes at most: each model's answers in shards and in one file, and all side by side."""
+    answers = prompts * max_new_tokens * ANSWER_BYTES
+    return 2 * models * (prompt_bytes + answers) + prompt_bytes + models * answers

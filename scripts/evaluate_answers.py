@@ -8,7 +8,6 @@ with those before them. --target is the language of translations; without it, fi
 """
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 from evaluation.corpus_metrics import Bleu, Chrf, Ter, signature
 from evaluation.count_rows import count_rows
-from evaluation.figures import Figure, Resampled
+from evaluation.figures import Figure, Resampled, write_figures
 from evaluation.own_metric import load_own_metric
 from evaluation.row_metrics import general_metrics, hits, read_terms, translation_metrics
 from evaluation.row_scores import judged_metric, read_scores
@@ -157,13 +156,9 @@ def main(argv: list[str] | None = None) -> None:
     found = evaluate(args, rows, metrics, statistics)
     if args.judgements and (not args.only or "win_rate" in args.only):
         add_win_rates(args, rows, found)
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if args.rows:
         write_json_lines(args.rows, side_by_side(args, rows, score_rows(rows, metrics, statistics)))
-    if args.metrics:
-        args.metrics.write_text(text, encoding="utf-8")
-    else:
-        print(text, end="")
+    write_figures(found, args.metrics)
 
 
 if __name__ == "__main__":

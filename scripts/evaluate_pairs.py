@@ -9,7 +9,6 @@ the model adds to its log-probability under the reference (Rafailov et al. 2023)
 """
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evaluation.figures import Figure, Resampled
+from evaluation.figures import Figure, Resampled, write_figures
 from evaluation.pair_groups import group_by_length, group_by_tag
 from evaluation.pair_scores import PairScores, read_pair_scores
 from evaluation.row_metrics import Statistics
@@ -151,13 +150,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.reference not in files:
         sys.exit(f"--reference: {args.reference} is none of the models: {', '.join(files)}")
     pairs = read_pair_scores(files, args.pairs, args.reference, args.beta)
-    text = json.dumps(evaluate(args, pairs), indent=2, ensure_ascii=False) + "\n"
     if args.rows:
         write_json_lines(args.rows, list_pairs(pairs))
-    if args.metrics:
-        args.metrics.write_text(text, encoding="utf-8")
-    else:
-        print(text, end="")
+    write_figures(evaluate(args, pairs), args.metrics)
 
 
 if __name__ == "__main__":

@@ -35,5 +35,7 @@ def test_what_is_merged_is_as_large_as_the_model():
     assert training_disk(PUBLISHED, training.flags, training.load, False).merged == 0
 
 
-def test_answers_are_in_shards_and_in_one_file():
-    assert answers_bytes(prompts=10, prompt_bytes=1000, max_new_tokens=100) == 2 * (1000 + 10 * 100 * 4)
+def test_answers_of_each_model_are_in_shards_in_one_file_and_side_by_side():
+    answers = 10 * 100 * 4
+    expected = 2 * 2 * (1000 + answers) + 1000 + 2 * answers
+    assert answers_bytes(prompts=10, prompt_bytes=1000, max_new_tokens=100, models=2) == expected

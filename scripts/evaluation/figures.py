@@ -1,6 +1,8 @@
 """Figures with what is needed to trust them: how many rows, an interval, and the command that computes them again."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,3 +72,12 @@ def describe(value: float, counted: int, scores: Array, command: str) -> Figure:
     ]
     value, low, high = known if counted else (None, None, None)  # type: ignore[assignment]
     return {"value": value, "n": counted, "low": low, "high": high, "command": command}
+
+
+def write_figures(found: Mapping[str, Any], path: Path | None) -> None:
+    """Write figures as JSON, or print them where there is no path."""
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    if path:
+        path.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
