@@ -153,7 +153,7 @@ def show_hours(plan: Plan) -> list[str]:
         "Hours, estimated",
         *table(["", *names], rows, max(len(row[0]) for row in rows)),
         "  Measured: one H100, with and without ZeRO-3. Scaled from it by data sheets: H20, H200.",
-        "  Not measured: several GPUs. Not in it: loading, merging, inference, evaluation. More: docs/planning.md.",
+        "  Not measured: several GPUs. Not in it: loading, merging, inference. More: docs/planning.md.",
     ]
 
 
