@@ -219,12 +219,13 @@ def test_the_plan_of_the_run_is_what_it_took(run_folder):
         "pairs": count_bytes(pairs),
     }
     assert {name: disk[name] for name in found} == pytest.approx(found, rel=0.1)
-    answers = count_bytes(run_folder.rglob("infer/**/*.jsonl"))
+    places = ("infer/**/*.jsonl", "evaluate/*/shards/*.jsonl", "evaluate/*/predictions.jsonl", "evaluate/answers.jsonl")
+    answers = count_bytes([path for place in places for path in run_folder.glob(place)])
     assert answers <= disk["answers"] <= 3 * answers
 
 
 def test_every_stage_left_a_log_and_a_benchmark(run_folder):
-    logs = {path.stem for path in (run_folder / "logs").iterdir()}
+    logs = {path.stem for path in (run_folder / "logs").glob("*.log")}
     assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}
     assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "infer_shard.0"} <= logs
 
