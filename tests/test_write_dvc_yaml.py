@@ -89,7 +89,7 @@ def test_a_path_too_long_to_be_recorded_is_refused():
 
 def test_a_point_has_stages_of_its_own_under_names_that_dvc_takes(sweep):
     trained = {name for name in sweep["stages"] if name.startswith("train_dpo")}
-    answered = {name for name in sweep["stages"] if name.startswith("infer_shard")}
+    answered = {name for name in sweep["stages"] if name.startswith("infer_shard-")}
     assert trained == {"train_dpo", "train_dpo-sharp"}
     assert answered == {"infer_shard-usual-0", "infer_shard-sharp-0", "infer_shard-beta_0_5-temperature_0_5-0"}
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in sweep["stages"])
