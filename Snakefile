@@ -16,6 +16,7 @@ from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_ar
 min_version("9.0")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+from card_metadata import is_all_own
 from check_config import check_config
 from check_machine import check_machine, check_plan, require_writable
 from explain_failure import explain_failure

@@ -8,8 +8,12 @@ Writes     results/{run}/model_card.md, results/{run}/workflow/, results/{run}/r
 Stages     write_model_card -> write_provenance
 """
 
-# The embedded pairs and this code are under the MIT licence; a run of other data says nothing of its own.
-EMBEDDED = not config["model"]["folder"] and config["data"]["raw"] == "data/preferences.jsonl"
+# The gates of all stages of a run; a stage that it has not has none. They are logs, and so no inputs.
+GATES = lambda run: [
+    *(f"{SHARED}/{stage}/gates.json" for stage in ("data", "sft", "sft/merge")),
+    *(f"results/{TRAINED_BY[run]}/{stage}/gates.json" for stage in ("dpo", "merge")),
+    f"results/{run}/infer/gates.json",
+]
 CARD_SETTINGS = ("data", "model", "prompt", "sft", "infer")
 
 
@@ -40,13 +44,9 @@ rule write_model_card:
     params:
         of=lambda wildcards: json.dumps({name: SETTINGS[wildcards.run][name] for name in CARD_SETTINGS}, sort_keys=True),
         place=lambda wildcards: "--place" if TRAINED_BY[wildcards.run] == wildcards.run else "",
-        # Logs of other stages, and so no inputs.
+        # A log of another stage, and so no input.
         quality=f"{SHARED}/data/quality.json",
-        gates=lambda wildcards: [
-            *[f"{SHARED}/{stage}/gates.json" for stage in ("data", "sft", "sft/merge")],
-            *[f"results/{TRAINED_BY[wildcards.run]}/{stage}/gates.json" for stage in ("dpo", "merge")],
-            *[f"results/{wildcards.run}/{stage}/gates.json" for stage in ("infer", "evaluate")],
-        ],
+        gates=lambda wildcards: GATES(wildcards.run),
     shell:
         """
         python {input.script:q} --run {wildcards.run} --settings-of-run {params.of:q} --merged {input.merged:q} \
@@ -88,7 +88,7 @@ rule write_provenance:
         of=lambda wildcards: json.dumps(SETTINGS[wildcards.run], sort_keys=True),
         folder="results/{run}",
         machine=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/logs/train_dpo.machine.json",
-        licence="MIT" if EMBEDDED else "not stated: that of the model and of the data that the run was given",
+        licence="MIT" if is_all_own(config) else "not stated: that of the model and of the data that the run was given",
     shell:
         """
         python {input.script:q} {input.merged:q} {input.results:q} --folder {params.folder:q} \

@@ -8,7 +8,6 @@ Stages     write_report [-> write_sweep_report]
 
 # What makes the page: an edited template is rendered again.
 PAGE = sorted(str(path) for path in Path("scripts/report").rglob("*.*") if path.suffix != ".pyc")
-GATED = ["data", "sft", "sft/merge"]  # stages that the points of a sweep share
 # Where DVC keeps what, and the other points of a sweep, have no part in a run's results.
 REPORTED = {run: {k: v for k, v in found.items() if k not in ("dvc", "sweep")} for run, found in SETTINGS.items()}
 
@@ -50,11 +49,7 @@ rule write_report:
         "../envs/workflow.yaml"
     params:
         quality=f"{SHARED}/data/quality.json",
-        gates=lambda wildcards: [
-            *(f"{SHARED}/{stage}/gates.json" for stage in GATED),
-            *(f"results/{TRAINED_BY[wildcards.run]}/{stage}/gates.json" for stage in ("dpo", "merge")),
-            f"results/{wildcards.run}/infer/gates.json",
-        ],
+        gates=lambda wildcards: GATES(wildcards.run),
         logs=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/logs",
         sft=lambda wildcards, input: f"--sft-curves {input.sft} --sft-logs {SHARED}/logs" if input.sft else "",
         settings=lambda wildcards: json.dumps(REPORTED[wildcards.run], sort_keys=True),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from evaluation.figures import is_figure
 
 EMBEDDED_DATA = "data/preferences.jsonl"
 # (layers, hidden size, experts) of the published models, by the name that a folder of theirs has.
@@ -25,11 +26,16 @@ def find_base(folder: str | None, config: dict[str, Any]) -> str | None:
     return f"openai/{name}" if name in PUBLISHED and PUBLISHED[name] == shape else None
 
 
+def is_all_own(settings: dict[str, Any]) -> bool:
+    """Say whether model and data are this project's, under its licence; of others a run cannot say."""
+    return settings["model"]["folder"] is None and settings["data"]["raw"] == EMBEDDED_DATA
+
+
 def find_licence(base: str | None, settings: dict[str, Any]) -> dict[str, str]:
     """Return the licence as the Hub names it: the base model's, or this project's where everything is its own."""
     if base:
         return {"license": "apache-2.0"}
-    if settings["model"]["folder"] is None and settings["data"]["raw"] == EMBEDDED_DATA:
+    if is_all_own(settings):
         return {"license": "mit"}
     return {"license": "other", "license_name": "that-of-the-base-model-and-the-data"}
 
@@ -47,11 +53,6 @@ def list_metrics(figures: dict[str, Any]) -> list[dict[str, Any]]:
         for name, figure in figures.items()
         if is_figure(figure) and figure["value"] is not None
     ]
-
-
-def is_figure(value: Any) -> bool:
-    """Say whether this is a figure of the evaluation, not a group of them."""
-    return isinstance(value, dict) and "value" in value and not isinstance(value["value"], dict)
 
 
 def list_results(evaluation: dict[str, Any], is_translation: bool) -> list[dict[str, Any]]:

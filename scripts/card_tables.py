@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from card_metadata import is_figure
+from evaluation.figures import is_figure
 
 # What says most of a training, in ms-swift's names.
 SETTINGS = (

@@ -16,7 +16,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from card_metadata import EMBEDDED_DATA, describe_metadata, find_base, render_metadata
+from card_metadata import describe_metadata, find_base, is_all_own, render_metadata
 from card_tables import show_number, table, tabulate_comparisons, tabulate_figures, tabulate_groups, tabulate_settings
 from folder_manifest import CARD, file_sha256
 from gates import describe_gate, read_gates
@@ -197,7 +197,7 @@ def describe_licence(settings: dict[str, Any], base: str | None) -> str:
     """Return what is known of the rights in the model."""
     if base:
         return "gpt-oss is under Apache 2.0. The data of the tuning may bind you further; that this card does not know."
-    if settings["model"]["folder"] is None and settings["data"]["raw"] == EMBEDDED_DATA:
+    if is_all_own(settings):
         return "MIT, as the project's code and its embedded pairs, from which the weights were made."
     return (
         "Not known to this card: look at the licences of the base model and of the data before you share the weights."

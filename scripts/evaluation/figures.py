@@ -74,6 +74,11 @@ def describe(value: float, counted: int, scores: Array, command: str) -> Figure:
     return {"value": value, "n": counted, "low": low, "high": high, "command": command}
 
 
+def is_figure(value: object) -> bool:
+    """Say whether a value of metrics.json is a figure, not a group of them: a tag may be called `value`."""
+    return isinstance(value, dict) and "value" in value and not isinstance(value["value"], dict)
+
+
 def write_figures(found: Mapping[str, Any], path: Path | None) -> None:
     """Write figures as JSON, or print them where there is no path."""
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"

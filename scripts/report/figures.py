@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from evaluation.figures import is_figure
+
 from report.numbers_in_words import choose_decimals, is_number, show_number, show_p
 
 Figure = dict[str, Any]  # {"value", "n", "low", "high", "command"}
@@ -50,11 +52,6 @@ class PartTable:
     names: list[str]  # of figures
     rows: list[Row]  # {"part", "n", "cells": by figure}
     count: int  # of parts, some of which may have been left out
-
-
-def is_figure(value: object) -> bool:
-    """Say whether a value is a figure with its interval."""
-    return isinstance(value, dict) and "value" in value
 
 
 def list_names(metrics: Row, group: str) -> list[str]:
