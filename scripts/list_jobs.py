@@ -50,6 +50,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
             }
         },
     ),
+    "evaluate.judge.prompt": ({"evaluate": {"judge": {"prompt": "config.yaml"}}},),
     "merge.max_shard_size": ({"merge": {"max_shard_size": "4GB"}},),
 }
 IN_PATHS = ("run", "sweep")

@@ -147,7 +147,7 @@ def test_a_truncated_object_of_the_remote_is_named_and_does_not_get_into_results
 
 STAGES = {
     "convert_preferences": ("min_margin: 1", "min_margin: 2"),
-    "infer_shard-0": ("max_new_tokens: 96", "max_new_tokens: 64"),
+    "infer_shard_before-base-0": ("max_new_tokens: 96", "max_new_tokens: 64"),
 }
 
 

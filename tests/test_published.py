@@ -18,7 +18,7 @@ UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 STORE_BYTES = 8 << 20
 CHANGES = list_changes(load_config([]))
-GRAPH_SETTINGS = {"model.folder", "sft.enabled"}
+GRAPH_SETTINGS = {"evaluate.comet", "evaluate.judge", "model.folder", "sft.enabled"}
 DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
 
 
@@ -137,8 +137,9 @@ def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_st
     assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
     assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
     assert run("python", "scripts/write_dvc_yaml.py", cwd=clone).returncode == 0
-    followers = {"infer_shard", "gather_predictions", "write_model_card", "write_provenance"}
-    assert snakemake_plan() == dvc_plan() == {"merge_adapter", *followers}
+    answered = {"infer_shard", "gather_predictions", "evaluate_answers"}
+    described = {"score_pairs", "evaluate_pairs", "gather_metrics", "write_report", "write_model_card", "write_provenance"}
+    assert snakemake_plan() == dvc_plan() == {"merge_adapter", *answered, *described}
 
 
 def test_a_card_in_the_folder_of_the_model_changes_nothing_in_either_engine(clone, run):

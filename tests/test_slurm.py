@@ -110,9 +110,11 @@ def test_every_job_ends_well(swept):
 
 
 def test_small_stages_share_a_job_and_the_others_have_one_each(swept):
-    count = {name: len(jobs_of(swept, name)) for name in ("prepare", "train_dpo", "merge_adapter", "infer_shard")}
-    assert count == {"prepare": 1, "train_dpo": 3, "merge_adapter": 3, "infer_shard": 3}
-    assert len(swept["jobs"]) == sum(count.values())
+    shared = {"prepare": 1, "infer_shard_before": 1}
+    of_each_point = {"train_dpo": 3, "merge_adapter": 3, "infer_shard_wildcards": 3, "describe": 3}
+    expected = shared | of_each_point | {"score_pairs": 4}  # under the base model, and under each point's
+    assert {name: len(jobs_of(swept, name)) for name in expected} == expected
+    assert len(swept["jobs"]) == sum(expected.values())
 
 
 def test_a_training_asks_for_what_the_profile_says_and_for_four_h20_of_one_node(swept):
