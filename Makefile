@@ -84,6 +84,7 @@ check: setup ## Check form, types and generated files, changing nothing
 	@python scripts/document_config.py --check
 	@python scripts/document_problems.py --check
 	@python scripts/document_tutorial.py --check
+	@python benchmarks/document_performance.py --check
 	@python scripts/write_conda_envs.py --check
 
 format: setup ## Format the code
@@ -91,10 +92,11 @@ format: setup ## Format the code
 	@ruff format --quiet .
 	@snakefmt Snakefile rules
 
-docs: setup ## Rewrite docs/configuration.md, docs/problems.md and docs/tutorial.md from their sources
+docs: setup ## Rewrite docs/configuration.md, problems.md, tutorial.md and performance.md from their sources
 	@python scripts/document_config.py
 	@python scripts/document_problems.py
 	@python scripts/document_tutorial.py
+	@python benchmarks/document_performance.py
 
 bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour
 	@python benchmarks/measure_default_run.py

@@ -88,6 +88,8 @@ rule train_dpo:
         nodes=config["train"]["nodes"],
         gpus=config["train"]["gpus"],
         cpu_processes=config["train"]["cpu_processes"],
+        fast=[lever for lever, wanted in config["train"]["fast"].items() if wanted],
+        reference=f"{SHARED}/checkpoints/reference",
         prompt_date=config["prompt"]["date"],
         tracking=TRACKING,
         tracking_folder="results/{run}/swanlab",
@@ -105,7 +107,7 @@ rule train_dpo:
             --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
             --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
             --checkpoints {params.checkpoints:q} --nodes {params.nodes} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
-            --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
+            --fast {params.fast} --reference {params.reference:q} --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
             --tracking-folder {params.tracking_folder:q} --machine {params.machine:q} --speed {params.speed:q} \
             -- {params.flags} >{log[0]:q} 2>&1
         """

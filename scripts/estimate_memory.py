@@ -85,15 +85,20 @@ def estimate_memory(shape: Shape, flags: Settings, batch: Batch, processes: int)
     )
 
 
+def sharding(flags: Settings) -> str:
+    """Return how the training is sharded; zero0, plain data parallel, without DeepSpeed."""
+    return str(flags["deepspeed"] or "zero0")
+
+
 def stage(flags: Settings) -> int:
     """Return the stage of ZeRO, 0 for plain data parallel."""
-    return int(flags["deepspeed"].removeprefix("zero")[0])
+    return int(sharding(flags).removeprefix("zero")[0])
 
 
 def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> dict[str, float]:
     """Return what is there all the time: shared out from stage 1 (optimiser), 2 (gradients) and 3 (weights) on."""
     size, zero = TYPE_BYTES[flags["torch_dtype"]], stage(flags)
-    offload = flags["deepspeed"].endswith("_offload")  # the optimiser, and with stage 3 the weights, are on the CPU
+    offload = sharding(flags).endswith("_offload")  # the optimiser, and with stage 3 the weights, are on the CPU
 
     def shared(sharded_from: int) -> int:
         return processes if zero >= sharded_from else 1

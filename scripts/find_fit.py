@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from estimate_memory import sharding
 from model_shape import Shape
 from planned_trainings import Training, needed_memory, read_flags
 
@@ -105,11 +106,11 @@ def other_flags(flags: Settings, processes: int) -> Iterator[Option]:
     """Yield combinations of the other flags that save memory."""
     checkpointing = [(0, {})] if flags["gradient_checkpointing"] else [(0, {}), (2, {"gradient_checkpointing": True})]
     stages = ("zero0", "zero1", "zero2", "zero3")
-    current = flags["deepspeed"]
+    current = sharding(flags)
     later = stages[stages.index(current) + 1 :] if current in stages and processes > 1 else ()
-    sharding = [(0, {}), *((2 * stages.index(name), {"deepspeed": name}) for name in later if name != "zero1")]
+    stages_of_zero = [(0, {}), *((2 * stages.index(name), {"deepspeed": name}) for name in later if name != "zero1")]
     experts = [(0, {})] if flags["experts_impl"] != "batched_mm" else [(0, {}), (1, {"experts_impl": "grouped_mm"})]
     attention = [(0, {})] if flags["attn_impl"] != "eager" else [(0, {}), (10, {"attn_impl": "flex_attention"})]
-    for chosen in itertools.product(checkpointing, sharding, experts, attention):
+    for chosen in itertools.product(checkpointing, stages_of_zero, experts, attention):
         changes = {f"dpo.{key}": value for _, change in chosen for key, value in change.items()}
         yield sum(weight for weight, _ in chosen), changes

@@ -5,6 +5,7 @@ a number what had to be seen.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,6 +47,14 @@ def put_gate(path: Path, row: Gate) -> None:
     """Add a gate to gates.json; one of its name is replaced where it stands."""
     rows = {old["gate"]: old for old in read_gates(path)} | {row["gate"]: row}
     write_gates(path, list(rows.values()))
+
+
+def record_gate(path: Path, row: Gate) -> None:
+    """Add a gate to those of a training, and stop it if the gate failed. Every process judges, the first one writes."""
+    if os.environ.get("RANK", "0") == "0":
+        put_gate(path, row)
+    if not row["passed"]:
+        raise GateError(describe_gate(row))
 
 
 def require_gates(path: Path, reported: Iterable[str] = ()) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from check_fast import NO_LEVER
 from check_model import find_model_problem
 from estimate_tokens import GPT_OSS, TINY, PairTokens, Rate, cut_pair, estimate_pair
 from json_lines import iterate_json_lines
@@ -22,7 +23,11 @@ from prepare_sft import read_conversations
 Settings = dict[str, Any]
 
 # What only a training needs, and check_machine would ask this machine for.
-NO_TRAINING = {"train": {"gpus": 0}, "infer": {"gpus": 0}, "tracking": {"mode": "disabled", "host": None}}
+NO_TRAINING = {
+    "train": {"gpus": 0, "fast": NO_LEVER},
+    "infer": {"gpus": 0},
+    "tracking": {"mode": "disabled", "host": None},
+}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from check_config import CONFIG, check_config, load_config
 from estimate_disk import answers_bytes, model_bytes, training_disk
-from estimate_memory import estimate_memory, largest_batch
+from estimate_memory import estimate_memory, largest_batch, sharding
 from estimate_time import step_seconds, training_seconds
 from find_fit import Fit, find_fit, longest_fit
 from gather_pairs import Gathered, gather_pairs
@@ -57,11 +57,11 @@ def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str
     load, flags = training.load, training.flags
     counts = ("rows_per_step", "batches", "steps_per_epoch", "steps", "sequences", "tokens", "padded_tokens", "longest")
     plan: dict[str, Any] = {"run": training.run, "stage": training.section, "rows": len(load.rows)}
-    plan |= {"epochs": load.epochs, "deepspeed": flags["deepspeed"], **{name: getattr(load, name) for name in counts}}
+    plan |= {"epochs": load.epochs, "deepspeed": sharding(flags), **{name: getattr(load, name) for name in counts}}
     plan["disk"] = asdict(training_disk(shape, flags, load, has_merged(training)))
     if not training.config["train"]["gpus"]:
         return plan
-    stages = dict.fromkeys([flags["deepspeed"], *COMPARED])
+    stages = dict.fromkeys([sharding(flags), *COMPARED])
     memory = {
         name: estimate_memory(shape, flags | {"deepspeed": name}, largest_batch(load), load.processes)
         for name in stages

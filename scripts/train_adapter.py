@@ -36,9 +36,8 @@ from training_record import (
 )
 
 # Rows are counted first: what is loaded last wraps what was loaded before.
+LOSS_PLUGINS = ("cpu_zero3", "fp32_logps")
 PLUGIN_NAMES = (
-    "cpu_zero3",
-    "fp32_logps",
     "every_row",
     "training_gates",
     "count_rows",
@@ -54,6 +53,11 @@ DEAF_TORCHRUN = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
 WHERE_IT_CRASHED = {"PYTHONFAULTHANDLER": "1"}
 # A process that waits so long for another gives up, and says for whom it waited. ms-swift's own limit is half a year.
 SILENCE_SECONDS = 3600
+# On what the reference's log-probabilities of a pair depend, beside the models and the prompt's date.
+REFERENCE_FLAGS = (
+    *("torch_dtype", "bf16", "fp16", "attn_impl", "experts_impl", "loss_scale", "max_length", "truncation_strategy"),
+    *("init_weights", "lora_rank", "target_modules", "target_parameters"),
+)
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
 
@@ -83,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracking-host")
     parser.add_argument("--tracking-folder", type=Path, required=True)
     parser.add_argument("flags", nargs="+", help="flags of swift, after --")
+    parser.set_defaults(fast=[])
 
 
 def tracking_environment(args: argparse.Namespace) -> dict[str, str]:
@@ -101,7 +106,8 @@ def tracking_environment(args: argparse.Namespace) -> dict[str, str]:
 def training_command(args: argparse.Namespace, start: list[str], checkpoints: Path) -> list[str]:
     """Return the arguments of `swift`; `start` is what makes it this kind of training."""
     tracked = args.tracking_mode != "disabled"
-    plugins = [*PLUGIN_NAMES, *(["swanlab_run"] if tracked else [])]
+    levers = [f"fast/{name}" for name in args.fast]
+    plugins = [*LOSS_PLUGINS, *levers, *PLUGIN_NAMES, *(["swanlab_run"] if tracked else [])]
     return [
         *(*start, "--model", str(args.model), "--dataset", str(args.train)),
         *(["--val_dataset", str(args.val)] if flag_value(args.flags, "eval_strategy") != "no" else []),
@@ -148,7 +154,7 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     """
     claims = claim_gpus(args.gpus, "train.gpus")
     each = args.gpus or args.cpu_processes
-    settings = [args.prompt_date, str(args.nodes * each), *start, *args.flags]
+    settings = [args.prompt_date, str(args.nodes * each), *start, *args.flags, *args.fast]
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val, *inputs)
     if flag_value(args.flags, "rlhf_type") == "kto":
         args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
@@ -172,6 +178,7 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
         | WHERE_IT_CRASHED
         | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)}
         | meeting_point(args.nodes)
+        | kept_reference(args, *inputs)
     )
     try:
         run_swift([*command, *resume], environment | own, [*on_each_node(args.nodes), *DEAF], claims)
@@ -184,6 +191,15 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     write_speed(args.speed, checkpoints / "logging.jsonl")
     write_machine(args.machine, began, args.nodes, args.gpus)
     publish(args, checkpoints, command, environment)
+
+
+def kept_reference(args: argparse.Namespace, *inputs: Path) -> dict[str, str]:
+    """Return what plugins/fast/cached_reference.py reads: a folder named after all on which the reference depends."""
+    if "cached_reference" not in args.fast:
+        return {}
+    flags = [f"{name} {' '.join(flag_values(args.flags, name))}" for name in REFERENCE_FLAGS]
+    digest = run_digest([args.prompt_date, *flags], args.model_manifest, *inputs)
+    return {"REFERENCE_FOLDER": str(args.reference / digest)}
 
 
 def meeting_point(nodes: int) -> dict[str, str]:

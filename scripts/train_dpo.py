@@ -17,6 +17,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_arguments(parser)
     parser.add_argument("--sft-adapter", type=Path, help="adapter that the policy starts from and the reference has")
     parser.add_argument("--sft-manifest", type=Path, help="SHA-256 of its files")
+    parser.add_argument("--fast", nargs="*", default=[], help="levers: names of files of plugins/fast")
+    parser.add_argument("--reference", type=Path, help="folder for what the reference model says of pairs")
     return parser.parse_args(argv)
 
 
