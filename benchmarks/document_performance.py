@@ -78,7 +78,7 @@ and differ by 0.001 in step 2, by 0.05 in step 3. So these losses show no fault,
 ## Not measured yet
 
 Real weights; several GPUs; H20 and H200; LoRA of the experts with the levers; inference; the whole graph at this size.
-`make plan` does not know the levers: its figures are those without.
+`make plan` knows the levers, but not the minute of compiling.
 """
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from gpu_models import GIB
 from model_shape import Shape, count_adapter, named_parameters
+from row_length import row_length
 from training_load import Load
 
 Settings = dict[str, Any]
@@ -21,6 +22,10 @@ TYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMISER_BYTES, GRADIENT_BYTES = 12, 4
 # Logits of a token that the loss looks at, a word of the vocabulary: in bfloat16 and float32, with gradients of either.
 LOGIT_BYTES, HELD_OUT_LOGIT_BYTES = 12, 6
+# plugins/fast/packed_pairs.py has logits of so many tokens at once.
+PACKED_LOGITS = 1024
+# Of what a layer keeps, if it is compiled.
+COMPILED_SHARE = 0.5
 # Score matrices of eager attention: kept for the backward pass, and there while a layer is at work.
 KEPT_SCORES, PASSING_SCORES = 1, 4
 # A layer of experts in its backward pass, in multiples of what a layer keeps.
@@ -54,22 +59,30 @@ class Memory:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a GPU holds at once: sequences that are padded to one length."""
+    """What a GPU holds at once: sequences that are padded to one length, or pairs of them packed into a row."""
 
     sequences: int
     length: int  # tokens
     prompt: int  # tokens before the first that is trained
+    packed: bool = False
 
     @property
     def tokens(self) -> int:
         """Return the tokens, padding included."""
-        return self.sequences * self.length
+        tokens = self.sequences * self.length
+        return row_length(tokens - self.sequences // 2 * self.prompt) if self.packed else tokens
+
+    @property
+    def logits(self) -> int:
+        """Return the tokens of which there are logits at once."""
+        logits = self.sequences * (self.length - self.prompt + 1)
+        return min(PACKED_LOGITS, logits) if self.packed else logits
 
 
 def largest_batch(load: Load, length: int | None = None) -> Batch:
     """Return the batch that needs most: the longest sequence, or one of this length, beside the shortest prompt."""
     longest = length or load.longest
-    return Batch(load.sequences, longest, min(load.shortest_prompt, longest))
+    return Batch(load.sequences, longest, min(load.shortest_prompt, longest), load.packed)
 
 
 def estimate_memory(shape: Shape, flags: Settings, batch: Batch, processes: int) -> Memory:
@@ -117,14 +130,16 @@ def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> 
 def batch_parts(shape: Shape, flags: Settings, batch: Batch) -> dict[str, float]:
     """Return what a batch needs: what is kept until its backward pass, the logits, and a layer at work."""
     size = TYPE_BYTES[flags["torch_dtype"]]
-    saved, scores = layer_bytes(shape, size), score_bytes(shape, flags, batch)
+    share = COMPILED_SHARE if flags.get("compiled_layers") else 1
+    saved: float = share * layer_bytes(shape, size)
+    scores = score_bytes(shape, flags, batch)
     copies = copied_weights(shape, flags)
-    kept = shape.hidden * size * batch.tokens
+    kept: float = shape.hidden * size * batch.tokens
     if not flags["gradient_checkpointing"]:
         kept = saved * batch.tokens + KEPT_SCORES * scores + sum(copies)
     return {
         "kept": shape.layers * kept,
-        "logits": LOGIT_BYTES * shape.vocabulary * batch.sequences * (batch.length - batch.prompt + 1),
+        "logits": LOGIT_BYTES * shape.vocabulary * batch.logits,
         "layer": max(
             EXPERTS_AT_WORK * saved * batch.tokens + 2 * max(copies, default=0) + gathered_experts(shape, flags, batch),
             attention_bytes(shape, size) * batch.tokens + PASSING_SCORES * scores,

@@ -20,6 +20,8 @@ HAND_OVER, ZERO3_HAND_OVER, LOOP_HAND_OVER = 0.125, 0.375, 0.43
 PASS, TOKEN, TOKEN_LENGTH = 0.025, 31.8e-6, 30e-9
 # Seconds for a GiB of expert weights that a LoRA is added to, in a batch.
 COPIED_GIB = 0.0098
+# The same of compiled layers with packed pairs and flex attention, which ask little of Python.
+COMPILED_PASS, COMPILED_TOKEN, COMPILED_TOKEN_LENGTH = 0.046, 15.8e-6, 0.84e-9
 # Share of the data sheet's products that a large one reached: 798 of 989 TFLOP/s.
 REACHED = 0.807
 # The constants above were measured on this shape.
@@ -31,18 +33,21 @@ def product_seconds(shape: Shape, gpu: Gpu) -> float:
     return 2 * shape.active / (REACHED * gpu.tflops * 1e12)
 
 
-def token_seconds(shape: Shape, gpu: Gpu) -> float:
-    """Return the seconds of a token in one pass, attention scores aside.
+def token_seconds(shape: Shape, gpu: Gpu, measured: float = TOKEN) -> float:
+    """Return the seconds of a token in one pass, attention scores aside; `measured` are those on one H100.
 
     What is not a matrix product is bound by the GPU's memory. That of H20 and H200 is faster: it is not counted.
     """
     scale = shape.active / MEASURED.active
-    return TOKEN * scale - product_seconds(shape, H100) + product_seconds(shape, gpu)
+    return measured * scale - product_seconds(shape, H100) + product_seconds(shape, gpu)
 
 
 def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length: float, passes: int) -> float:
     """Return the seconds of a batch of one process: so many tokens, in sequences of one length."""
     deep: float = shape.layers / MEASURED.layers
+    if flags.get("compiled_layers"):
+        scores = COMPILED_TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length
+        return passes * (COMPILED_PASS * deep + tokens * (token_seconds(shape, gpu, COMPILED_TOKEN) + scores))
     slower: float = ZERO3_HAND_OVER * (stage(flags) == 3) + LOOP_HAND_OVER * (flags["experts_impl"] == "eager")
     scores = TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length if flags["attn_impl"] == "eager" else 0
     working = PASS * deep + tokens * (token_seconds(shape, gpu) + scores)
@@ -52,16 +57,21 @@ def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length
 
 def step_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load) -> float:
     """Return the seconds of a step; held-out rows are not in it."""
-    tokens, length = load.padded_length * load.sequences, load.padded_length
-    return load.accumulation * batch_seconds(shape, flags, gpu, tokens, length, count_passes(flags))
+    passes = count_passes(flags)
+    return load.accumulation * batch_seconds(shape, flags, gpu, load.batch_tokens, load.padded_length, passes)
 
 
 def training_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load, held_out: Load | None) -> float:
     """Return the seconds of a training: its batches, and those of the held-out rows as often as they are measured."""
-    seconds = load.epochs * load.batches * step_seconds(shape, flags, gpu, load) / load.accumulation
+
+    def batches_seconds(some: Load, passes: int) -> float:
+        return some.batches * batch_seconds(shape, flags, gpu, some.batch_tokens, some.padded_length, passes)
+
+    passes, first = count_passes(flags), min(load.epochs, 1)
+    later = passes - bool(flags.get("cached_reference"))  # the reference's is kept from the first epoch on
+    seconds = first * batches_seconds(load, passes) + (load.epochs - first) * batches_seconds(load, later)
     times = count_evaluations(flags)
     if not held_out or not times:
         return seconds
-    tokens, length = held_out.padded_length * held_out.sequences, held_out.padded_length
-    passes = count_passes(flags) - 1 - bool(flags["gradient_checkpointing"])  # forward alone
-    return seconds + times * held_out.batches * batch_seconds(shape, flags, gpu, tokens, length, passes)
+    forward = passes - 1 - bool(flags["gradient_checkpointing"])
+    return seconds + times * batches_seconds(held_out, forward)

@@ -43,13 +43,13 @@ class Training:
 
     @property
     def flags(self) -> Settings:
-        """Return the flags that swift gets."""
+        """Return the flags that swift gets, and the levers."""
         return read_flags(self.config, self.section)
 
 
 def read_flags(config: Settings, section: str) -> Settings:
-    """Return the flags that swift gets for a section of the settings."""
-    return sft_settings(config) if section == "sft" else dict(config["dpo"])
+    """Return the flags that swift gets for a section of the settings, and the levers of `train.fast` for DPO."""
+    return sft_settings(config) if section == "sft" else config["dpo"] | config["train"]["fast"]
 
 
 def list_trainings(config: Settings, pairs: Pairs) -> list[Training]:

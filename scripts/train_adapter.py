@@ -53,10 +53,13 @@ DEAF_TORCHRUN = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
 WHERE_IT_CRASHED = {"PYTHONFAULTHANDLER": "1"}
 # A process that waits so long for another gives up, and says for whom it waited. ms-swift's own limit is half a year.
 SILENCE_SECONDS = 3600
-# On what the reference's log-probabilities of a pair depend, beside the models and the prompt's date.
+# On what the reference's log-probabilities of a pair depend, beside the models and the prompt's date: precision, what
+# is read, what LoRA makes of the base model, and, in the last bits, which pairs are computed together.
 REFERENCE_FLAGS = (
     *("torch_dtype", "bf16", "fp16", "attn_impl", "experts_impl", "loss_scale", "max_length", "truncation_strategy"),
     *("init_weights", "lora_rank", "target_modules", "target_parameters"),
+    *("per_device_train_batch_size", "per_device_eval_batch_size", "eval_on_start", "seed", "data_seed"),
+    *("dataset_shuffle", "train_dataloader_shuffle"),
 )
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
@@ -198,7 +201,8 @@ def kept_reference(args: argparse.Namespace, *inputs: Path) -> dict[str, str]:
     if "cached_reference" not in args.fast:
         return {}
     flags = [f"{name} {' '.join(flag_values(args.flags, name))}" for name in REFERENCE_FLAGS]
-    digest = run_digest([args.prompt_date, *flags], args.model_manifest, *inputs)
+    processes = str(args.nodes * (args.gpus or args.cpu_processes))
+    digest = run_digest([args.prompt_date, processes, *args.fast, *flags], args.model_manifest, *inputs)
     return {"REFERENCE_FOLDER": str(args.reference / digest)}
 
 

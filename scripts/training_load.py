@@ -3,10 +3,12 @@
 import math
 import random
 from dataclasses import dataclass
+from statistics import fmean as mean
 from typing import Any
 
 from check_losses import REFERENCED
 from estimate_tokens import PairTokens
+from row_length import row_length
 
 Settings = dict[str, Any]
 
@@ -18,6 +20,11 @@ class Row:
     sequences: tuple[int, ...]
     prompt: int
 
+    @property
+    def packed(self) -> int:
+        """Return the tokens of the row with its prompt once."""
+        return self.prompt + sum(tokens - self.prompt for tokens in self.sequences)
+
 
 @dataclass(frozen=True)
 class Load:
@@ -28,6 +35,7 @@ class Load:
     batch: int  # rows a process takes at once
     accumulation: int  # batches that a process sums before a step
     epochs: float
+    packed: bool = False  # pairs in one row, without padding
 
     @property
     def batches(self) -> int:
@@ -69,21 +77,28 @@ class Load:
         """Return the tokens of the shortest prompt."""
         return min(row.prompt for row in self.rows)
 
+    def deal(self) -> list[list[Row]]:
+        """Return the rows in batches, in one random order; a file sorted by length would have too little padding."""
+        rows = list(self.rows)
+        random.Random(0).shuffle(rows)
+        return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
+
     @property
     def padded_length(self) -> float:
-        """Return the mean length to which a batch is padded: that of its longest sequence.
+        """Return the mean length to which a batch is padded: that of its longest sequence."""
+        return mean(max(max(row.sequences) for row in batch) for batch in self.deal())
 
-        The rows are dealt out in one random order; a file that is sorted by length would have too little padding.
-        """
-        lengths = [max(row.sequences) for row in self.rows]
-        random.Random(0).shuffle(lengths)
-        longest = [max(lengths[start : start + self.batch]) for start in range(0, len(lengths), self.batch)]
-        return sum(longest) / len(longest)
+    @property
+    def batch_tokens(self) -> float:
+        """Return the mean tokens of a batch of one process, padding included."""
+        if self.packed:
+            return mean(row_length(sum(row.packed for row in batch)) for batch in self.deal())
+        return self.padded_length * self.sequences
 
     @property
     def padded_tokens(self) -> int:
         """Return the tokens of an epoch with padding, over all processes."""
-        return round(self.padded_length * self.sequences * self.batches * self.processes)
+        return round(self.batch_tokens * self.batches * self.processes)
 
 
 def preference_rows(pairs: list[PairTokens], kind: str) -> tuple[Row, ...]:
@@ -107,12 +122,14 @@ def make_load(rows: tuple[Row, ...], processes: int, flags: Settings) -> Load:
         batch=flags["per_device_train_batch_size"],
         accumulation=flags["gradient_accumulation_steps"],
         epochs=flags["num_train_epochs"],
+        packed=bool(flags.get("packed_pairs")),
     )
 
 
 def held_out_load(rows: tuple[Row, ...], processes: int, flags: Settings) -> Load:
     """Return the load of measuring held-out rows once."""
-    return Load(rows, processes, flags["per_device_eval_batch_size"], accumulation=1, epochs=1)
+    batch, packed = flags["per_device_eval_batch_size"], bool(flags.get("packed_pairs"))
+    return Load(rows, processes, batch, accumulation=1, epochs=1, packed=packed)
 
 
 def count_passes(flags: Settings) -> int:

@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from find_fit import apply, find_fit, longest_fit
+from check_config import find_problems
+from find_fit import apply, find_fit, list_options, longest_fit
 from gpu_models import GIB, H100
 from model_shape import PUBLISHED
 from planned import EXPERTS, ONE_H100, plan_dpo, same_pairs, settings
@@ -67,6 +68,14 @@ def test_a_shorter_length_is_the_last_resort_and_fits():
 
 def test_where_the_weights_alone_are_too_large_nothing_fits():
     assert find_fit(PUBLISHED, training(torch_dtype="float32"), 40 * GIB) is None
+
+
+def test_what_is_proposed_goes_with_the_levers():
+    spread = plan_dpo(settings("one-gpu", train={"gpus": 4}), same_pairs(64))
+    assert {changes.get("dpo.deepspeed") for _, changes in list_options(spread)} == {None, "zero2"}
+    large = plan_dpo(settings("one-gpu", dpo={"per_device_train_batch_size": 64}), same_pairs(640))
+    fit = find_fit(PUBLISHED, large, H100.memory)
+    assert fit and not find_problems(apply(large, fit.changes).config)
 
 
 def test_the_longest_sequence_fits_and_one_of_64_tokens_more_does_not():

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from row_length import row_length
 
 SHARED, CHOSEN, REJECTED = 0, 1, 2
-# Of flex attention's masks; a row has a whole number of blocks.
-BLOCK = 128
 Mask = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -36,12 +35,6 @@ class Layout:
     def to(self, device: torch.device | str) -> "Layout":
         """Return the same on a device."""
         return Layout(*(tensor.to(device, non_blocking=True) for tensor in vars(self).values()))
-
-
-def row_length(tokens: int) -> int:
-    """Return the length of a row of so many tokens: one of few, since kernels are compiled for each, 1/8 apart."""
-    step = max(BLOCK, 2 ** (tokens.bit_length() - 4))
-    return -(-tokens // step) * step
 
 
 def lay_out_pairs(ids: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor, padding: int) -> Layout:

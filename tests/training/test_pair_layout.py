@@ -8,7 +8,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "plugins" / "fast"))
 
-from pair_layout import CHOSEN, REJECTED, SHARED, lay_out_pairs, row_length, visible
+from pair_layout import CHOSEN, REJECTED, SHARED, lay_out_pairs, visible
 
 PAD = 99
 # Two pairs: a prompt of 2 tokens and answers that begin alike; a prompt of 1 token, and a chosen answer of none.
@@ -59,9 +59,3 @@ def test_a_token_sees_what_it_would_see_in_a_row_of_its_own(layout, window):
         for number, place in enumerate(own):
             seen = [other for other in range(10) if bool(sees(None, None, torch.tensor(place), torch.tensor(other)))]
             assert seen == own[max(0, number + 1 - window) if window else 0 : number + 1]
-
-
-@pytest.mark.parametrize(("tokens", "length"), [(1, 128), (128, 128), (1025, 1152), (4097, 4608), (4816, 5120)])
-def test_rows_have_one_of_few_lengths(tokens, length):
-    assert row_length(tokens) == length
-    assert length % 128 == 0 and length <= max(128, tokens * 9 / 8 + 128)
