@@ -50,7 +50,7 @@ publish: dvc.yaml ## Run config.yaml, and make its results the published ones; c
 	@dvc push --quiet --run-cache
 
 test: check ## Check the code, then run every test, two files at a time
-	@pytest --numprocesses 2 --dist loadfile
+	@pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	@envs/with-training python -m pytest tests/training
 	@$(MAKE) test-engines
 	@$(MAKE) test-provenance

@@ -10,6 +10,8 @@ import yaml
 from conftest import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
 from processes import PATIENCE, kill, kill_all, members, wait_until
 
+pytestmark = pytest.mark.pipeline
+
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 

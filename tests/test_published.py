@@ -14,6 +14,8 @@ from check_config import load_config, merge
 from conftest import ROOT, Run, commit, copy_project, run_command
 from list_jobs import list_changes
 
+pytestmark = pytest.mark.pipeline
+
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 STORE_BYTES = 8 << 20
