@@ -72,3 +72,9 @@ def test_the_table_of_the_lora_says_whether_experts_are_trained(tuned):
         experts = {row["module"] for row in csv.DictReader(table) if row["experts"] == "yes"}
     trained = {"mlp.experts.down_proj", "mlp.experts.gate_up_proj"}
     assert experts == (trained if tuned["join"] == "merged" else set())
+
+
+def test_the_model_before_any_tuning_the_sft_model_and_the_tuned_one_are_compared(tuned):
+    metrics = json.loads((tuned["run"] / "evaluate" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["models"] == ["base", "sft", "dpo"]
+    assert set(metrics["answers"]) == set(metrics["pairs"]) == {"base", "sft", "dpo"}
