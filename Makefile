@@ -49,6 +49,8 @@ publish: dvc.yaml ## Run config.yaml, and make its results the published ones; c
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
 
+# Threads that wait leave the cores to the training of the other file; what is computed stays the same.
+test: export OMP_WAIT_POLICY := passive
 test: check ## Check the code, then run every test, two files at a time
 	@pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	@envs/with-training python -m pytest tests/training

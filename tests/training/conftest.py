@@ -62,3 +62,24 @@ def gpt_oss(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("gpt-oss")
     write_tokenizer(folder)
     return folder
+
+
+@pytest.fixture
+def plugins_leave_no_trace(monkeypatch) -> None:
+    """Undo after a test what plugins/ change in ms-swift, TRL and transformers."""
+    from swift import rlhf_trainers
+    from swift.dataloader import BatchSamplerShard
+    from swift.model.register import ModelLoader
+    from swift.template.templates.llm import GptTemplate
+    from swift.trainers import SwiftMixin
+    from transformers import PreTrainedModel
+
+    preferences = [rlhf_trainers.CPOTrainer.__bases__[-1], rlhf_trainers.ORPOTrainer.__bases__[-1]]
+    changed = [(trainer, "concatenated_forward") for trainer in [rlhf_trainers.DPOTrainer, *preferences]]
+    changed += [(rlhf_trainers.DPOTrainer, "get_batch_loss_metrics"), (SwiftMixin, "train")]
+    changed += [(BatchSamplerShard, "__init__"), (BatchSamplerShard, "__iter__")]
+    changed += [(rlhf_trainers.rlhf_mixin, "selective_log_softmax"), (GptTemplate, "_get_gpt_oss_prefix")]
+    for owner, name in [*changed, (ModelLoader, "default_trust_remote_code")]:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    for name in ("_load_pretrained_model", "_finalize_model_loading"):
+        monkeypatch.setattr(PreTrainedModel, name, staticmethod(getattr(PreTrainedModel, name)))

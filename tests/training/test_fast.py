@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +15,8 @@ from conftest import ROOT
 from gates import GateError
 from safetensors.torch import load_file
 from swift_flags import swift_flags
+
+pytestmark = pytest.mark.usefixtures("plugins_leave_no_trace")
 
 DATE = "2020-02-02"
 SETTINGS = {
@@ -68,18 +72,6 @@ def write_pairs(path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def plugins_leave_no_trace(monkeypatch):
-    """Undo after each test what the plugins change in ms-swift."""
-    from swift.rlhf_trainers import DPOTrainer, rlhf_mixin
-    from swift.trainers import SwiftMixin
-
-    changed = [(SwiftMixin, "train"), (rlhf_mixin, "selective_log_softmax")]
-    changed += [(DPOTrainer, name) for name in ("concatenated_forward", "get_batch_loss_metrics")]
-    for owner, name in changed:
-        monkeypatch.setattr(owner, name, getattr(owner, name))
-
-
 @pytest.fixture
 def train(built, tmp_path, monkeypatch) -> Callable[..., Trained]:
     """Return a function that trains with levers, in this process."""
@@ -111,6 +103,13 @@ def train(built, tmp_path, monkeypatch) -> Callable[..., Trained]:
     return train
 
 
+@pytest.fixture
+def compiler() -> None:
+    """See that torch finds what it compiles with on a CPU; it is Debian's, installed if need be."""
+    if not shutil.which("g++"):
+        subprocess.run(["apt-get", "install", "--yes", "--quiet", "g++"], check=True)
+
+
 MEASURED = ("loss", "grad_norm", "rewards/", "logps", "logits/", "nll_loss")
 
 
@@ -134,7 +133,7 @@ def test_packed_pairs_learn_the_same(train, case):
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch._dynamo
-def test_compiled_layers_learn_the_same(train):
+def test_compiled_layers_learn_the_same(train, compiler):
     plain = train(**BRIEF)
     fast = train(*LEVERS, **BRIEF)
     assert_same(fast, plain)

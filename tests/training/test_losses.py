@@ -22,6 +22,7 @@ from swift_flags import swift_flags
 
 # The trainers' own remarks: what SimPO with an NLL term is called, and that TRL's KTO has moved.
 pytestmark = [
+    pytest.mark.usefixtures("plugins_leave_no_trace"),
     pytest.mark.filterwarnings("ignore:You are using CPO-SimPO method:UserWarning"),
     pytest.mark.filterwarnings("ignore:The `KTO:FutureWarning"),
 ]
@@ -192,22 +193,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def plugins_leave_no_trace(monkeypatch):
-    """Undo after each test what the plugins change in ms-swift."""
-    from swift import rlhf_trainers
-    from swift.model.register import ModelLoader
-    from swift.template.templates.llm import GptTemplate
-    from swift.trainers import SwiftMixin
-
-    trainers = [rlhf_trainers.CPOTrainer, rlhf_trainers.ORPOTrainer]
-    changed = [(SwiftMixin, "train")]
-    changed += [(trainer.__bases__[-1], "concatenated_forward") for trainer in trainers]
-    changed += [(rlhf_trainers.rlhf_mixin, "selective_log_softmax"), (GptTemplate, "_get_gpt_oss_prefix")]
-    for owner, name in [*changed, (ModelLoader, "default_trust_remote_code")]:
-        monkeypatch.setattr(owner, name, getattr(owner, name))
 
 
 def run_training(model: Path, folder: Path, settings: dict, sides: list[Path]) -> tuple[dict, dict]:

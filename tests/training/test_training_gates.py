@@ -12,6 +12,8 @@ from peft import LoraConfig, get_peft_model
 from swift_flags import swift_flags
 from transformers import AutoModelForCausalLM
 
+pytestmark = pytest.mark.usefixtures("plugins_leave_no_trace")
+
 SETTINGS = {
     "tuner_type": "lora",
     "torch_dtype": "float32",
@@ -33,27 +35,6 @@ SETTINGS = {
 PLUGINS = ("whole_model", "fp32_logps", "frozen_date", "every_row")
 WANTED = {"collapse": "report", "loss_share": 0.02, "chosen_fall": 20}
 ASKED = {"rlhf_type": "dpo", "init_weights": "true"}
-
-
-@pytest.fixture(autouse=True)
-def plugins_leave_no_trace(monkeypatch):
-    """Undo after each test what the plugins change in ms-swift and transformers."""
-    from swift.dataloader import BatchSamplerShard
-    from swift.rlhf_trainers import rlhf_mixin
-    from swift.template.templates.llm import GptTemplate
-    from swift.trainers import SwiftMixin
-    from transformers import PreTrainedModel
-
-    for owner, name in [
-        (SwiftMixin, "train"),
-        (BatchSamplerShard, "__init__"),
-        (BatchSamplerShard, "__iter__"),
-        (rlhf_mixin, "selective_log_softmax"),
-        (GptTemplate, "_get_gpt_oss_prefix"),
-    ]:
-        monkeypatch.setattr(owner, name, getattr(owner, name))
-    for name in ("_load_pretrained_model", "_finalize_model_loading"):
-        monkeypatch.setattr(PreTrainedModel, name, staticmethod(getattr(PreTrainedModel, name)))
 
 
 @pytest.fixture
