@@ -7,7 +7,7 @@ import pytest
 import yaml
 from cluster import ENGINES
 from conftest import ROOT
-from test_workflow import NAMES
+from test_workflow import ASKED_FOR, BEFORE_DPO, NAMES
 
 PROFILES = ["lsf", "htcondor", "pbs", "sge", "kubernetes"]
 # What a training of eight GPUs asks for, beside Snakemake's own `gpu`, in the words of an engine that needs others.
@@ -41,7 +41,7 @@ def resources(planned: str, rule: str) -> str:
 @pytest.mark.parametrize("experiment", ["tutorial", "gpt-oss-20b-sft"])
 def test_a_profile_plans_the_whole_graph(plan, engine, experiment):
     planned = plan(engine, f"experiments/{experiment}.yaml")
-    expected = {*NAMES, "all"} - {"build_tiny_model", "tabulate_sweep"}
+    expected = {*NAMES, *BEFORE_DPO, "all"} - {"build_tiny_model", "tabulate_sweep", "write_sweep_report"} - ASKED_FOR
     expected = expected | {"merge_sft"} if experiment.endswith("sft") else expected - SFT
     assert set(re.findall(r"^\s*rule (\w+):", planned, re.MULTILINE)) == expected
 
