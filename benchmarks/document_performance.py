@@ -59,8 +59,12 @@ Under [test_fast.py](../tests/training/test_fast.py), ms-swift trains on the CPU
 gradient norms and adapters agree. The default run ends with the loss 0.51555777, with `packed_pairs`,
 `cached_reference` and plain data parallel in place of ZeRO-3 too:
 
-    snakemake --cores 2 --config run=fast 'dpo={deepspeed: null, lora_dropout: 0, experts_impl: grouped_mm}' \\
-        'train={fast: {packed_pairs: true, cached_reference: true}}' -- results/fast/dpo/metrics.json
+    run: fast
+    train:
+      fast: {packed_pairs: true, cached_reference: true}
+    dpo: {deepspeed: null, lora_dropout: 0, experts_impl: grouped_mm}
+
+as fast.yaml, and `snakemake --cores 2 --configfile fast.yaml -- results/fast/dpo/metrics.json`.
 
 ## What the losses say
 
