@@ -30,13 +30,13 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from swift_flags import swift_flags  # noqa: E402 (it lies in the folder that was just named)
+from check_fast import LEVERS  # noqa: E402 (it lies in the folder that was just named)
+from swift_flags import swift_flags  # noqa: E402
 
 # Three passes of 3.6 billion active parameters at the rate of a large bfloat16 product on an H100 (798 TFLOP/s).
 LIMIT = 36_900
 SHAPE = {"hidden_size": 2880, "intermediate_size": 2880, "num_hidden_layers": 24, "num_local_experts": 32}
 PACKAGES = ("torch", "transformers", "ms-swift", "trl", "peft", "deepspeed", "liger-kernel")
-LEVERS = ("packed_pairs", "compiled_layers", "cached_reference")
 FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}
 ONE_PROCESS = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29511"}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from check_fast import NO_LEVER
+from check_fast import LEVERS
 from estimate_memory import sharding
 from model_shape import Shape
 from planned_trainings import Training, needed_memory, read_flags
@@ -106,7 +106,7 @@ def smaller_evaluations(training: Training) -> Iterator[Option]:
 def other_flags(flags: Settings, processes: int) -> Iterator[Option]:
     """Yield combinations of the other flags that save memory."""
     checkpointing = [(0, {})] if flags["gradient_checkpointing"] else [(0, {}), (2, {"gradient_checkpointing": True})]
-    levers = any(flags.get(lever) for lever in NO_LEVER)  # which ZeRO-3 does not go with
+    levers = any(flags.get(lever) for lever in LEVERS)  # which ZeRO-3 does not go with
     stages = ("zero0", "zero1", "zero2") if levers else ("zero0", "zero1", "zero2", "zero3")
     current = sharding(flags)
     later = stages[stages.index(current) + 1 :] if current in stages and processes > 1 else ()

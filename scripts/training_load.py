@@ -21,7 +21,7 @@ class Row:
     prompt: int
 
     @property
-    def packed(self) -> int:
+    def packed_tokens(self) -> int:
         """Return the tokens of the row with its prompt once."""
         return self.prompt + sum(tokens - self.prompt for tokens in self.sequences)
 
@@ -92,7 +92,7 @@ class Load:
     def batch_tokens(self) -> float:
         """Return the mean tokens of a batch of one process, padding included."""
         if self.packed:
-            return mean(row_length(sum(row.packed for row in batch)) for batch in self.deal())
+            return mean(row_length(sum(row.packed_tokens for row in batch)) for batch in self.deal())
         return self.padded_length * self.sequences
 
     @property

@@ -41,8 +41,9 @@ def main(folder: Path, pairs: Path, learning_rate: float) -> None:
     draw_weights(model)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     settings = DPOConfig(
-        output_dir="/tmp/trl", per_device_train_batch_size=2, gradient_accumulation_steps=4, num_train_epochs=1,
-        learning_rate=learning_rate, lr_scheduler_type="constant", beta=0.1, max_length=16384, bf16=True,
+        output_dir=str(pairs.with_name("trl")), num_train_epochs=1,
+        per_device_train_batch_size=2, gradient_accumulation_steps=4, learning_rate=learning_rate,
+        lr_scheduler_type="constant", beta=0.1, max_length=16384, bf16=True,
         gradient_checkpointing=True, logging_steps=1, save_strategy="no", report_to=[], seed=42,
     )  # fmt: skip
     lora = LoraConfig(r=8, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")

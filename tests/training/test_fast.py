@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import yaml
+from check_fast import LEVERS
 from conftest import ROOT
 from gates import GateError
 from safetensors.torch import load_file
@@ -50,7 +51,6 @@ CASES = {
 }
 
 
-LEVERS = ("packed_pairs", "compiled_layers", "cached_reference")
 # Compiling takes most of the time, and each way in which the layers run counts.
 BRIEF = {"experts_impl": "grouped_mm", "eval_strategy": "no", "eval_on_start": False, "per_device_train_batch_size": 6}
 
