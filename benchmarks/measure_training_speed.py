@@ -1,11 +1,12 @@
-"""Measure the speed of DPO at gpt-oss-20b's true shape on one GPU: the tutorial's flags, a peer, and the levers.
+"""Measure the speed of DPO at gpt-oss-20b's true shape: the tutorial's flags, a peer, and the levers.
 
     python benchmarks/measure_training_speed.py results/tiny/model --pairs data/preferences.jsonl
 
-It takes a GPU with 80 GB or more, what envs/training.lock names, and the tokenizer of any gpt-oss; weights are random,
+It takes GPUs with 80 GB or more, what envs/training.lock names, and the tokenizer of any gpt-oss; weights are random,
 so nothing is downloaded, and what is measured is speed, memory and losses, not quality. Every row trains from the same
-weights on the same pairs in the same order. Tokens are those of both sequences of a pair without padding, whether a row
-computes a prompt once or twice. Rows go into benchmarks/results/training_speed.json, docs/performance.md reads them.
+weights on the same pairs in the same order. Rows run side by side, each on GPUs of its own; those that need
+more GPUs than there are do not. Tokens are those of both sequences of a pair without padding, whether a row computes a
+prompt once or twice. Rows go into benchmarks/results/training_speed.json, docs/performance.md reads them.
 """
 
 import argparse
@@ -18,57 +19,26 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks" / "speed")]
 
-from check_fast import LEVERS  # noqa: E402 (it lies in the folder that was just named)
+from rows import ROWS, Row, settings_of  # noqa: E402 (it lies in a folder that was just named)
+from share_gpus import share_gpus  # noqa: E402
 from swift_flags import swift_flags  # noqa: E402
 
 # Three passes of 3.6 billion active parameters at the rate of a large bfloat16 product on an H100 (798 TFLOP/s).
 LIMIT = 36_900
 SHAPE = {"hidden_size": 2880, "intermediate_size": 2880, "num_hidden_layers": 24, "num_local_experts": 32}
 PACKAGES = ("torch", "transformers", "ms-swift", "trl", "peft", "deepspeed", "liger-kernel")
-FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}
-ONE_PROCESS = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29511"}
-
-
-class Row(NamedTuple):
-    """A training: settings beside the tutorial's, levers of plugins/fast, and tokens of a sequence."""
-
-    settings: dict[str, Any]
-    levers: tuple[str, ...] = ()
-    length: int = 400
-    environment: Mapping[str, str] = MappingProxyType({})
-    plugins: tuple[str, ...] = ()
-    trainer: str = "ms-swift"
-
-
-ONE_BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "gradient_checkpointing": False}
-ROWS = {
-    "float32": Row(
-        {"deepspeed": None, "use_liger_kernel": False, "bf16": False, "experts_impl": "grouped_mm"},
-        plugins=("float32_layers",),
-    ),
-    "the tutorial's flags": Row({}, environment=ONE_PROCESS),
-    "without DeepSpeed": Row({"deepspeed": None}),
-    "TRL": Row({}, trainer="TRL"),
-    "recipe, reference in the step": Row(FAST | ONE_BATCH | {"deepspeed": None}, LEVERS),
-    "recipe, reference kept": Row(FAST | ONE_BATCH | {"deepspeed": None}, LEVERS),
-    "recipe, 2 x 8192": Row(
-        FAST | ONE_BATCH | {"deepspeed": None, "per_device_train_batch_size": 2, "gradient_checkpointing": True},
-        LEVERS,
-        8192,
-    ),
-}
+FIRST_PORT = 29500  # of torchrun; that of a row is as many above it as the number of its first GPU
 
 
 def build_folder(tokenizer: Path, folder: Path) -> None:
@@ -100,7 +70,7 @@ def write_pairs(source: Path, folder: Path, count: int, length: int) -> Path:
             ids += tokenizer(f"{said} ", add_special_tokens=False)["input_ids"]
         return str(tokenizer.decode(ids[:tokens]))
 
-    path = folder / f"pairs-{length}.jsonl"
+    path = folder / f"pairs-{length}-{count}.jsonl"
     with path.open("w", encoding="utf-8") as lines:
         for _ in range(count):
             prompt = {"role": "user", "content": text("prompt", length // 2 - 120)}
@@ -110,19 +80,7 @@ def write_pairs(source: Path, folder: Path, count: int, length: int) -> Path:
     return path
 
 
-def settings_of(row: Row) -> dict[str, Any]:
-    """Return the settings of `dpo`: the tutorial's, but for the steps, what a row changes, and one loss for all."""
-    settings: dict[str, Any] = {}
-    for name in ("config.yaml", "experiments/tutorial.yaml"):
-        settings |= yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["dpo"]
-    same: dict[str, Any] = {"rpo_alpha": None, "lora_dropout": 0, "loss_scale": "last_round", "max_length": 16384}
-    same |= {"logging_steps": 1, "save_strategy": "no"}
-    same |= {"learning_rate": 2e-5, "lr_scheduler_type": "constant", "warmup_ratio": 0.0, "dataset_shuffle": False}
-    same |= {"train_dataloader_shuffle": False, "dataloader_num_workers": 0}
-    return settings | same | row.settings
-
-
-def command_of(row: Row, model: Path, pairs: Path, out: Path) -> list[str]:
+def command_of(row: Row, model: Path, pairs: Path, out: Path, gpus: list[int]) -> list[str]:
     """Return the command of a row."""
     settings = settings_of(row)
     if row.trainer == "TRL":
@@ -131,34 +89,40 @@ def command_of(row: Row, model: Path, pairs: Path, out: Path) -> list[str]:
     plugins = [f"plugins/{name}.py" for name in ("no_remote_code", "frozen_date", "fp32_logps")]
     plugins += [f"plugins/fast/{name}.py" for name in row.levers]
     plugins += [f"benchmarks/speed/{name}.py" for name in ("random_weights", *row.plugins, "note_steps")]
+    port = str(FIRST_PORT + gpus[0])
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(row.gpus), "--master-port", port, "--module"]
     return [
-        *(sys.executable, "-m", "swift.cli.rlhf", "--model", str(model), "--dataset", str(pairs)),
-        *shlex.split(swift_flags(settings)),
+        *(sys.executable, *(torchrun if settings["deepspeed"] or row.gpus > 1 else ["-m"]), "swift.cli.rlhf"),
+        *("--model", str(model), "--dataset", str(pairs), *shlex.split(swift_flags(settings))),
         *("--output_dir", str(out), "--add_version", "false", "--check_model", "false", "--report_to", "none"),
         *("--external_plugins", *plugins),
     ]
 
 
-def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path) -> dict[str, Any]:
-    """Train a row in a process of its own; return what was measured, or why nothing was."""
-    steps, gradient = folder / "steps.json", folder / "steps.json.gradient"
-    for old in (steps, gradient):
-        old.unlink(missing_ok=True)
-    extra = {"PROMPT_DATE": "2026-01-01", "STEPS_FILE": str(steps), "HF_HUB_OFFLINE": "1", **row.environment}
-    extra |= {"REFERENCE_FOLDER": str(folder / f"reference-{row.length}"), "GATES_FILE": str(folder / "gates.json")}
+def folder_of(name: str, folder: Path) -> Path:
+    """Return where a row writes."""
+    return folder / re.sub(r"[^A-Za-z0-9]+", "_", name)
+
+
+def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: list[int]) -> dict[str, Any]:
+    """Train a row in processes of its own; return what was measured, or why nothing was."""
+    own = folder_of(name, folder)
+    own.mkdir()
+    steps = own / "steps.json"
+    extra = {"PROMPT_DATE": "2026-01-01", "STEPS_FILE": str(steps), "HF_HUB_OFFLINE": "1"}
+    extra["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+    maker = row.after if row.after and ROWS[row.after].gpus == row.gpus else name
+    extra |= {"REFERENCE_FOLDER": str(folder_of(maker, folder) / "reference"), "GATES_FILE": str(own / "gates.json")}
     extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]))
-    command = command_of(row, model, pairs, folder / "out")
-    log = folder / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.log"
+    command = command_of(row, model, pairs, own / "out", gpus)
+    log = own / "log"
     with log.open("w") as said:
         code = subprocess.run(command, env=os.environ | extra, cwd=ROOT, stdout=said, stderr=said).returncode
-    told: dict[str, Any] = {"name": name, "command": name_no_place(shlex.join(command), folder)}
+    told: dict[str, Any] = {"name": name, "gpus": row.gpus, "command": name_no_place(shlex.join(command), folder)}
     if not steps.exists():
         tail = log.read_text(errors="replace").strip().splitlines()[-1:]
         return told | {"failed": f"status {code}: {' '.join(tail)[:200]}"}
-    told |= read_steps(json.loads(steps.read_text(encoding="utf-8")))
-    if name == "float32":
-        gradient.rename(folder / "float32.gradient")
-    return told | {"gradient_cosine": compare_gradients(gradient, folder / "float32.gradient")}
+    return told | read_steps(json.loads(steps.read_text(encoding="utf-8")), row)
 
 
 def name_no_place(command: str, folder: Path) -> str:
@@ -168,8 +132,8 @@ def name_no_place(command: str, folder: Path) -> str:
     return command
 
 
-def read_steps(noted: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of a row: of the steps from the third on, the median; of the losses, the first five."""
+def read_steps(noted: dict[str, Any], row: Row) -> dict[str, Any]:
+    """Return the figures of a row: of the steps from the third on, the median; of losses, all."""
     steady = noted["steps"][2:]
     seconds = statistics.median(step["seconds"] for step in steady)
     speed = statistics.median(step["tokens"] / step["seconds"] for step in steady)
@@ -177,8 +141,10 @@ def read_steps(noted: dict[str, Any]) -> dict[str, Any]:
         "useful_tokens_per_s": round(speed),
         "seconds_per_step": round(seconds, 4),
         "first_step_seconds": round(noted["steps"][0]["seconds"], 1),
+        "pairs_per_step": row.pairs,
         "peak_gib": round(noted["peak_gib"], 2),
-        "share_of_limit": round(speed / LIMIT, 4),
+        "card_gib": round(noted["card_gib"], 2),
+        "share_of_limit": round(speed / LIMIT / row.gpus, 4),
         "losses": [step["loss"] for step in noted["steps"]],
         "first_margin": noted["steps"][0]["rewards/margins"],
         "first_gradient": noted["steps"][0]["grad_norm"],
@@ -199,17 +165,41 @@ def compare_gradients(gradient: Path, reference: Path) -> float | None:
 
 
 def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows asked for, one after another."""
+    """Yield the rows asked for, as they end."""
     model = folder / "model"
     build_folder(args.tokenizer, model)
-    machine = torch.cuda.get_device_name()
-    versions = {name: version(name) for name in PACKAGES}
-    for name in args.rows or ROWS:
-        row = ROWS[name]
-        pairs = write_pairs(args.pairs, model, args.steps * (8 if row.length < 1000 else 2), row.length)
-        measured = run_row(name, row, model, pairs, folder)
-        print(json.dumps({k: v for k, v in measured.items() if k != "command"}), flush=True)
-        yield measured | {"machine": machine, "versions": versions}
+    rows = {name: ROWS[name] for name in args.rows or ROWS}
+    pairs = {
+        (row.length, row.pairs): write_pairs(args.pairs, model, args.steps * row.pairs, row.length)
+        for row in rows.values()
+    }
+    about = {
+        "machine": torch.cuda.get_device_name(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    gpus = list(range(torch.cuda.device_count()))
+    rows = {name: row for name, row in rows.items() if row.gpus <= len(gpus)}
+    started = time.monotonic()
+    for measured in share_gpus(
+        rows, gpus, lambda name, row, own: run_row(name, row, model, pairs[row.length, row.pairs], folder, own)
+    ):
+        shown = {name: value for name, value in measured.items() if name != "command"}
+        print(f"{time.monotonic() - started:.0f} s", json.dumps(shown), flush=True)
+        yield measured | about
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write the rows in their order, each with how near its first gradient is to that of the same pairs in float32."""
+    order = list(ROWS)
+    reference = folder_of("float32", folder) / "gradient"
+    told = []
+    for row in rows:
+        same = (ROWS[row["name"]].pairs, ROWS[row["name"]].length) == (ROWS["float32"].pairs, ROWS["float32"].length)
+        gradient = folder_of(row["name"], folder) / "gradient"
+        told.append(row | {"gradient_cosine": compare_gradients(gradient, reference) if same else None})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told.sort(key=lambda row: order.index(row["name"]))
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -222,9 +212,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "training_speed.json")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        rows = list(measure(args, Path(folder)))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        rows: list[dict[str, Any]] = []
+        for row in measure(args, Path(folder)):
+            rows.append(row)
+            write_rows(args.out, rows, Path(folder))
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ rule score_pairs:
                 "truncation-strategy": config["dpo"]["truncation_strategy"],
                 "loss-scale": config["dpo"]["loss_scale"],
                 "torch-dtype": SETTINGS[wildcards.run]["infer"]["torch_dtype"],
-                "attn-impl": SETTINGS[wildcards.run]["dpo"]["attn_impl"],
+                "attn-impl": SETTINGS[wildcards.run]["infer"]["attn_impl"],
                 "experts-impl": SETTINGS[wildcards.run]["dpo"]["experts_impl"],
             }
         ),

@@ -42,7 +42,7 @@ rule infer_shard:
                 "temperature": SETTINGS[wildcards.run]["infer"]["temperature"],
                 "max_batch_size": SETTINGS[wildcards.run]["infer"]["max_batch_size"],
                 "torch_dtype": SETTINGS[wildcards.run]["infer"]["torch_dtype"],
-                "attn_impl": SETTINGS[wildcards.run]["dpo"]["attn_impl"],
+                "attn_impl": SETTINGS[wildcards.run]["infer"]["attn_impl"],
                 "experts_impl": SETTINGS[wildcards.run]["dpo"]["experts_impl"],
             }
         ),

@@ -28,8 +28,13 @@ rule merge_adapter:
     conda:
         "../envs/training.yaml"
     threads: 2
+    # What inference has room for, this has: one model at a time, which then never lies in the machine's own memory.
+    resources:
+        gpu=config["infer"]["gpus"],
+        gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
         model=lambda wildcards, input: input.model or config["model"]["folder"],
+        gpus=config["infer"]["gpus"],
         max_shard_size=config["merge"]["max_shard_size"],
         torch_dtype=config["infer"]["torch_dtype"],
         prompt_date=config["prompt"]["date"],
@@ -37,7 +42,7 @@ rule merge_adapter:
         """
         envs/with-training python {input.script:q} --model {params.model:q} --adapter {input.adapter:q} \
             --merged {output.merged:q} --manifest {output.manifest:q} --max-shard-size {params.max_shard_size} \
-            --val {input.val:q} --gates {log.gates:q} --torch-dtype {params.torch_dtype} \
+            --val {input.val:q} --gates {log.gates:q} --torch-dtype {params.torch_dtype} --gpus {params.gpus} \
             --prompt-date {params.prompt_date} >{log[0]:q} 2>&1
         """
 

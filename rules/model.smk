@@ -1,15 +1,41 @@
 """
-The model that is tuned: built here, or a folder that model.folder names.
+The model that is tuned: built here, small or random, or a folder that model.folder names.
 
 Reads      results/{run}/data/train.jsonl, or model.folder
 Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built
-Stages     build_tiny_model, or check_model
+Stages     build_tiny_model, build_random_model, or check_model
 """
 
 # An input of the stages that use the model, where this graph builds it.
 BUILT_MODEL = [] if config["model"]["folder"] else f"{SHARED}/model"
 
-if config["model"]["folder"] is None:
+if config["model"]["random"]:
+
+    rule build_random_model:
+        """Build a gpt-oss of any size with random weights."""
+        input:
+            script="scripts/build_random_model.py",
+            code="scripts/build_tiny_model.py",
+            train="results/{run}/data/train.jsonl",
+        output:
+            folder=directory("results/{run}/model"),
+            manifest="results/{run}/model.sha256",
+        log:
+            "results/{run}/logs/build_random_model.log",
+        benchmark:
+            "results/{run}/benchmarks/build_random_model.tsv"
+        conda:
+            "../envs/training.yaml"
+        threads: 16
+        params:
+            shape=json.dumps(config["model"]["tiny"]),
+        shell:
+            """
+            envs/with-training python {input.script:q} {input.train:q} --folder {output.folder:q} \
+                --manifest {output.manifest:q} --shape {params.shape:q} --processes {threads} >{log:q} 2>&1
+            """
+
+elif config["model"]["folder"] is None:
 
     rule build_tiny_model:
         """Build a gpt-oss small enough for a laptop, and teach it a little."""

@@ -83,11 +83,11 @@ def build_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFas
     )
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> GptOssForCausalLM:
-    """Return an untrained gpt-oss of the given shape, in float32."""
-    config = GptOssConfig(
+def describe_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any], vocabulary: int) -> GptOssConfig:
+    """Return the config of a gpt-oss of the given shape, with embeddings of `vocabulary` tokens."""
+    return GptOssConfig(
         architectures=["GptOssForCausalLM"],
-        vocab_size=len(tokenizer),
+        vocab_size=vocabulary,
         hidden_size=shape["hidden_size"],
         intermediate_size=shape["intermediate_size"],
         num_hidden_layers=shape["layers"],
@@ -103,14 +103,23 @@ def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> Gp
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model = GptOssForCausalLM(config)
-    model.set_experts_implementation("grouped_mm")  # twice as fast as the loop over experts
-    model.generation_config = GenerationConfig(
+
+
+def describe_generation(tokenizer: PreTrainedTokenizerFast) -> GenerationConfig:
+    """Return how the model generates: greedily, and where it ends, as gpt-oss does."""
+    return GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.convert_tokens_to_ids(["<|return|>", "<|endoftext|>", "<|call|>"]),
         pad_token_id=tokenizer.pad_token_id,
         do_sample=False,
     )
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> GptOssForCausalLM:
+    """Return an untrained gpt-oss of the given shape, in float32."""
+    model = GptOssForCausalLM(describe_model(tokenizer, shape, len(tokenizer)))
+    model.set_experts_implementation("grouped_mm")  # twice as fast as the loop over experts
+    model.generation_config = describe_generation(tokenizer)
     return model
 
 

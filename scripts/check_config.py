@@ -124,6 +124,10 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("model.tiny.key_value_heads: must divide model.tiny.attention_heads")
     if tiny["experts_per_token"] > tiny["experts"]:
         problems.append("model.tiny.experts_per_token: must not exceed model.tiny.experts")
+    if config["model"]["random"] and config["model"]["folder"]:
+        problems.append(
+            "model.random: no model is built where model.folder names one; set it to false, or that to null"
+        )
     if config["tracking"]["host"] and config["tracking"]["mode"] != "cloud":
         problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
     if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:

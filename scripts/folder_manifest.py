@@ -9,6 +9,7 @@ Snakemake compares files by content and folders not at all.
 import argparse
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CARD = "README.md"  # what a model's folder says to people
@@ -28,7 +29,11 @@ def write_manifest(folder: Path, manifest: Path) -> None:
     """
     found = (path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
     files = sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
-    lines = [f"{file_sha256(path)}  {os.path.relpath(path, manifest.parent)}\n" for path in files]
+    with ThreadPoolExecutor() as threads:  # hashing leaves Python's lock to others
+        digests = list(threads.map(file_sha256, files))
+    lines = [
+        f"{digest}  {os.path.relpath(path, manifest.parent)}\n" for digest, path in zip(digests, files, strict=True)
+    ]
     partial = manifest.with_name(f"{manifest.name}.partial")
     partial.write_text("".join(lines), encoding="utf-8")
     partial.replace(manifest)

@@ -3,7 +3,7 @@
     envs/with-training python scripts/merge_adapter.py --model results/tiny/model \
         --adapter results/tiny/dpo/adapter --merged results/tiny/merged --manifest results/tiny/merged.sha256 \
         --val results/tiny/dpo/val.jsonl --gates results/tiny/merge/gates.json --torch-dtype float32 \
-        --max-shard-size 5GB --prompt-date 2026-01-01
+        --max-shard-size 5GB --gpus 0 --prompt-date 2026-01-01
 """
 
 import argparse
@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from claim_gpus import claim_gpus
 from folder_manifest import write_manifest
 from gates import require_gates, write_gates
 from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
@@ -40,9 +41,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--gates", type=Path, required=True, help="what the merge proved of itself")
     parser.add_argument("--torch-dtype", required=True, help="type in which the probes are computed")
     parser.add_argument("--max-shard-size", required=True)
+    parser.add_argument("--gpus", type=int, required=True, help="0 merges on the CPU, in the machine's own memory")
     parser.add_argument("--prompt-date", required=True)
     args = parser.parse_args(argv)
 
+    claims = claim_gpus(args.gpus, "infer.gpus")
     require_space(args.model, args.merged.parent)
     shutil.rmtree(args.merged, ignore_errors=True)
     run_swift(
@@ -52,12 +55,13 @@ def main(argv: list[str] | None = None) -> None:
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
             *plugin_flags(),
         ],
-        swift_environment(args.prompt_date, CPU_THREADS, {}),
+        swift_environment(args.prompt_date, 0 if args.gpus else CPU_THREADS, {}),
+        open_files=claims,
     )
     from merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
     probes = load_probes(args.model, args.val, args.prompt_date)
-    write_gates(args.gates, judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype))
+    write_gates(args.gates, judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype, args.gpus))
     require_gates(args.gates)
     write_manifest(args.merged, args.manifest)
 

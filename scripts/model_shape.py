@@ -88,7 +88,10 @@ def find_shape(model: dict[str, Any]) -> Shape:
     Raises ValueError, in one line, where config.json is there and does not say the shape.
     """
     if model["folder"] is None:
-        return Shape("the tiny model of model.tiny", *(model["tiny"][name] for name in OF_TINY))
+        return Shape(
+            "random weights, as model.tiny says" if model["random"] else "the tiny model of model.tiny",
+            *(model["tiny"][name] for name in OF_TINY),
+        )
     path = Path(model["folder"]) / "config.json"
     return read_shape(path) if path.is_file() else PUBLISHED
 

@@ -32,6 +32,8 @@ CONSEQUENCE = re.compile(r"Connection (?:closed|reset) by peer|remote process ex
 # torchrun's report of a process that had no time to say anything: its rank stands two lines above its signal.
 RANK_LINE = re.compile(r"^\s*rank\s*: (\d+)")
 SIGNAL_LINE = re.compile(r"^\s*traceback\s*: Signal \d+ \((SIG\w+)\) received by PID")
+# Above the process that was the first to fail; the others in the report may have been ended by torchrun.
+ROOT_CAUSE_LINE = re.compile(r"^Root Cause")
 
 
 def plugin_flags(*names: str) -> list[str]:
@@ -59,6 +61,7 @@ class Cause:
         self.consequence = ""
         self.rank = ""
         self.killed = ""
+        self.is_first = False
 
     def read(self, line: str) -> None:
         """Take a line of the command's output."""
@@ -67,10 +70,14 @@ class Cause:
                 self.consequence = match[1].strip()
             else:
                 self.error = match[1].strip()
+        elif ROOT_CAUSE_LINE.match(line):
+            self.is_first = True
         elif match := RANK_LINE.match(line):
             self.rank = match[1]
-        elif (match := SIGNAL_LINE.match(line)) and match[1] != "SIGTERM":  # which torchrun sends to the others
-            self.killed = self.killed or f"rank {self.rank} was ended by {match[1]}"
+        elif (match := SIGNAL_LINE.match(line)) and self.is_first:
+            self.is_first = False
+            if match[1] != "SIGTERM":  # of another node's end
+                self.killed = self.killed or f"rank {self.rank} was ended by {match[1]}"
 
     def __str__(self) -> str:
         """Return the reason in words: the last error that is not of another's end, or the first process killed."""

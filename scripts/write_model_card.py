@@ -59,6 +59,8 @@ def name_model(settings: dict[str, Any], base: str | None) -> str:
         return f"[{base}](https://huggingface.co/{base})"
     if folder := settings["model"]["folder"]:
         return f"a gpt-oss that its folder calls `{Path(folder).name}`"
+    if settings["model"]["random"]:
+        return "random weights of gpt-oss's architecture"
     return "a tiny model of gpt-oss's architecture, built from the training pairs"
 
 
@@ -145,7 +147,9 @@ def describe_gates(paths: list[Path]) -> str:
 def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
     """Return what the model and its figures are not good for."""
     limits = []
-    if settings["model"]["folder"] is None:
+    if settings["model"]["random"]:
+        limits.append("**Its weights are random.** It shows that the stages run at this size, and answers with noise.")
+    elif settings["model"]["folder"] is None:
         limits.append(
             "**It cannot do the task.** It is a demonstration of the pipeline: so small that it writes words and no "
             "answers. Its figures say that the stages fit together, and nothing about gpt-oss or about DPO."

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from check_config import find_problems, load_config, merge
 
-ONE_GPU = load_config([Path("experiments/one-gpu.yaml")])
+ONE_GPU = load_config([Path("experiments/gpt-oss-20b-one-gpu.yaml")])
 
 
 def test_the_overlay_for_one_gpu_can_be_used():

@@ -38,7 +38,7 @@ def plan(case: Case, **dpo):
     """Return the plan of a row: half of each sequence is the prompt's."""
     changed = {"per_device_train_batch_size": case.pairs, "gradient_checkpointing": case.checkpointing} | dpo
     pairs = same_pairs(8 * case.pairs, case.length // 2, case.length, case.length)
-    return plan_dpo(settings("one-gpu", dpo=changed), pairs)
+    return plan_dpo(settings("gpt-oss-20b-one-gpu", dpo=changed), pairs)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -67,5 +67,5 @@ def test_later_epochs_have_no_pass_of_the_reference():
 
 def test_a_prompt_counts_once_and_rows_are_filled_up_to_few_lengths():
     assert plan(Case(8, 400, False, 3)).load.batch_tokens == 5120  # 8 x (200 + 200 + 200), to the next of few lengths
-    plain = plan_dpo(settings("one-gpu", train={"fast": NO_LEVER}), same_pairs(64, 200, 400, 400))
+    plain = plan_dpo(settings("gpt-oss-20b-one-gpu", train={"fast": NO_LEVER}), same_pairs(64, 200, 400, 400))
     assert plain.load.batch_tokens == 8 * 2 * 400

@@ -71,9 +71,9 @@ def test_where_the_weights_alone_are_too_large_nothing_fits():
 
 
 def test_what_is_proposed_goes_with_the_levers():
-    spread = plan_dpo(settings("one-gpu", train={"gpus": 4}), same_pairs(64))
+    spread = plan_dpo(settings("gpt-oss-20b-one-gpu", train={"gpus": 4}), same_pairs(64))
     assert {changes.get("dpo.deepspeed") for _, changes in list_options(spread)} == {None, "zero2"}
-    large = plan_dpo(settings("one-gpu", dpo={"per_device_train_batch_size": 64}), same_pairs(640))
+    large = plan_dpo(settings("gpt-oss-20b-one-gpu", dpo={"per_device_train_batch_size": 64}), same_pairs(640))
     fit = find_fit(PUBLISHED, large, H100.memory)
     assert fit and not find_problems(apply(large, fit.changes).config)
 

@@ -45,7 +45,11 @@ def test_swift_is_started_and_its_template_loaded_in_one_place_each():
 
 
 LOST = "RuntimeError: [pair.cc:553] Connection closed by peer [127.0.0.1]:41197. This is typically caused by a crash."
-KILLED = """Root Cause (first observed failure):
+KILLED = """Failures:
+[1]:
+  rank      : 0 (local_rank: 0)
+  traceback : Signal 9 (SIGKILL) received by PID 4710
+Root Cause (first observed failure):
 [0]:
   time      : 2026-01-01_00:00:00
   rank      : 1 (local_rank: 1)

@@ -19,6 +19,7 @@ NAMES = re.findall(r"^\s*rule (\w+):", RULES, re.MULTILINE)
 # The answers of the model before DPO; what is not in the graph unless a setting asks for it; what each point of a sweep
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
+MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model"}
 ASKED_FOR = {"judge_answers", "score_comet"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
@@ -86,8 +87,9 @@ def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
     planned = snakemake("--dry-run", "--configfile", str(experiment))
     assert planned.returncode == 0, planned.stdout + planned.stderr
     settings = load_config([ROOT / experiment])
-    model_rule = "check_model" if settings["model"]["folder"] else "build_tiny_model"
-    expected = {*NAMES, *BEFORE_DPO, "all"} - ({"build_tiny_model", "check_model"} - {model_rule}) - ASKED_FOR
+    model_rule = "build_random_model" if settings["model"]["random"] else "build_tiny_model"
+    model_rule = "check_model" if settings["model"]["folder"] else model_rule
+    expected = {*NAMES, *BEFORE_DPO, "all"} - (MODEL_RULES - {model_rule}) - ASKED_FOR
     expected -= set() if settings["sweep"] else {"tabulate_sweep", "write_sweep_report"}
     if not settings["sft"]["enabled"]:
         expected -= {"prepare_sft", "train_sft"}

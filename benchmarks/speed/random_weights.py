@@ -1,5 +1,7 @@
 """A plugin of ms-swift: weights drawn on the GPU in place of those of a folder, in seconds and without a disk."""
 
+import os
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,16 +14,27 @@ def draw_weights(model: Any) -> None:
     """Fill a model's parameters with what transformers would start a training from, the same in every process."""
     generator = torch.Generator(device="cuda").manual_seed(SEED)
     for name, weight in model.named_parameters():
-        if "norm" in name:
-            weight.data.fill_(1)
-        elif weight.dim() == 1 or "bias" in name:
-            weight.data.zero_()
-        else:
-            weight.data.normal_(0, 0.02, generator=generator)
+        with gathered(weight):
+            if "norm" in name:
+                weight.data.fill_(1)
+            elif "bias" in name or "sinks" in name:
+                weight.data.zero_()
+            else:
+                weight.data.normal_(0, 0.02, generator=generator)
+
+
+def gathered(weight: Any) -> Any:
+    """Return a context in which a weight is whole, of which a process holds a share under ZeRO-3."""
+    if not hasattr(weight, "ds_id"):
+        return nullcontext()
+    import deepspeed
+
+    return deepspeed.zero.GatheredParameters(weight, modifier_rank=0)
 
 
 def from_pretrained(cls: Any, folder: str, *_: Any, config: Any, **settings: Any) -> Any:
     """Return a model of a folder's shape on the GPU, in bfloat16."""
+    torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     with torch.device("cuda"):

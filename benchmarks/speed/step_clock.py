@@ -16,6 +16,7 @@ MEASURED = ("loss", "grad_norm", "rewards/margins")
 class StepClock(TrainerCallback):  # type: ignore[misc]
     """Times each step between two points at which the GPU has nothing left to do, into the file STEPS_FILE.
 
+    Where several processes train together, the first of them writes: tokens of all, and the most memory that one has.
     Tokens are those of both sequences of each pair as the trainer is given them, without padding.
     """
 
@@ -24,6 +25,8 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
         self.rows: list[dict[str, Any]] = []
         self.tokens = 0
         self.start = 0.0
+        self.peak_gib = self.card_gib = 0.0
+        self.first = os.environ.get("RANK", "0") == "0"
 
     def watch(self, trainer: Any) -> None:
         """Have a trainer tell of its steps, and count what they are given."""
@@ -44,17 +47,26 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """Keep the first gradient."""
         grads = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
-        if state.global_step == 0 and grads:
-            save_file({name: grad.float().contiguous() for name, grad in grads.items()}, f"{self.file}.gradient")
+        if self.first and state.global_step == 0 and grads:
+            named = {name: grad.float().contiguous() for name, grad in grads.items()}
+            save_file(named, self.file.with_name("gradient"))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop the clock."""
         torch.cuda.synchronize()
-        self.rows.append({"seconds": time.perf_counter() - self.start, "tokens": self.tokens})
+        seconds = time.perf_counter() - self.start
+        free, all_of_it = torch.cuda.mem_get_info()
+        found = [(self.tokens, torch.cuda.max_memory_allocated() / 2**30, (all_of_it - free) / 2**30)]
+        if torch.distributed.is_initialized():
+            found = found * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(found, found[0])
+        tokens, peaks, cards = zip(*found, strict=True)
+        self.peak_gib, self.card_gib = max(peaks), max(cards)
+        self.rows.append({"seconds": seconds, "tokens": sum(tokens)})
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Keep the loss, and write down what is known so far."""
-        if logs and "loss" in logs:
+        if self.first and logs and "loss" in logs:
             self.rows[-1] |= {name: logs[name] for name in MEASURED if name in logs}
-            peak = torch.cuda.max_memory_allocated() / 2**30
-            self.file.write_text(json.dumps({"steps": self.rows, "peak_gib": peak}), encoding="utf-8")
+            told = {"steps": self.rows, "peak_gib": self.peak_gib, "card_gib": self.card_gib}
+            self.file.write_text(json.dumps(told), encoding="utf-8")

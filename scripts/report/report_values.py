@@ -116,10 +116,10 @@ def reproduce(machine: Row, settings: Row) -> str:
 
 def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
     """Return the names of what has to be said of this run's results."""
-    tiny = ["tiny"] if settings["model"]["folder"] is None else []
+    built = [] if settings["model"]["folder"] else ["random" if settings["model"]["random"] else "tiny"]
     parts = ["parts"] if has_parts else []
     return [
-        *tiny,
+        *built,
         "one_training",
         "scores",
         "preference",

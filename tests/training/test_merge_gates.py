@@ -51,7 +51,9 @@ def test_a_whole_merge_passes(merged):
 def test_the_base_itself_is_not_its_merge(merged):
     base, folder = merged
     shutil.copytree(base, folder / "damaged", dirs_exist_ok=True)
-    assert failed(base, folder, "damaged") == {"merged_logits", "merged_is_not_base", "target_weights"}
+    assert failed(base, folder, "damaged") == {
+        *("merged_logits", "merged_is_not_base", "merged_weights", "target_weights")
+    }
 
 
 def test_a_weight_that_is_no_target_must_not_move(merged):
@@ -60,7 +62,7 @@ def test_a_weight_that_is_no_target_must_not_move(merged):
     assert "other_weights" in failed(base, folder, "damaged")
 
 
-def test_an_update_of_half_the_strength_is_found_in_the_logits(merged):
+def test_an_update_of_half_the_strength_is_found(merged):
     base, folder = merged
     old = load_file(base / "model.safetensors")
 
@@ -69,7 +71,19 @@ def test_an_update_of_half_the_strength_is_found_in_the_logits(merged):
             weight.copy_((weight.float() + old[name].float()) / 2)
 
     damage(folder, halve)
-    assert failed(base, folder, "damaged") == {"merged_logits"}
+    assert "merged_weights" in failed(base, folder, "damaged")
+
+
+def test_one_number_that_is_off_is_found(merged):
+    base, folder = merged
+    old = load_file(base / "model.safetensors")
+
+    def double(weights):
+        changed = next(name for name, weight in weights.items() if not torch.equal(weight, old[name]))
+        weights[changed].view(-1)[:1].mul_(2)
+
+    damage(folder, double)
+    assert failed(base, folder, "damaged") == {"merged_weights"}
 
 
 def test_a_changed_config_is_named(merged):

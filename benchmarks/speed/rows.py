@@ -1,0 +1,80 @@
+"""The trainings that measure_training_speed.py compares: what each changes in the tutorial's settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import yaml
+from check_fast import LEVERS
+
+ROOT = Path(__file__).parents[2]
+FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}
+ONE_BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "gradient_checkpointing": False}
+RECIPE = FAST | ONE_BATCH | {"deepspeed": None}
+MODES = {"ZeRO-3": "zero3", "ZeRO-2": "zero2", "data parallel": None}
+NAMES = ("the tutorial's flags", "without DeepSpeed", "recipe, reference in the step")
+
+
+class Row(NamedTuple):
+    """A training: settings beside the tutorial's, levers of plugins/fast, tokens of a sequence, GPUs.
+
+    A row that comes `after` another finds on the disk what that has kept: compiled layers, the reference.
+    """
+
+    settings: Mapping[str, Any] = MappingProxyType({})
+    levers: tuple[str, ...] = ()
+    length: int = 400
+    gpus: int = 1
+    plugins: tuple[str, ...] = ()
+    trainer: str = "ms-swift"
+    after: str | None = None
+
+    @property
+    def pairs(self) -> int:
+        """Pairs in a step."""
+        return self.gpus * (8 if self.length < 1000 else 2)
+
+
+def scaled(gpus: int) -> dict[str, Row]:
+    """Return the rows on several GPUs: the tutorial's flags and the recipe, the model shared in each of three ways."""
+    many = f", {gpus} GPUs"
+    plain = {f"{mode}{many}": Row({"deepspeed": stage}, gpus=gpus) for mode, stage in MODES.items()}
+    fast = {
+        f"recipe, {mode}{many}": Row(RECIPE | {"deepspeed": stage}, LEVERS, gpus=gpus, after=NAMES[2])
+        for mode, stage in MODES.items()
+        if stage != "zero3"
+    }
+    # Under ZeRO-3 there are no levers; what is left are larger batches, other kernels and no checkpointing.
+    rest = RECIPE | {"deepspeed": "zero3", "attn_impl": "eager"}
+    return plain | fast | {f"recipe without levers, ZeRO-3{many}": Row(rest, gpus=gpus)}
+
+
+ROWS = {
+    NAMES[2]: Row(RECIPE, LEVERS),
+    "float32": Row(
+        {"deepspeed": None, "use_liger_kernel": False, "bf16": False, "experts_impl": "grouped_mm"},
+        plugins=("float32_layers",),
+    ),
+    NAMES[0]: Row(),
+    "recipe, 2 x 8192": Row(RECIPE | {"per_device_train_batch_size": 2, "gradient_checkpointing": True}, LEVERS, 8192),
+    NAMES[1]: Row({"deepspeed": None}),
+    "ZeRO-2": Row({"deepspeed": "zero2"}),
+    "TRL": Row(trainer="TRL"),
+    "recipe, not compiled": Row(RECIPE, ("packed_pairs", "cached_reference")),
+    "recipe, reference kept": Row(RECIPE, LEVERS, after=NAMES[2]),
+    **scaled(2),
+    **scaled(4),
+}
+
+
+def settings_of(row: Row) -> dict[str, Any]:
+    """Return the settings of `dpo`: the tutorial's, but for the steps, what a row changes, and one loss for all."""
+    settings: dict[str, Any] = {}
+    for name in ("config.yaml", "experiments/tutorial.yaml"):
+        settings |= yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["dpo"]
+    same: dict[str, Any] = {"rpo_alpha": None, "lora_dropout": 0, "loss_scale": "last_round", "max_length": 16384}
+    same |= {"logging_steps": 1, "save_strategy": "no"}
+    same |= {"learning_rate": 2e-5, "lr_scheduler_type": "constant", "warmup_ratio": 0.0, "dataset_shuffle": False}
+    same |= {"train_dataloader_shuffle": False, "dataloader_num_workers": 0}
+    return settings | same | dict(row.settings)
