@@ -1,6 +1,6 @@
 #!/bin/sh
 # Write envs/*.lock and envs/*.yaml from envs/*.in: every version, with hashes, for Python 3.11 to 3.13. Only the
-# environments of rules, workflow and training, have a .yaml.
+# environments of rules, workflow, training and vllm, have a .yaml.
 # Needs uv and the network. Versions in a lock stay unless an .in file asks for others; delete a lock to move all.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,9 +10,17 @@ gpu="torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidi
      nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse
      nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx"
 
-for name in build workflow training fidelity provenance engines kubernetes; do
+write_lock() { # write_lock NAME [OPTION…]
+    name=$1
+    shift
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-        --custom-compile-command envs/write_locks.sh $(printf -- '--no-emit-package %s ' $gpu) \
-        "envs/$name.in" --output-file "envs/$name.lock"
+        --custom-compile-command envs/write_locks.sh "$@" "envs/$name.in" --output-file "envs/$name.lock"
+}
+
+for name in build workflow training fidelity provenance engines kubernetes; do
+    write_lock "$name" $(printf -- '--no-emit-package %s ' $gpu)
 done
+# vLLM is built for one torch and one CUDA, which are locked like the rest. Where it leaves a choice, the training's.
+[ -f envs/vllm.lock ] || cp envs/training.lock envs/vllm.lock
+write_lock vllm
 python scripts/write_conda_envs.py

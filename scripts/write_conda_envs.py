@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing")
     args = parser.parse_args(argv)
-    for name in ("workflow", "training"):
+    for name in ("workflow", "training", "vllm"):
         path = ENVS / f"{name}.yaml"
         text = conda_env(name)
         if not args.check:

@@ -9,7 +9,8 @@ from write_conda_envs import PIN, conda_env
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
 ENGINES = ["engines", "kubernetes"]
-LOCKED = ["build", *NAMES, "fidelity", "provenance", *ENGINES]
+LOCKED = ["build", *NAMES, "fidelity", "provenance", *ENGINES, "vllm"]
+OF_RULES = [*NAMES, "vllm"]
 
 
 def pins(name: str) -> set[str]:
@@ -52,7 +53,17 @@ def test_an_engine_runs_what_the_workflow_environment_runs(name):
     assert shared - asked("workflow") == set()
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_vllm_answers_under_the_packages_that_make_the_prompts_of_the_training():
+    shared = asked("vllm") - {"vllm==0.23.0"}
+    assert "ms-swift==4.6.0" in shared
+    assert shared - asked("training") == set()
+
+
+def test_vllm_has_a_torch_of_its_own_that_is_locked():
+    assert {pin.partition("=")[0] for pin in pins("vllm")} >= {"torch", "triton", "vllm"}
+
+
+@pytest.mark.parametrize("name", OF_RULES)
 def test_the_conda_file_is_what_the_lock_says(name):
     assert (ENVS / f"{name}.yaml").read_text(encoding="utf-8") == conda_env(name)
 
