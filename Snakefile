@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
 from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
 
 min_version("9.0")
@@ -27,7 +28,7 @@ from preferences.open_raw import list_raw_files
 from record_machine import COMMAND, describe_command
 from show_progress import show_progress, stop_progress
 from sweep_points import list_points, settings_by_run
-from swift_flags import sft_settings, swift_flags
+from swift_flags import infer_settings, sft_settings, swift_flags
 from training_resources import training_resources
 
 
@@ -103,7 +104,7 @@ onstart:
     unfinished = [spec for job in workflow.dag.needrun_jobs() for spec in job.get_target_spec()]
     refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
-        check_machine(config)
+        check_machine(config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     show_progress(workflow)
 
 

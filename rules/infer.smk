@@ -7,6 +7,8 @@ Stages     infer_shard -> gather_predictions
 """
 
 SHARDS = range(config["infer"]["shards"])
+# vLLM has an environment of its own, because it pins a torch of its own.
+VLLM = config["infer"]["backend"] == "vllm"
 # The run whose training a run answers with: points that differ in `infer` alone share one.
 TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
 
@@ -26,7 +28,7 @@ rule infer_shard:
     benchmark:
         "results/{run}/benchmarks/infer_shard.{shard}.tsv"
     conda:
-        "../envs/training.yaml"
+        "../envs/vllm.yaml" if VLLM else "../envs/training.yaml"
     threads: 2
     resources:
         gpu=config["infer"]["gpus"],
@@ -36,22 +38,13 @@ rule infer_shard:
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
         prompt_date=config["prompt"]["date"],
-        flags=lambda wildcards: swift_flags(
-            {
-                "max_new_tokens": SETTINGS[wildcards.run]["infer"]["max_new_tokens"],
-                "temperature": SETTINGS[wildcards.run]["infer"]["temperature"],
-                "max_batch_size": SETTINGS[wildcards.run]["infer"]["max_batch_size"],
-                "torch_dtype": SETTINGS[wildcards.run]["infer"]["torch_dtype"],
-                "attn_impl": SETTINGS[wildcards.run]["infer"]["attn_impl"],
-                "experts_impl": SETTINGS[wildcards.run]["dpo"]["experts_impl"],
-            }
-        ),
+        flags=lambda wildcards: swift_flags(infer_settings(SETTINGS[wildcards.run])),
     shell:
         """
         envs/with-training python {input.script:q} {params.model} --val {input.val:q} \
             --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
             --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log:q} 2>&1
-        """
+        """.replace("with-training", "with-vllm" if VLLM else "with-training")
 
 
 rule gather_predictions:

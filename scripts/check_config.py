@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 from check_fast import find_fast_problems
+from check_infer import find_infer_problems
 from check_losses import REFERENCED, find_loss_problems
 from jsonschema import Draft202012Validator, ValidationError
 from sweep_points import apply_changes, find_sweep_problems, list_points
@@ -136,7 +137,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: goes with dpo.save_strategy steps, and is null with epoch")
-    problems += find_fast_problems(config)
+    problems += find_fast_problems(config) + find_infer_problems(config)
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 
 

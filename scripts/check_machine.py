@@ -52,8 +52,11 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def check_machine(config: dict[str, Any]) -> None:
-    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key."""
+def check_machine(config: dict[str, Any], conda: bool) -> None:
+    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key, vLLM.
+
+    `conda` says whether Snakemake makes the environments itself.
+    """
     gpus = count_gpus()
     for setting in ("train", "infer"):
         asked = config[setting]["gpus"]
@@ -67,3 +70,8 @@ def check_machine(config: dict[str, Any]) -> None:
         sys.exit(problem)
     if config["tracking"]["mode"] == "cloud" and not os.environ.get("SWANLAB_API_KEY"):
         sys.exit("tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline")
+    # Answers come last: a training would have run for hours before its environment said so itself.
+    if config["infer"]["backend"] == "vllm" and not conda:
+        tried = subprocess.run(["envs/with-vllm", "true"], capture_output=True, text=True, check=False)
+        if tried.returncode:
+            sys.exit(tried.stderr.strip())

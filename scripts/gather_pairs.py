@@ -25,7 +25,7 @@ Settings = dict[str, Any]
 # What only a training needs, and check_machine would ask this machine for.
 NO_TRAINING = {
     "train": {"gpus": 0, "fast": NO_LEVER},
-    "infer": {"gpus": 0},
+    "infer": {"backend": "transformers", "gpus": 0},
     "tracking": {"mode": "disabled", "host": None},
 }
 

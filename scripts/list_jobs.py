@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
+    # vLLM goes with GPUs only.
+    "infer.backend": ({"infer": {"backend": "vllm", "gpus": 1}}, {"infer": {"backend": "transformers"}}),
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
     "evaluate.own": ({"evaluate": {"own": "scripts/gates.py:gate"}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),

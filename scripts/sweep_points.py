@@ -25,6 +25,7 @@ FIXED = {
     "dpo.max_length": PAIRS,
     "dpo.truncation_strategy": PAIRS,
     "dpo.loss_scale": PAIRS,
+    "infer.backend": PLACE,
     "infer.gpus": PLACE,
     "infer.shards": PLACE,
 }

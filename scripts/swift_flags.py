@@ -21,6 +21,19 @@ def swift_flags(settings: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
+def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the flags of the inference. vLLM chooses batches and kernels itself, and is told its GPUs."""
+    infer = config["infer"]
+    flags = {
+        name: infer[name] for name in ("max_new_tokens", "temperature", "max_batch_size", "torch_dtype", "attn_impl")
+    }
+    flags["experts_impl"] = config["dpo"]["experts_impl"]
+    if infer["backend"] == "vllm":
+        flags |= dict.fromkeys(("max_batch_size", "attn_impl", "experts_impl"))
+        flags |= {"infer_backend": "vllm", "vllm_tensor_parallel_size": infer["gpus"]}
+    return flags
+
+
 # Settings of `dpo` that mean nothing to SFT, and those of `sft` that are not flags.
 PREFERENCES = (
     *("rlhf_type", "loss_type", "loss_weights", "beta", "label_smoothing", "rpo_alpha", "ld_alpha"),

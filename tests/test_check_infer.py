@@ -1,0 +1,38 @@
+"""check_infer.py: which settings vLLM does not go with."""
+
+import pytest
+from check_config import find_problems, load_config, merge
+
+GPUS = "infer.gpus: with infer.backend: vllm it has to be 1, 2, 4 or 8; set that, or transformers"
+WHOLE = "sft.join: infer.backend: vllm answers with whole models alone; set merged, or transformers"
+
+
+def problems_of(gpus: int, **sections) -> list[str]:
+    vllm = {"infer": {"backend": "vllm", "gpus": gpus}}
+    return find_problems(merge(load_config([]), vllm | sections))
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 4, 8])
+def test_vllm_answers_on_gpus_that_share_the_heads_of_a_layer(gpus):
+    assert problems_of(gpus) == []
+
+
+@pytest.mark.parametrize("gpus", [0, 3])
+def test_vllm_without_gpus_or_with_a_number_that_divides_no_heads_is_refused_in_one_line(gpus):
+    assert problems_of(gpus) == [GPUS]
+
+
+def test_vllm_is_given_no_model_with_an_adapter_beside_it():
+    assert problems_of(1, sft={"enabled": True, "join": "stacked"}) == [WHOLE]
+    assert problems_of(1, sft={"enabled": True, "join": "merged"}) == []
+    assert problems_of(1, sft={"enabled": False, "join": "stacked"}) == []
+
+
+def test_another_backend_is_named_with_those_there_are():
+    problem = "infer.backend: 'sglang' is not one of ['transformers', 'vllm']; see docs/configuration.md"
+    assert find_problems(merge(load_config([]), {"infer": {"backend": "sglang"}})) == [problem]
+
+
+def test_a_sweep_does_not_change_what_answers():
+    (problem,) = find_problems(merge(load_config([]), {"sweep": {"grid": {"infer.backend": ["transformers", "vllm"]}}}))
+    assert problem.startswith("sweep: infer.backend: says where answers are made")

@@ -1,0 +1,79 @@
+"""infer.backend: which command answers, in which environment, and what is said where that is missing."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+VLLM = {"infer": {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16"}}
+MISSING = ".venv-vllm: vLLM's environment is missing; run: envs/install.sh vllm .venv-vllm"
+# Two GPUs, as `nvidia-smi -L` lists them.
+NVIDIA_SMI = "#!/bin/sh\nprintf 'GPU 0: H20\\nGPU 1: H20\\n'\n"
+
+
+@pytest.fixture
+def overlay(project) -> str:
+    """Write an overlay that asks for vLLM, and return its name."""
+    (project / "overlay.yaml").write_text(yaml.safe_dump(VLLM), encoding="utf-8")
+    return "overlay.yaml"
+
+
+def commands(planned: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
+    """Return the words of the command that a dry run has for each script; of several, the last one's."""
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    lines = (planned.stdout + planned.stderr).replace("\\\n", " ").splitlines()
+    calls = [shlex.split(line) for line in lines if line.strip().startswith("envs/with-")]
+    return {Path(words[2]).stem: words for words in calls}
+
+
+def after(words: list[str], flag: str) -> str:
+    """Return the word after a flag."""
+    return words[words.index(flag) + 1]
+
+
+def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(project, overlay, run):
+    planned = commands(run("snakemake", "--dry-run", "--printshellcmds", "--configfile", overlay, cwd=project))
+    words = planned["infer_shard"]
+    assert words[:3] == ["envs/with-vllm", "python", "scripts/infer_shard.py"]
+    assert after(words, "--infer_backend") == "vllm"
+    assert after(words, "--vllm_tensor_parallel_size") == after(words, "--gpus") == "2"
+    assert not {"--max_batch_size", "--attn_impl", "--experts_impl"} & set(words)
+    # Log-probabilities are not vLLM's, nor is anything else.
+    assert {words[0] for script, words in planned.items() if script != "infer_shard"} == {"envs/with-training"}
+
+
+def test_the_default_answers_as_if_there_were_no_other_backend(project, run):
+    words = commands(run("snakemake", "--dry-run", "--printshellcmds", cwd=project))["infer_shard"]
+    assert words[0] == "envs/with-training"
+    flags = "--max_new_tokens 96 --temperature 0 --max_batch_size 16 --torch_dtype float32"
+    given = words[words.index("--") + 1 : words.index(">results/tiny/logs/infer_shard.0.log")]
+    assert " ".join(given) == f"{flags} --attn_impl eager --experts_impl eager"
+
+
+def test_vllm_missing_is_said_with_the_command_that_installs_it(project, run):
+    refused = run("envs/with-vllm", "true", cwd=project, CONDA_PREFIX="")
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{MISSING}\n")
+
+
+def test_vllm_missing_stops_a_run_before_any_job_starts(project, overlay, run, tmp_path):
+    (tmp_path / "nvidia-smi").write_text(NVIDIA_SMI, encoding="utf-8")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    gpus = (
+        f"{Path(run('which', 'snakemake').stdout.strip()).parent}{os.pathsep}{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    )
+    refused = run("snakemake", "--configfile", overlay, cwd=project, PATH=gpus)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == MISSING
+    assert "Traceback" not in refused.stderr
+    assert not (project / "results" / "tiny").exists()
+
+
+def test_a_command_runs_in_conda_where_that_has_vllm(project, run):
+    conda = project / "conda"
+    (conda / "bin").mkdir(parents=True)
+    (conda / "bin" / "vllm").touch(mode=0o755)
+    said = run("envs/with-vllm", "sh", "-c", "echo here, $VLLM_NO_USAGE_STATS", cwd=project, CONDA_PREFIX=str(conda))
+    assert (said.returncode, said.stdout) == (0, "here, 1\n")
