@@ -53,7 +53,7 @@ publish: dvc.yaml ## Run config.yaml, and make its results the published ones; c
 test: export OMP_WAIT_POLICY := passive
 test: check ## Check the code, then run every test, two files at a time
 	@pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	@envs/with-training python -m pytest tests/training
+	@envs/with-training python -m pytest --numprocesses 2 --dist loadfile tests/training
 	@$(MAKE) test-engines
 	@$(MAKE) test-provenance
 

@@ -8,7 +8,7 @@ from write_model_card import main
 
 SETTINGS: dict[str, Any] = {
     "data": {"raw": "data/preferences.jsonl", "languages": {"source": "zh", "target": "en"}, "system": None},
-    "model": {"folder": None},
+    "model": {"folder": None, "random": False},
     "prompt": {"date": "2026-01-01"},
     "sft": {"enabled": False, "join": "merged"},
     "infer": {"max_new_tokens": 96, "temperature": 0},
