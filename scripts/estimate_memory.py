@@ -118,13 +118,24 @@ def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> 
 
     weights = 0 if offload and zero == 3 else size * shape.parameters / shared(3)
     fetches = zero == 3 and (processes > 1 or offload)
+    live = shape.layers * shape.layer if holds_layers(flags) else min(ZERO3_LIVE_PARAMETERS, shape.parameters)
     return {
         "weights": weights,
-        "gathered": size * min(ZERO3_LIVE_PARAMETERS, shape.parameters) if fetches else 0,
+        "gathered": size * live if fetches else 0,
         "adapter": size * adapter / shared(3),
         "gradients": GRADIENT_BYTES * adapter / shared(2),
         "optimiser": 0 if offload else OPTIMISER_BYTES * adapter / shared(1),
     }
+
+
+def holds_layers(flags: Settings) -> bool:
+    """Return whether DeepSpeed 0.19 keeps every layer that ZeRO-3 has gathered until a backward pass ends.
+
+    Frozen weights that reentrant checkpointing, which is ms-swift's, gathers anew are released with the module whose
+    backward pass DeepSpeed takes them to belong to: the whole model.
+    """
+    how = flags.get("gradient_checkpointing_kwargs") or {"use_reentrant": True}
+    return bool(flags["gradient_checkpointing"] and how["use_reentrant"])
 
 
 def batch_parts(shape: Shape, flags: Settings, batch: Batch) -> dict[str, float]:

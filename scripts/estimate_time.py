@@ -7,7 +7,7 @@ for other GPUs the matrix products alone are scaled, by data sheets (docs/planni
 
 from typing import Any
 
-from estimate_memory import copied_weights, stage
+from estimate_memory import TYPE_BYTES, copied_weights, stage
 from gpu_models import GIB, H100, Gpu
 from model_shape import PUBLISHED, Shape
 from training_load import Load, count_evaluations, count_passes
@@ -16,6 +16,8 @@ Settings = dict[str, Any]
 
 # Seconds in which Python hands over one pass, and what it takes longer under ZeRO-3 and with a loop over the experts.
 HAND_OVER, ZERO3_HAND_OVER, LOOP_HAND_OVER = 0.125, 0.375, 0.43
+# Bytes a second at which ZeRO-3 gathers the weights of other GPUs for a pass, on four H200 of one host.
+GATHERED_PER_SECOND = 90e9
 # Seconds of the GPU for one pass: for the pass, a token, and a token times the length under eager attention.
 PASS, TOKEN, TOKEN_LENGTH = 0.025, 31.8e-6, 30e-9
 # Seconds for a GiB of expert weights that a LoRA is added to, in a batch.
@@ -55,17 +57,28 @@ def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length
     return max(passes * deep * (HAND_OVER + slower), passes * working + copies)
 
 
+def gather_seconds(shape: Shape, flags: Settings, processes: int) -> float:
+    """Return the seconds of a pass in which the weights of the other processes are gathered."""
+    weights = TYPE_BYTES[flags["torch_dtype"]] * shape.parameters
+    return weights * (1 - 1 / processes) / GATHERED_PER_SECOND if stage(flags) == 3 else 0
+
+
+def load_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load, passes: int) -> float:
+    """Return the seconds of one batch of a training."""
+    alone = batch_seconds(shape, flags, gpu, load.batch_tokens, load.padded_length, passes)
+    return alone + passes * gather_seconds(shape, flags, load.processes)
+
+
 def step_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load) -> float:
     """Return the seconds of a step; held-out rows are not in it."""
-    passes = count_passes(flags)
-    return load.accumulation * batch_seconds(shape, flags, gpu, load.batch_tokens, load.padded_length, passes)
+    return load.accumulation * load_seconds(shape, flags, gpu, load, count_passes(flags))
 
 
 def training_seconds(shape: Shape, flags: Settings, gpu: Gpu, load: Load, held_out: Load | None) -> float:
     """Return the seconds of a training: its batches, and those of the held-out rows as often as they are measured."""
 
     def batches_seconds(some: Load, passes: int) -> float:
-        return some.batches * batch_seconds(shape, flags, gpu, some.batch_tokens, some.padded_length, passes)
+        return some.batches * load_seconds(shape, flags, gpu, some, passes)
 
     passes, first = count_passes(flags), min(load.epochs, 1)
     later = passes - bool(flags.get("cached_reference"))  # the reference's is kept from the first epoch on

@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"dpo": {"save_strategy": "steps", "save_steps": 1}},
         {"dpo": {"save_strategy": "epoch", "save_steps": None}},
     ),
+    "dpo.gradient_checkpointing_kwargs": ({"dpo": {"gradient_checkpointing_kwargs": {"use_reentrant": False}}},),
     "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
     # vLLM goes with GPUs only.

@@ -152,8 +152,8 @@ def show_hours(plan: Plan) -> list[str]:
     return [
         "Hours, estimated",
         *table(["", *names], rows, max(len(row[0]) for row in rows)),
-        "  Measured: one H100, with and without ZeRO-3. Scaled from it by data sheets: H20, H200.",
-        "  Not measured: several GPUs. Not in it: loading, merging, inference. More: docs/planning.md.",
+        "  Measured: one H100, one to four H200 of one host. Scaled from it by data sheets: H20.",
+        "  Not measured: several machines. Not in it: loading, merging, inference. More: docs/planning.md.",
     ]
 
 

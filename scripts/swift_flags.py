@@ -1,5 +1,6 @@
 """Write settings as flags of `swift`, under the names that they have in config.yaml."""
 
+import json
 import shlex
 from typing import Any
 
@@ -8,6 +9,8 @@ def as_text(value: Any) -> str:
     """Return a value as ms-swift's command line reads it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return json.dumps(value)
     return str(value)
 
 

@@ -78,6 +78,8 @@ def is_same(words: list[str], value: Any) -> bool:
     """Return whether words of a command line mean a value. DeepSpeed's settings are meant by their ZeRO stage."""
     if isinstance(value, dict) and "zero_optimization" in value:
         return f"zero{value['zero_optimization']['stage']}" == words[0].partition("_")[0]
+    if isinstance(value, dict):
+        return bool(json.loads(words[0]) == value)
     values = value if isinstance(value, list) else [value]
     return len(values) == len(words) and all(as_number(w) == as_number(v) for w, v in zip(words, values, strict=True))
 

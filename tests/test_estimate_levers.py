@@ -15,6 +15,7 @@ from planned import plan_dpo, same_pairs, settings
 MEASURED = {
     row["name"]: row
     for row in json.loads((ROOT / "benchmarks/results/training_speed.json").read_text(encoding="utf-8"))
+    if row["machine"].startswith("NVIDIA H100")
 }
 
 

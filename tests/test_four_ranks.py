@@ -9,7 +9,13 @@ pytestmark = pytest.mark.pipeline
 
 RANKS, PAIRS = 4, 64  # two steps of the tutorial's 32 pairs
 SETTINGS = FLOAT32 | {"lora_dropout": 0, "max_length": 512, "dataloader_num_workers": 0, "warmup_ratio": 0}
-MODES = {"zero3": "zero3", "zero2": "zero2", "data parallel": None}
+REENTRANT = {"gradient_checkpointing_kwargs": {"use_reentrant": True}}
+MODES: dict[str, dict[str, Any]] = {
+    "zero3": {"deepspeed": "zero3"},
+    "zero3, reentrant": {"deepspeed": "zero3", **REENTRANT},
+    "zero2": {"deepspeed": "zero2"},
+    "data parallel": {"deepspeed": None},
+}
 FIGURES = ("loss", "grad_norm", "rewards/margins", "logps/chosen", "logps/rejected", "nll_loss")
 
 
@@ -20,8 +26,10 @@ def curves(tmp_path_factory) -> dict[str, list[dict[str, Any]]]:
     model = build_model(folder, 20)
     pairs = write_pairs(folder / "pairs.jsonl", tutorial_pairs()[:PAIRS])
     return {
-        mode: train_tutorial(model, pairs, folder / mode.replace(" ", "-"), RANKS, SETTINGS | {"deepspeed": stage})
-        for mode, stage in MODES.items()
+        mode: train_tutorial(
+            model, pairs, folder / mode.replace(", ", "-").replace(" ", "-"), RANKS, SETTINGS | changed
+        )
+        for mode, changed in MODES.items()
     }
 
 
