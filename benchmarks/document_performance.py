@@ -77,8 +77,8 @@ OF_SEVERAL = """
 
 **What the 49 GiB are.** A share of the weights is 9.7 GiB on four GPUs. ms-swift checkpoints the reentrant way, and
 DeepSpeed 0.19 releases frozen weights that are gathered anew in a backward pass only when the whole of it has ended:
-all layers, 36.8 GiB, on every GPU. Counted on the CPU with two processes, 6 of 16 expert weights were there when it had come to
-the sixth of eight layers, and 2 of 16 with `gradient_checkpointing_kwargs: {use_reentrant: false}`, which
+all layers, 36.8 GiB, on every GPU. Counted on the CPU with two processes, 6 of 16 expert weights were there when it
+had come to the sixth of eight layers, and 2 of 16 with `gradient_checkpointing_kwargs: {use_reentrant: false}`, which
 `experiments/tutorial.yaml` has since. The losses are the same ([test_four_ranks.py](../tests/test_four_ranks.py)). On
 GPUs it was not measured yet; these rows are with the reentrant way. The tutorial's chart shows 16.72 GiB, with
 releases of 2025.
