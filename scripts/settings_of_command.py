@@ -1,5 +1,6 @@
 """Translate a swift DPO command into settings of this project that train the same loss."""
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -161,7 +162,7 @@ def put_training(result: Translation, command: Command, flags: dict[str, list[st
 def fit(words: list[str], schema: dict[str, Any]) -> Any:
     """Return the words of a command line as the schema of a setting allows them; Ellipsis if it does not."""
     text = " ".join(words)
-    readings = [text, words, number(text), as_bool(words), [number(word) for word in words]]
+    readings = [text, words, number(text), as_bool(words), [number(word) for word in words], as_object(text)]
     none = [None] if text.lower() in ("none", "null") else []
     allowed = Draft202012Validator(schema)
     return next((value for value in [*filter(is_read, readings), *none] if allowed.is_valid(value)), ...)
@@ -170,6 +171,15 @@ def fit(words: list[str], schema: dict[str, Any]) -> Any:
 def is_read(value: Any) -> bool:
     """Say whether words could be read in this way."""
     return value is not None
+
+
+def as_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that text is, None if it is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def number(text: str) -> int | float | str:

@@ -156,6 +156,12 @@ def test_a_flag_of_the_other_release_is_named_as_such(explained):
             "last_round",
         ),
         ("", "load_from_cache_file", True, False),
+        (
+            """--gradient_checkpointing_kwargs '{"use_reentrant": false}'""",
+            "gradient_checkpointing_kwargs",
+            {"use_reentrant": False},
+            {"use_reentrant": False},
+        ),
         ("", "learning_rate", 1e-4, 1e-4),
         ("", "loss_scale", "last_round", "last_round"),
         ("", "gradient_accumulation_steps", 16, 16),
