@@ -14,9 +14,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files whose tests take minutes: begun last, they would keep one worker while the other waits."""
-    slow = {item.path for item in items if item.get_closest_marker("pipeline")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Begin with the files that take most minutes: begun last, they would keep one worker while the other waits."""
+    marks = {item.path: item.get_closest_marker("pipeline") for item in items}
+    items.sort(key=lambda item: -(mark.kwargs["minutes"] if (mark := marks[item.path]) else 0))
 
 
 def copy_project(target: Path) -> None:

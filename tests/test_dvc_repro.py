@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
 from processes import PATIENCE, kill, kill_all, members, wait_until
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=20)
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=4)
 
 RANKS, PAIRS = 4, 64  # two steps of the tutorial's 32 pairs
 SETTINGS = FLOAT32 | {"lora_dropout": 0, "max_length": 512, "dataloader_num_workers": 0, "warmup_ratio": 0}

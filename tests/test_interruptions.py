@@ -19,7 +19,7 @@ from processes import PATIENCE, kill, kill_all, named, wait_until
 from small_disk import small_disk
 from tutorial_run import FLOAT32, build_model, read_results, training_command, tutorial_pairs, write_pairs
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=6)
 
 SETTINGS = FLOAT32 | {
     **{"num_train_epochs": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "logging_steps": 4},

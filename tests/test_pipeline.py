@@ -18,7 +18,7 @@ from compare_results import compare_results
 from conftest import ROOT, commit, copy_project, run_command
 from private_bytes import find_words
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=16)
 
 # What must not get into any file: secrets of the environment, and whose machine it is.
 NAMES = ("SWANLAB_API_KEY", "HF_TOKEN", "MODELSCOPE_API_TOKEN", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY")

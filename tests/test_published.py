@@ -14,7 +14,7 @@ from check_config import load_config, merge
 from conftest import ROOT, Run, commit, copy_project, run_command
 from list_jobs import list_changes
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=9)
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"

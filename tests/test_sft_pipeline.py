@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT, copy_project, run_command
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=15)
 
 RECIPE = ROOT / "experiments" / "gpt-oss-20b-sft.yaml"
 ON_THE_CPU = {"torch_dtype": "float32", "bf16": False, "fp16": False, "dataloader_num_workers": 0, "max_length": 512}

@@ -20,7 +20,7 @@ from processes import PATIENCE, kill_all, wait_until, with_variable
 from slurm_cluster import Cluster
 from tutorial_run import RESULTS, read_results
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.pipeline(minutes=14)
 
 TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
