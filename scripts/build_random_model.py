@@ -35,7 +35,7 @@ Shapes = dict[str, torch.Size]
 def draw_weight(name: str, shape: torch.Size, seed: int) -> torch.Tensor:
     """Return a fresh weight in bfloat16: 1 for norms, 0 for biases and sinks, everything else normally distributed.
 
-    Each number is one of 65,536 equally likely ones, which takes a tenth of the time of torch's own on a CPU.
+    Each number is one of 65,536 equally likely ones: gpt-oss-20b's shape took 52 s so, and 96 s with torch's own.
     """
     if "norm" in name:
         return torch.ones(shape, dtype=torch.bfloat16)
