@@ -1,10 +1,11 @@
-"""Measure how fast a model answers one prompt at a time, as the tutorial has it, and many at a time.
+"""Measure how fast a model answers one prompt at a time, as the tutorial has it, many at a time, and by vLLM.
 
     python benchmarks/measure_inference_speed.py results/one-gpu/merged --val results/one-gpu/data/val.jsonl
 
 It takes a GPU that holds the model. Every row is scripts/infer_shard.py, as the graph runs it, on the same prompts,
 greedily; seconds are those of the answers, without loading. In bfloat16 a batch rounds otherwise than a prompt alone,
-so two answers may part where two tokens are about as likely: how many of the answers are the same is a column.
+so two answers may part where two tokens are about as likely: how many of the answers are the same is a column. With
+--vllm, vLLM answers last, with batches of its own choosing; it needs to be in the environment (envs/vllm.lock).
 """
 
 import argparse
@@ -23,20 +24,25 @@ ROOT = Path(__file__).parents[1]
 STATISTICS = re.compile(r"'num_generated_tokens': (\d+), .*'runtime': ([\d.]+)")
 
 
-def answer(args: argparse.Namespace, batch: int, answers: Path) -> dict[str, Any]:
-    """Answer all prompts, `batch` at a time; return what was measured."""
-    flags = ["--max_new_tokens", str(args.tokens), "--temperature", "0", "--max_batch_size", str(batch)]
-    flags += ["--torch_dtype", "bfloat16", "--attn_impl", args.attn_impl, "--experts_impl", args.experts_impl]
+def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[str, Any]:
+    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return what was measured."""
+    flags = ["--max_new_tokens", str(args.tokens), "--temperature", "0", "--torch_dtype", "bfloat16"]
+    if batch is None:
+        flags += ["--infer_backend", "vllm", "--vllm_tensor_parallel_size", "1"]
+    else:
+        flags += ["--max_batch_size", str(batch), "--attn_impl", args.attn_impl, "--experts_impl", args.experts_impl]
     command = [sys.executable, "scripts/infer_shard.py", "--model", str(args.model), "--val", str(args.val)]
     command += ["--answers", str(answers), "--shard", "0", "--shards", "1", "--gpus", "1"]
     command += ["--prompt-date", "2026-01-01", "--", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     found = STATISTICS.search(done.stdout)
     if done.returncode or not found:
-        sys.exit(f"{batch} prompts at a time: status {done.returncode}: {(done.stdout + done.stderr)[-300:]}")
+        sys.stderr.write(done.stdout + done.stderr)
+        sys.exit(f"{batch or 'all'} prompts at a time: status {done.returncode}; what was said stands above")
     tokens, seconds = int(found[1]), float(found[2])
     told = shlex.join(command).replace(sys.executable, "python").replace(str(answers), "ANSWERS")
-    return {"prompts_at_once": batch, "tokens": tokens, "seconds": round(seconds, 2), "command": told}
+    row = {"backend": "transformers" if batch else "vllm", "prompts_at_once": batch}
+    return row | {"tokens": tokens, "seconds": round(seconds, 2), "command": told}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--val", type=Path, required=True, help="held-out pairs, whose prompts are answered")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32], help="prompts at once: %(default)s")
+    parser.add_argument("--vllm", action="store_true", help="let vLLM answer, too")
     parser.add_argument("--tokens", type=int, default=64, help="of an answer, at the most")
     parser.add_argument("--attn-impl", default="eager")
     parser.add_argument("--experts-impl", default="grouped_mm")
@@ -54,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     rows: list[dict[str, Any]] = []
     alone: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        for batch in args.batches:
+        for batch in [*args.batches, *([None] if args.vllm else [])]:
             answers = Path(folder) / f"{batch}.jsonl"
             row = answer(args, batch, answers)
             said = [json.loads(line)["response"] for line in answers.read_text(encoding="utf-8").splitlines()]
@@ -62,8 +69,7 @@ def main(argv: list[str] | None = None) -> None:
             same = sum(one == other for one, other in zip(said, alone, strict=True))
             rows.append(row | {"prompts": len(said), "same_answers": same, "machine": torch.cuda.get_device_name()})
             print(json.dumps(rows[-1]), flush=True)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            args.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

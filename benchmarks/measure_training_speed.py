@@ -164,6 +164,11 @@ def compare_gradients(gradient: Path, reference: Path) -> float | None:
     return round(float(one @ other / (one.norm() * other.norm())), 6)
 
 
+def describe_machine() -> dict[str, Any]:
+    """Return which GPU and which releases measured."""
+    return {"machine": torch.cuda.get_device_name(), "versions": {name: version(name) for name in PACKAGES}}
+
+
 def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows asked for, as they end."""
     model = folder / "model"
@@ -173,10 +178,6 @@ def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
         (row.length, row.pairs): write_pairs(args.pairs, model, args.steps * row.pairs, row.length)
         for row in rows.values()
     }
-    about = {
-        "machine": torch.cuda.get_device_name(),
-        "versions": {name: version(name) for name in PACKAGES},
-    }
     gpus = list(range(torch.cuda.device_count()))
     rows = {name: row for name, row in rows.items() if row.gpus <= len(gpus)}
     started = time.monotonic()
@@ -185,7 +186,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     ):
         shown = {name: value for name, value in measured.items() if name != "command"}
         print(f"{time.monotonic() - started:.0f} s", json.dumps(shown), flush=True)
-        yield measured | about
+        yield measured | describe_machine()
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]], folder: Path) -> None:

@@ -4,10 +4,13 @@ With gradient checkpointing, each layer runs again right before its backward pas
 at once, and 20.9 billion weights need not be held in four bytes each.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from swift.trainers import SwiftMixin
+from transformers import TrainerCallback
 
 _train = SwiftMixin.train
 
@@ -28,23 +31,35 @@ def narrow(module: torch.nn.Module) -> None:
             del weight.narrow_data
 
 
+class WideLayers(TrainerCallback):  # type: ignore[misc]
+    """Gives each layer float32 weights before it runs, compiled or not, until another one does."""
+
+    def __init__(self, layers: list[torch.nn.Module]) -> None:
+        self.layers = layers
+        self.wide: torch.nn.Module | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Step between each layer and its caller, gradient checkpointing too, but not into what is compiled."""
+        for layer in self.layers:
+            layer._compiled_call_impl = partial(self.call, layer, layer._compiled_call_impl or layer._call_impl)
+
+    def call(self, layer: torch.nn.Module, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a layer in float32."""
+        if self.wide is not layer:
+            if self.wide:
+                narrow(self.wide)
+            widen(layer)
+            self.wide = layer
+        return run(*args, **kwargs)
+
+
 def train(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Train in float32."""
     torch.backends.cuda.matmul.allow_tf32 = False
     base = self.model.get_base_model()
-    wide: list[torch.nn.Module] = []
-
-    def before(layer: torch.nn.Module, _: Any) -> None:
-        while wide and wide[-1] is not layer:
-            narrow(wide.pop())
-        if not wide:
-            widen(layer)
-            wide.append(layer)
-
     for part in (base.model.embed_tokens, base.model.norm, base.lm_head):
         widen(part)
-    for layer in base.model.layers:
-        layer.register_forward_pre_hook(before)
+    self.add_callback(WideLayers(list(base.model.layers)))
     return _train(self, *args, **kwargs)
 
 

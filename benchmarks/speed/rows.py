@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}
 ONE_BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "gradient_checkpointing": False}
 RECIPE = FAST | ONE_BATCH | {"deepspeed": None}
+FLOAT32 = {"deepspeed": None, "use_liger_kernel": False, "bf16": False, "experts_impl": "grouped_mm"}
 MODES = {"ZeRO-3": "zero3", "ZeRO-2": "zero2", "data parallel": None}
 NAMES = ("the tutorial's flags", "without DeepSpeed", "recipe, reference in the step")
 
@@ -40,6 +41,8 @@ def scaled(gpus: int) -> dict[str, Row]:
     """Return the rows on several GPUs: the tutorial's flags and the recipe, the model shared in each of three ways."""
     many = f", {gpus} GPUs"
     plain = {f"{mode}{many}": Row({"deepspeed": stage}, gpus=gpus) for mode, stage in MODES.items()}
+    # As ms-swift checkpoints unasked, with which DeepSpeed keeps all layers until a backward pass ends.
+    plain[f"ZeRO-3, reentrant{many}"] = Row({"deepspeed": "zero3", "gradient_checkpointing_kwargs": None}, gpus=gpus)
     fast = {
         f"recipe, {mode}{many}": Row(RECIPE | {"deepspeed": stage}, LEVERS, gpus=gpus, after=NAMES[2])
         for mode, stage in MODES.items()
@@ -52,10 +55,7 @@ def scaled(gpus: int) -> dict[str, Row]:
 
 ROWS = {
     NAMES[2]: Row(RECIPE, LEVERS),
-    "float32": Row(
-        {"deepspeed": None, "use_liger_kernel": False, "bf16": False, "experts_impl": "grouped_mm"},
-        plugins=("float32_layers",),
-    ),
+    "float32": Row(FLOAT32, plugins=("float32_layers",)),
     NAMES[0]: Row(),
     "recipe, 2 x 8192": Row(RECIPE | {"per_device_train_batch_size": 2, "gradient_checkpointing": True}, LEVERS, 8192),
     NAMES[1]: Row({"deepspeed": None}),
@@ -65,6 +65,17 @@ ROWS = {
     "recipe, reference kept": Row(RECIPE, LEVERS, after=NAMES[2]),
     **scaled(2),
     **scaled(4),
+}
+
+# Of these only losses and gradients are compared, of no other than 8 pairs of 2 x 400 tokens.
+EXACT = {
+    "float32, a pair at a time": Row(
+        FLOAT32 | {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8}, plugins=("float32_layers",)
+    ),
+    "recipe in float32": Row(RECIPE | FLOAT32 | {"gradient_checkpointing": True}, LEVERS, plugins=("float32_layers",)),
+    "recipe in float32, not compiled": Row(
+        RECIPE | FLOAT32 | {"gradient_checkpointing": True}, LEVERS[::2], plugins=("float32_layers",)
+    ),
 }
 
 
