@@ -29,6 +29,7 @@ from record_machine import COMMAND, describe_command
 from show_progress import show_progress, stop_progress
 from sweep_points import list_points, settings_by_run
 from swift_flags import infer_settings, sft_settings, swift_flags
+from tabulate_stages import tabulate_stages
 from training_resources import training_resources
 
 
@@ -110,6 +111,8 @@ onstart:
 
 onsuccess:
     stop_progress()
+    if any(job.rule.name == "all" for job in workflow.dag.jobs):
+        print(tabulate_stages(Path(job.benchmark) for job in workflow.dag.jobs if job.benchmark))
 
 
 onerror:

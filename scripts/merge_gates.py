@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from gates import Gate, gate
 from json_lines import iterate_json_lines
-from lora_coverage import wrapped_parts
 from peft import PeftModel
 from peft.tuners.lora.layer import LoraLayer
 from render_chat import load_renderer
@@ -58,18 +57,14 @@ def distance(one: Logits, other: Logits) -> float:
     return float((difference / sum(float(b.square().sum()) for b in other)) ** 0.5)
 
 
-def target_names(model: Any) -> set[str]:
-    """Return the names of the weights that an adapter changes, as they stand in a model's files."""
-    parts = list(wrapped_parts(model))
-    bare = {name for name, _ in model.get_base_model().named_parameters()}
-    names = (f"model.layers.{layer}.{part}" for part, layer, _ in parts)
-    return {name if is_bare(name, bare) else f"{name}.weight" for name in names}
-
-
-def is_bare(name: str, parameters: set[str]) -> bool:
-    """Return whether a name is that of a bare parameter, whatever wrappers of peft stand before its last part."""
-    module, _, parameter = name.rpartition(".")
-    return any(p.startswith(module) and p.endswith(f"base_layer.{parameter}") for p in parameters)
+def adapted_layers(policy: Any) -> dict[str, LoraLayer]:
+    """Return the layers that hold an adapter, each by the name of the weight it changes in a model's files."""
+    found = {}
+    for path, module in policy.named_modules():
+        if isinstance(module, LoraLayer):
+            place = path.removeprefix("base_model.model.").replace(".base_layer", "")
+            found[f"{place}.{getattr(module, 'parameter_name', 'weight')}"] = module
+    return found
 
 
 def stored_weights(folder: Path) -> dict[str, Path]:
@@ -94,21 +89,12 @@ def read_changes(before: Path, after: Path) -> Iterator[tuple[str, float]]:
         yield name, 0.0 if same else float((came.float() - was.float()).norm() / was.float().norm().clamp_min(1e-30))
 
 
-def read_updates(policy: Any) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
-    """Yield each weight that an adapter changes: its name in a model's files, itself and its update, in float32."""
-    for path, module in policy.named_modules():
-        if isinstance(module, LoraLayer):
-            parameter = getattr(module, "parameter_name", "weight")
-            place = path.removeprefix("base_model.model.").replace(".base_layer", "")
-            weight = getattr(module.get_base_layer(), parameter)
-            with torch.no_grad():
-                yield f"{place}.{parameter}", weight.float(), module.get_delta_weight("default").float()
-
-
-def judge_sums(policy: Any, merged: Path) -> Gate:
+def judge_sums(layers: dict[str, LoraLayer], merged: Path) -> Gate:
     """Return the gate that each merged weight is the sum of the weight and its update, but for their rounding."""
     stored, worst = stored_weights(merged), (0.0, "no weight")
-    for name, weight, update in read_updates(policy):
+    for name, layer in layers.items():
+        weight = getattr(layer.get_base_layer(), name.rpartition(".")[2]).detach().float()
+        update = layer.get_delta_weight("default").detach().float()
         with safe_open(stored[name], framework="pt") as weights:
             off = weights.get_tensor(name).float().to(weight.device) - (weight + update)
         size = weight.abs() + update.abs()
@@ -150,13 +136,14 @@ def judge_files(before: Path, after: Path) -> Gate:
 
 def judge_merge(model: Path, adapter: Path, merged: Path, probes: Ids, dtype: str, gpus: int = 0) -> list[Gate]:
     """Return the gates of a merge. One model is in memory at a time."""
-    policy = PeftModel.from_pretrained(load_model(model, dtype, gpus), adapter, is_trainable=True).eval()
-    targets = target_names(policy)
+    policy = PeftModel.from_pretrained(load_model(model, dtype, gpus), adapter).eval()
+    layers = adapted_layers(policy)
+    targets = set(layers)
     tuned = read_logits(policy, probes)
     with policy.disable_adapter():
         base = read_logits(policy, probes)
-    sums = judge_sums(policy, merged)
-    del policy
+    sums = judge_sums(layers, merged)
+    del policy, layers
     if gpus:
         torch.cuda.empty_cache()
     joined = read_logits(load_model(merged, dtype, gpus), probes)

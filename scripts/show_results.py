@@ -97,7 +97,8 @@ def show_results(run: str) -> str:
         (folder / "ro-crate-metadata.json", "which jobs made all this: a Workflow Run RO-Crate"),
         (folder / "sweep.html", "the points on one page"),
         (folder / "swanlab", "SwanLab's record of the training; make board shows it"),
-        (folder / "logs", "a log for each stage; benchmarks/ beside it holds times and memory"),
+        (folder / "stages.csv", "how long each job took, and how much memory"),
+        (folder / "logs", "a log for each stage"),
     ]
     there = [(str(path), text) for path, text in lines if path.exists()]
     width = max((len(path) for path, _ in there), default=0)

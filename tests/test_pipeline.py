@@ -230,6 +230,12 @@ def test_every_stage_left_a_log_and_a_benchmark(run_folder):
     assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "infer_shard.0"} <= logs
 
 
+def test_it_ends_with_what_each_job_took(default, run_folder):
+    assert "What took longest:" in default["first"].stdout
+    rows = (run_folder / "stages.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert {row.partition(",")[0] for row in rows} == {path.stem for path in (run_folder / "benchmarks").iterdir()}
+
+
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> dict:
     """Compute the published run again in a clone: a day later by the clock, in another time zone and locale."""
