@@ -10,17 +10,17 @@ import yaml
 from conftest import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
 from processes import PATIENCE, kill, kill_all, members, wait_until
 
-pytestmark = pytest.mark.pipeline(minutes=20)
+pytestmark = pytest.mark.pipeline(minutes=11)
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 
 
-def set_new_tokens(clone: Path, tokens: int) -> None:
-    """Edit a setting that only inference reads."""
+def set_resamples(clone: Path, resamples: int) -> None:
+    """Edit a setting that only the evaluation reads, which takes seconds."""
     config = clone / "config.yaml"
     text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("max_new_tokens: 96", f"max_new_tokens: {tokens}"), encoding="utf-8")
+    config.write_text(text.replace("resamples: 1000", f"resamples: {resamples}"), encoding="utf-8")
 
 
 def read_objects(clone: Path) -> dict[str, bytes]:
@@ -35,7 +35,7 @@ def test_pull_edit_run_commit_and_checkout_leave_every_object_of_the_cache_intac
     dvc(published, "checkout", "--relink", "--quiet")
     objects = read_objects(published)
     assert_nothing_to_do(published)
-    set_new_tokens(published, 4)
+    set_resamples(published, 100)
     assert run_command("snakemake", cwd=published).returncode == 0
     dvc(published, "commit", "--force", "--quiet")
     assert_nothing_to_do(published)
@@ -47,17 +47,17 @@ def test_pull_edit_run_commit_and_checkout_leave_every_object_of_the_cache_intac
 
 
 def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(published):
-    set_new_tokens(published, 4)
+    set_resamples(published, 100)
     ran = dvc(published, "repro")
-    assert "Running stage 'infer_shard-0'" in ran and "Running stage 'train_dpo'" not in ran
+    assert "Running stage 'evaluate_pairs'" in ran and "Running stage 'train_dpo'" not in ran
     assert_nothing_to_do(published)
-    answers = (published / "results/tiny/infer/predictions.jsonl").read_bytes()
+    metrics = (published / "results/tiny/evaluate/metrics.json").read_bytes()
     subprocess.run(["git", "checkout", "--quiet", "."], cwd=published, check=True)
     dvc(published, "checkout", "--quiet")
     assert_nothing_to_do(published)
-    set_new_tokens(published, 4)
-    assert "Stage 'infer_shard-0' is cached - skipping run" in dvc(published, "repro")
-    assert (published / "results/tiny/infer/predictions.jsonl").read_bytes() == answers
+    set_resamples(published, 100)
+    assert "Stage 'evaluate_pairs' is cached - skipping run" in dvc(published, "repro")
+    assert (published / "results/tiny/evaluate/metrics.json").read_bytes() == metrics
 
 
 def test_repro_with_pull_restores_everything_without_computing(tmp_path, published):
@@ -69,28 +69,28 @@ def test_repro_with_pull_restores_everything_without_computing(tmp_path, publish
 
 
 def test_an_experiment_of_one_setting_is_run_listed_and_compared(published):
-    dvc(published, "exp", "run", "--name", "few", "--set-param", "config.yaml:infer.max_new_tokens=4")
+    dvc(published, "exp", "run", "--name", "few", "--set-param", "config.yaml:evaluate.resamples=100")
     assert_nothing_to_do(published)
     shown = json.loads(dvc(published, "exp", "show", "--json"))
     names = [row["name"] for branch in shown for row in (exp["revs"][0] for exp in branch["experiments"] or [])]
     assert names == ["few"]
-    assert "infer.max_new_tokens" in dvc(published, "params", "diff")
+    assert "evaluate.resamples" in dvc(published, "params", "diff")
 
 
 def test_an_overlay_is_an_experiment_under_its_name_and_leaves_everything_as_it_was(published):
     overlay = published / "experiments" / "short.yaml"
-    overlay.write_text("infer:\n  max_new_tokens: 4\n", encoding="utf-8")
+    overlay.write_text("evaluate:\n  resamples: 100\n", encoding="utf-8")
     command = ("python", "scripts/run_experiment.py", "experiments/short.yaml")
     assert run_command(*command, cwd=published).stderr.splitlines()[-1].endswith("run: git add experiments/short.yaml")
     commit(published)
     done = run_command(*command, cwd=published)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Running stage 'infer_shard-0'" in done.stdout and "Running stage 'merge_adapter'" not in done.stdout
+    assert "Running stage 'evaluate_pairs'" in done.stdout and "Running stage 'infer_shard-0'" not in done.stdout
     assert subprocess.run(["git", "status", "--porcelain"], cwd=published, capture_output=True).stdout == b""
     assert_nothing_to_do(published)
     dvc(published, "exp", "apply", "short")
-    stage = yaml.safe_load((published / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["infer_shard-0"]
-    assert {"experiments/short.yaml": ["infer.max_new_tokens"]} in stage["params"]
+    stage = yaml.safe_load((published / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["evaluate_pairs"]
+    assert {"experiments/short.yaml": ["evaluate.resamples"]} in stage["params"]
     assert dvc(published, "status").strip() == UP_TO_DATE
     assert NOTHING in run_command("snakemake", "-n", "--configfile", "experiments/short.yaml", cwd=published).stdout
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, copy_project, run_command
+from conftest import ROOT, copy_project, run_command, write_few_pairs
 
-pytestmark = pytest.mark.pipeline(minutes=15)
+pytestmark = pytest.mark.pipeline(minutes=10)
 
 RECIPE = ROOT / "experiments" / "gpt-oss-20b-sft.yaml"
 ON_THE_CPU = {"torch_dtype": "float32", "bf16": False, "fp16": False, "dataloader_num_workers": 0, "max_length": 512}
@@ -20,6 +20,7 @@ TINY = {
 }
 SMALL = {
     "run": "small",
+    "data": {"raw": "few.jsonl"},
     "model": {"tiny": TINY},
     "infer": {"max_new_tokens": 4},
     "tracking": {"mode": "disabled"},
@@ -42,7 +43,7 @@ def tuned(request, tmp_path_factory) -> dict[str, Any]:
         recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
         settings = SMALL | {name: recipe[name] for name in ("sft", "gates")} | {"dpo": recipe["dpo"] | ON_THE_CPU}
     (project / "small.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    assert run_command("dvc", "pull", "--quiet", "data.dvc", cwd=project).returncode == 0
+    write_few_pairs(project)
     done = run_command("snakemake", "--cores", "2", "--configfile", "small.yaml", cwd=project)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return {"join": request.param, "run": project / "results" / "small"}

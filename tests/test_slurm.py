@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, copy_project, run_command
+from conftest import ROOT, copy_project, run_command, write_few_pairs
 from processes import PATIENCE, kill_all, wait_until, with_variable
 from slurm_cluster import Cluster
 from tutorial_run import RESULTS, read_results
@@ -26,7 +26,6 @@ TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
     **{"vocab_size": 1024, "training_steps": 20},
 }
-PAIRS = 96
 SMALL = {
     "run": "small",
     "data": {"raw": "few.jsonl"},
@@ -60,9 +59,7 @@ def set_up(project: Path, settings: dict[str, Any], asked: dict[str, Any]) -> No
     """Write an overlay into a copy of the project; `asked` is what a training asks for beside what the profile says."""
     if not project.exists():
         copy_project(project)
-        assert run_command("dvc", "pull", "--quiet", "data.dvc", cwd=project).returncode == 0
-        pairs = (project / "data" / "preferences.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        (project / "few.jsonl").write_text("".join(pairs[:PAIRS]), encoding="utf-8")
+        write_few_pairs(project)
     (project / "small.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
     profile["set-resources"]["train_dpo"] = profile["set-resources"]["train_dpo"] | asked
