@@ -56,7 +56,7 @@ def write_stages(run: str, rows: list[Row]) -> None:
 
 
 def tabulate_stages(benchmarks: Iterable[Path]) -> str:
-    """Write the table of each run whose jobs' benchmarks are named; return it in words, of several where they are.
+    """Write the table of each run whose jobs' benchmarks are named; return it in words, or of several where they are.
 
     What is not there is left out: what DVC has brought was computed elsewhere.
     """
@@ -69,4 +69,4 @@ def tabulate_stages(benchmarks: Iterable[Path]) -> str:
         write_stages(run, rows)
     if len(runs) == 1:
         return describe_stages(*runs.popitem())
-    return f"What each job took: stages.csv in results/{', results/'.join(runs)}" if runs else ""
+    return f"What each job took: results/<run>/stages.csv, of {len(runs)} runs" if runs else ""

@@ -55,5 +55,5 @@ def test_a_job_that_was_not_run_here_is_left_out():
 
 def test_of_several_runs_it_says_where_their_tables_are():
     said = tabulate_stages([benchmark("train_dpo", 1, "1", run="one"), benchmark("train_dpo", 1, "1", run="two")])
-    assert said == "What each job took: stages.csv in results/one, results/two"
+    assert said == "What each job took: results/<run>/stages.csv, of 2 runs"
     assert read_table("one") and read_table("two")
