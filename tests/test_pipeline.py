@@ -69,6 +69,16 @@ def test_it_ends_well_and_says_where_the_results_are(default):
         assert f"results/tiny/{place}" in default["first"].stdout.rpartition("Run tiny:")[2]
 
 
+def test_the_readme_shows_how_it_ends(default):
+    def shape(text: str) -> list[str]:
+        """Return the lines without figures that differ from processor to processor."""
+        return [re.sub(r"\d+\.\d+", "#", line.strip()) for line in text.strip().splitlines()]
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("    Run tiny:\n")[2].partition("\n\n")[0]
+    assert shape(shown) == shape(default["first"].stdout.rpartition("Run tiny:")[2])
+
+
 def test_a_second_run_finds_nothing_to_do(default):
     assert default["second"].returncode == 0
     assert "Nothing to be done" in default["second"].stderr + default["second"].stdout
