@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from json_lines import read_json_lines
+from report.numbers_in_words import show_duration
 
 COLUMNS = ("job", "seconds", "memory_gib", "gpu_memory_gib")
 SHOWN = 8
@@ -29,12 +30,6 @@ def read_benchmark(path: Path) -> Row:
     return dict(zip(COLUMNS, (path.stem, float(row["s"]), memory, max(peaks, default=None)), strict=True))
 
 
-def describe_seconds(seconds: float) -> str:
-    """Return a time in words."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
 def describe_stages(run: str, rows: list[Row]) -> str:
     """Return the jobs that took longest as lines, with where all of them are."""
     shown = rows[:SHOWN]
@@ -43,7 +38,7 @@ def describe_stages(run: str, rows: list[Row]) -> str:
     for row in shown:
         memory = "" if row["memory_gib"] is None else f"{row['memory_gib']:5.1f} GiB"
         gpu = "" if row["gpu_memory_gib"] is None else f", {row['gpu_memory_gib']:.1f} GiB of a GPU"
-        lines.append(f"  {row['job']:<{width}} {describe_seconds(row['seconds']):>12} {memory}{gpu}".rstrip())
+        lines.append(f"  {row['job']:<{width}} {show_duration(row['seconds']):>12} {memory}{gpu}".rstrip())
     return "\n".join([*lines, f"  all {len(rows)} jobs: results/{run}/stages.csv"])
 
 

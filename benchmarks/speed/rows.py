@@ -73,9 +73,6 @@ EXACT = {
         FLOAT32 | {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8}, plugins=("float32_layers",)
     ),
     "recipe in float32": Row(RECIPE | FLOAT32 | {"gradient_checkpointing": True}, LEVERS, plugins=("float32_layers",)),
-    "recipe in float32, not compiled": Row(
-        RECIPE | FLOAT32 | {"gradient_checkpointing": True}, LEVERS[::2], plugins=("float32_layers",)
-    ),
 }
 
 
