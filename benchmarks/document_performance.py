@@ -163,7 +163,7 @@ with 16 cores: 8 min 42 s, by
 
     snakemake --cores all --configfile experiments/one-gpu.yaml
 
-with `tracking.mode: disabled`. Of any run, `results/<run>/stages.csv` is such a table, with the pages of files counted in.
+with `tracking.mode: disabled`. Of any run, `results/<run>/stages.csv` is such a table, with pages of files counted in.
 """
 OF_GRAPH = """
 - All 20 gates passed. The merge's: each merged weight is the sum of weight and update to 0.0039 (at most 0.0078), 315
