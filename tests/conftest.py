@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[1]
 # A script's background job is deaf to Ctrl-C, and so would be all that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What the tests run with make is no part of the make that runs the tests: it would say so in its output, and take its
+# variables.
+for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
