@@ -68,10 +68,10 @@ test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an enviro
 test-slurm: setup ## Run the graph on a real Slurm of two nodes on this machine; needs root; 7 minutes
 	@pytest tests/test_slurm.py
 
-test-engines: setup ## Submit to LSF, HTCondor, PBS, Grid Engine, Kubernetes, or stand-ins (1.2 GB); 3 minutes
+test-engines: setup ## Submit to LSF, HTCondor, PBS, Grid Engine, Kubernetes, or stand-ins (1.2 GB); 2 minutes
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
-	@pytest tests/engines
+	@pytest --numprocesses 2 --dist loadfile tests/engines
 
 test-provenance: setup ## Check a run's RO-Crate with the validator of its profiles (50 MB); 2 minutes
 	@envs/install.sh provenance .venv-provenance
