@@ -60,7 +60,7 @@ test: check ## Check the code, then run every test, two files at a time
 test-fast: setup ## Run the tests that take seconds
 	@pytest -m "not pipeline"
 
-test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an environment of its own (2 GB); 15 minutes
+test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an environment of its own (2 GB); 20 minutes
 	@envs/install.sh fidelity .venv-fidelity
 	@.venv-fidelity/bin/python -m pytest tests/fidelity/test_flags_3_7_0.py
 	@python -m pytest -s tests/fidelity/test_same_losses.py

@@ -46,6 +46,11 @@ def test_every_locked_package_has_hashes(name):
     assert all("--hash=sha256:" in block for block in blocks)
 
 
+@pytest.mark.parametrize("name", [name for name in LOCKED if any(pin.startswith("pytest==") for pin in asked(name))])
+def test_an_environment_with_pytest_understands_the_settings_of_this_projects_tests(name):
+    assert "pytest-timeout==2.4.0" in asked(name)  # pyproject.toml sets it, and what pytest does not know is an error
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_engine_runs_what_the_workflow_environment_runs(name):
     shared = {line for line in asked(name) if "-plugin-" not in line}
