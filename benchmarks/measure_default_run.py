@@ -9,6 +9,7 @@ import csv
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,9 +20,11 @@ REPEATS = 5
 
 
 def time_snakemake(folder: Path, *arguments: str) -> float:
-    """Return the seconds that `snakemake` takes in a folder."""
+    """Return the seconds that `snakemake` takes in a folder; stop with what it said if it fails."""
     start = time.perf_counter()
-    subprocess.run(["snakemake", *arguments], cwd=folder, check=True, capture_output=True)
+    done = subprocess.run(["snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{done.stderr}snakemake {' '.join(arguments)}: failed in {folder}, see above; nothing was measured")
     return time.perf_counter() - start
 
 
