@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from run_or_stop import run_or_stop
+
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "benchmarks"
 KINDS = ("short", "long")  # rows, a file of each
@@ -44,19 +46,11 @@ RATIOS = (  # with their goals
 Rates = dict[str, list[float]]  # MB/s of each round, by case
 
 
-def run(*command: object) -> str:
-    """Run a command and return what it printed; end with its last words if it fails."""
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
 def convert(pairs: Path) -> dict[str, Any]:
     """Convert a file as people do, on one core; return the account, and the bytes and seconds."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        run(sys.executable, "scripts/convert_preferences.py", pairs, "--out", out, "--cores", 1)
+        run_or_stop(ROOT, sys.executable, "scripts/convert_preferences.py", pairs, "--out", out, "--cores", 1)
         seconds = time.perf_counter() - start
         account: dict[str, Any] = json.loads((Path(out) / "quality.json").read_text(encoding="utf-8"))
     return account | {"bytes": pairs.stat().st_size, "seconds": seconds}
@@ -67,9 +61,9 @@ def measure(case: str, pairs: Path) -> float:
     if case == "process":
         result = convert(pairs)
     elif case == "swift":
-        result = json.loads(run("envs/with-training", "python", HERE / "time_swift_loading.py", pairs))
+        result = json.loads(run_or_stop(ROOT, "envs/with-training", "python", HERE / "time_swift_loading.py", pairs))
     else:
-        result = json.loads(run(sys.executable, HERE / "time_case.py", case, pairs))
+        result = json.loads(run_or_stop(ROOT, sys.executable, HERE / "time_case.py", case, pairs))
     return float(result["bytes"] / 1e6 / result["seconds"])
 
 
@@ -86,7 +80,7 @@ def can_run(case: str) -> bool:
 def make_file(folder: Path, kind: str, megabytes: float) -> Path:
     """Make up a file of pairs."""
     path = folder / f"{kind}.jsonl"
-    run(sys.executable, HERE / "make_preferences.py", path, "--rows", kind, "--megabytes", megabytes)
+    run_or_stop(ROOT, sys.executable, HERE / "make_preferences.py", path, "--rows", kind, "--megabytes", megabytes)
     return path
 
 
@@ -127,7 +121,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         files = {kind: make_file(Path(name), kind, args.megabytes) for kind in KINDS}
         if args.stages:
-            print(run(sys.executable, HERE / "time_stages.py", *files.values(), "--repeats", args.repeats), end="")
+            stages = [HERE / "time_stages.py", *files.values(), "--repeats", args.repeats]
+            print(run_or_stop(ROOT, sys.executable, *stages), end="")
             return
         for path in files.values():
             print(describe(path), flush=True)

@@ -8,11 +8,11 @@ The run is config.yaml's under the name `bench`; its results are removed before 
 import csv
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from run_or_stop import run_or_stop
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "bench"
@@ -20,11 +20,9 @@ REPEATS = 5
 
 
 def time_snakemake(folder: Path, *arguments: str) -> float:
-    """Return the seconds that `snakemake` takes in a folder; stop with what it said if it fails."""
+    """Return the seconds that `snakemake` takes in a folder."""
     start = time.perf_counter()
-    done = subprocess.run(["snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{done.stderr}snakemake {' '.join(arguments)}: failed in {folder}, see above; nothing was measured")
+    run_or_stop(folder, "snakemake", *arguments)
     return time.perf_counter() - start
 
 

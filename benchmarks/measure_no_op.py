@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from run_or_stop import run_or_stop
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent  # not resolved: in a virtual environment it's a link to another folder's Python
 FOREIGN = ("DVC_", "GIT_", "MAKE", "MFLAGS", "SNAKEMAKE_")  # variables that would set what is measured
@@ -74,12 +76,7 @@ def run(folder: Path, *command: str) -> str:
     """Run a command in a folder and return what it printed; end with its last words if it fails."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     settings["LC_ALL"] = "C.UTF-8"  # make would speak the user's language
-    done = subprocess.run(
-        command, cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-2000:]}")
-    return done.stdout
+    return run_or_stop(folder, *command, env=settings, stderr=subprocess.STDOUT)
 
 
 def make_graph(folder: Path, count: int) -> None:

@@ -1,0 +1,20 @@
+"""Run a command of a benchmark, which has no figure if the command fails."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def run_or_stop(
+    folder: Path, *command: object, env: Mapping[str, str] | None = None, stderr: int = subprocess.PIPE
+) -> str:
+    """Run a command in a folder and return what it printed; end with its last words if it fails.
+
+    With `stderr` of subprocess.STDOUT, what it printed there is returned, too.
+    """
+    words = list(map(str, command))
+    done = subprocess.run(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: status {done.returncode}\n{(done.stderr or done.stdout)[-2000:]}")
+    return done.stdout
