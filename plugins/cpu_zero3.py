@@ -4,11 +4,9 @@ Two gates stand in the way. TrainingArguments allows bf16 only with a GPU or wit
 makes accelerate leave DeepSpeed out. And accelerate's PartialState picks no backend without a GPU, so
 that each process believes it is alone. Beside that, DeepSpeed would compile a shared-memory reduction:
 it takes a minute and a C++ compiler, and sums in another order on another processor; gloo does it as
-well. And gloo's threads must end before Python does, or now and then one of them ends a finished process with SIGABRT
-(pytorch #179291). With a GPU this plugin does nothing.
+well. With a GPU this plugin does nothing.
 """
 
-import atexit
 import importlib
 import os
 from typing import Any
@@ -34,12 +32,5 @@ def lift_gates() -> None:
     PartialState._prepare_backend = prepare_cpu_backend
 
 
-def end_threads() -> None:
-    """End the threads of gloo."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
 if not torch.cuda.is_available():
     lift_gates()
-    atexit.register(end_threads)

@@ -44,6 +44,7 @@ PLUGIN_NAMES = (
     "whole_checkpoints",
     "stop_in_time",
     "no_orphans",
+    "end_at_once",
 )
 # A scheduler asks all processes of a job to end, and torchrun would then end the training within half a minute. The
 # signal is for this process alone, which has the training stop with a checkpoint (plugins/stop_in_time.py).

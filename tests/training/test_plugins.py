@@ -169,17 +169,39 @@ def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
 
 
-def test_the_threads_of_gloo_end_before_python_does(tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU, where the plugin does nothing")
-    program = f"""
-import atexit, runpy, torch
-atexit.register(lambda: print("still there:", torch.distributed.is_initialized()))
-runpy.run_path("plugins/cpu_zero3.py")
-torch.distributed.init_process_group("gloo", init_method="file://{tmp_path}/meeting", rank=0, world_size=1)
+# A process that is done while a thread of it goes on with tensors. Without the plugin it is aborted.
+DONE_BUT_FOR_A_THREAD = """
+import atexit, runpy, threading, torch
+from swift.pipelines.base import SwiftPipeline
+
+class Stage(SwiftPipeline):
+    def __init__(self): pass
+
+    def run(self):
+        threading.Thread(target=go_on, daemon=True).start()
+        atexit.register(print, "its handlers ran")
+
+def go_on():
+    tensor = torch.zeros(100)
+    while True:
+        tensor + tensor
+
+runpy.run_path("plugins/end_at_once.py")
 """
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, where the plugin does nothing")
+def test_no_thread_aborts_a_process_that_is_done():
+    program = DONE_BUT_FOR_A_THREAD + "Stage().main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "still there: False\n", done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["its handlers ran"]), done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, where the plugin does nothing")
+def test_a_process_that_failed_ends_as_it_does_without_the_plugin():
+    program = DONE_BUT_FOR_A_THREAD + "Stage.run = lambda self: 1 / 0\nStage().main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["DPO", "KTO", "CPO", "ORPO"])
