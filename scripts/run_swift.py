@@ -5,6 +5,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
 
 from hide_private import hide_private
@@ -84,22 +87,20 @@ class Cause:
         return self.error or self.killed or self.consequence
 
 
-def run_swift(
-    arguments: list[str], environment: Mapping[str, str], launcher: Sequence[str] = (), open_files: Sequence[int] = ()
-) -> None:
-    """Run `swift` with these arguments, passing its output on, and stop with one line if it fails.
+def keep(line: str, file: RawIOBase) -> None:
+    """Add a line to a file, if the disk has room for it: what runs must not end for that."""
+    with suppress(OSError):
+        file.write(line.encode())
 
-    Where on this machine the project lies is left out of the output.
 
-    `launcher` is a command that runs it. `open_files` stay open in its processes, until the last of them ends.
-    """
-    command = [*launcher, "swift", *arguments]
-    print(" ".join([*(f"{k}={v}" for k, v in environment.items()), *command]), flush=True)
-    cause = Cause()
+def start_swift(
+    command: Sequence[str], environment: Mapping[str, str], open_files: Sequence[int]
+) -> "subprocess.Popen[str]":
+    """Start a command of swift, whose output is to be read."""
     # The plugins share modules with the scripts.
     modules = {"PYTHONPATH": os.pathsep.join(filter(None, ["scripts", os.environ.get("PYTHONPATH")]))}
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    with subprocess.Popen(
+    return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -107,11 +108,34 @@ def run_swift(
         errors="replace",
         env=inherited | modules | dict(environment),
         pass_fds=open_files,
-    ) as process:
+    )
+
+
+def run_swift(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    launcher: Sequence[str] = (),
+    open_files: Sequence[int] = (),
+    attempts: Path = Path(os.devnull),
+) -> None:
+    """Run `swift` with these arguments, passing its output on, and stop with one line if it fails.
+
+    Where on this machine the project lies is left out of the output.
+
+    `launcher` is a command that runs it. `open_files` stay open in its processes, until the last of them ends.
+    `attempts` is a file to which the output is added, too, after the time at which it began.
+    """
+    command = [*launcher, "swift", *arguments]
+    shown = " ".join([*(f"{k}={v}" for k, v in environment.items()), *command])
+    print(shown, flush=True)
+    cause = Cause()
+    with attempts.open("ab", buffering=0) as kept, start_swift(command, environment, open_files) as process:
         assert process.stdout
+        keep(f"{datetime.now(UTC).isoformat(timespec='seconds')} {shown}\n", kept)
         for line in map(hide_private, process.stdout):
             sys.stdout.write(line)
             sys.stdout.flush()
+            keep(line, kept)
             cause.read(line)
     if process.returncode:
         reason = f": {cause}" if str(cause) else ""

@@ -185,7 +185,8 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
         | kept_reference(args, *inputs)
     )
     try:
-        run_swift([*command, *resume], environment | own, [*on_each_node(args.nodes), *DEAF], claims)
+        launcher = [*on_each_node(args.nodes), *DEAF]
+        run_swift([*command, *resume], environment | own, launcher, claims, checkpoints / "attempts.log")
     except SystemExit:
         write_gates(args.gates, read_gates(found))
         require_gates(args.gates)

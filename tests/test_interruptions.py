@@ -182,6 +182,7 @@ def test_a_killed_rank_is_named_and_the_other_does_not_wait_for_it(training, und
     assert stopped.returncode == 1
     assert stopped.stdout.splitlines()[-1].endswith(f"rank {rank} was ended by SIGKILL")
     assert_goes_on(training, undisturbed)
+    assert "Signal 9 (SIGKILL)" in (training.checkpoints() / "attempts.log").read_text(encoding="utf-8")
 
 
 def test_a_training_whose_launcher_is_killed_leaves_no_process_that_writes(training, undisturbed):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -77,16 +78,35 @@ def test_the_cause_of_a_failure_is_what_came_first_and_not_what_others_said_of_i
     assert str(found) == cause
 
 
-def test_swift_is_given_no_key_of_a_hub_and_its_output_does_not_say_where_the_project_lies(
-    tmp_path, monkeypatch, capfd
-):
-    swift = tmp_path / "swift"
-    swift.write_text("#!/bin/sh\nenv\npwd\n", encoding="utf-8")
-    swift.chmod(0o755)
+@pytest.fixture
+def swift(tmp_path, monkeypatch):
+    """Return the file of a command of that name, which says its environment and folder."""
+    file = tmp_path / "swift"
+    file.write_text("#!/bin/sh\nenv\npwd\n", encoding="utf-8")
+    file.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return file
+
+
+def test_swift_is_given_no_key_of_a_hub_and_its_output_does_not_say_where_the_project_lies(swift, monkeypatch, capfd):
     monkeypatch.setenv("MODELSCOPE_API_TOKEN", "secret-1")
     monkeypatch.setenv("HF_TOKEN", "secret-2")
     run_swift(["rlhf"], {"PROMPT_DATE": "2026-01-01"})
     said = capfd.readouterr().out
     assert "PROMPT_DATE=2026-01-01" in said and "secret" not in said
     assert said.splitlines()[-1] == "."
+
+
+def test_what_an_attempt_said_is_still_there_after_the_next(swift, tmp_path):
+    kept = tmp_path / "attempts.log"
+    for said in ("out of memory", "all well"):
+        swift.write_text(f"#!/bin/sh\necho {said}\n", encoding="utf-8")
+        run_swift(["rlhf"], {}, attempts=kept)
+    lines = kept.read_text(encoding="utf-8").splitlines()
+    assert lines[1::2] == ["out of memory", "all well"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\+00:00 swift rlhf", line) for line in lines[::2])
+
+
+def test_a_full_disk_does_not_end_what_runs(swift, capfd):
+    run_swift(["rlhf"], {}, attempts=Path("/dev/full"))
+    assert capfd.readouterr().out.splitlines()[-1] == "."
