@@ -18,9 +18,12 @@ min_version("9.0")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from card_metadata import is_all_own
+from changed_code import name_changed_code
 from check_config import check_config
 from check_machine import check_machine, check_plan, require_writable
+from code_of import code_of
 from explain_failure import explain_failure
+from folder_manifest import digest_of_folder
 from living_jobs import refuse_living_jobs
 from model_words import model_flags, name_files
 from own_records import own_records
@@ -29,6 +32,7 @@ from record_machine import COMMAND, describe_command
 from show_progress import show_progress, stop_progress
 from sweep_points import list_points, settings_by_run
 from swift_flags import infer_settings, sft_settings, swift_flags
+from swift_plugins import plugin_files, training_plugins
 from tabulate_stages import tabulate_stages
 from training_resources import training_resources
 
@@ -48,6 +52,13 @@ SETTINGS = settings_by_run(config, POINTS)
 SHARED = f"results/{config['run']}"
 
 
+# Of trainings, which depend on what they mean as on their own code.
+PLUGINS = plugin_files(
+    training_plugins(
+        [lever for lever, wanted in config["train"]["fast"].items() if wanted],
+        tracked=config["tracking"]["mode"] != "disabled",
+    )
+)
 # What every training is told of SwanLab.
 TRACKING = swift_flags(
     {
@@ -98,6 +109,13 @@ include: "rules/evaluate.smk"
 include: "rules/card.smk"
 include: "rules/sweep.smk"
 include: "rules/report.smk"
+
+
+if workflow.is_main_process:
+    for run in SETTINGS:
+        name_changed_code("train_dpo", f"results/{run}/dpo/adapter.sha256", code_of("train_dpo", PLUGINS))
+    if config["sft"]["enabled"]:
+        name_changed_code("train_sft", f"{SHARED}/sft/adapter.sha256", code_of("train_sft", PLUGINS))
 
 
 onstart:

@@ -24,8 +24,6 @@ rule write_model_card:
     The folder of the model gets a copy, if the run has trained it. It is no output: the folder is one of merge_adapter.
     """
     input:
-        script="scripts/write_model_card.py",
-        code=["scripts/card_metadata.py", "scripts/card_tables.py"],
         evaluation="results/{run}/evaluate/metrics.json",
         settings=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/settings.json",
         training=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/metrics.json",
@@ -42,6 +40,7 @@ rule write_model_card:
     conda:
         "../envs/workflow.yaml"
     params:
+        *code_of("write_model_card"),
         of=lambda wildcards: json.dumps({name: SETTINGS[wildcards.run][name] for name in CARD_SETTINGS}, sort_keys=True),
         place=lambda wildcards: "--place" if TRAINED_BY[wildcards.run] == wildcards.run else "",
         # A log of another stage, and so no input.
@@ -49,7 +48,7 @@ rule write_model_card:
         gates=lambda wildcards: GATES(wildcards.run),
     shell:
         """
-        python {input.script:q} --run {wildcards.run} --settings-of-run {params.of:q} --merged {input.merged:q} \
+        python scripts/write_model_card.py --run {wildcards.run} --settings-of-run {params.of:q} --merged {input.merged:q} \
             --manifest {input.manifest:q} --settings {input.settings:q} --training {input.training:q} \
             --evaluation {input.evaluation:q} --pairs {input.train:q} {input.val:q} --quality {params.quality:q} \
             --gates {params.gates:q} --card {output.card:q} {params.place} >{log:q} 2>&1
@@ -63,8 +62,6 @@ rule write_provenance:
     It is read from Snakemake's own records, which are no files of this graph.
     """
     input:
-        script="scripts/write_provenance.py",
-        code=["scripts/copy_workflow.py", "scripts/run_crate.py", "scripts/run_records.py"],
         workflow=["Snakefile", *sorted(map(str, Path("rules").glob("*.smk")))],
         merged=ancient(lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged"),
         results=lambda wildcards: [
@@ -85,13 +82,14 @@ rule write_provenance:
     conda:
         "../envs/workflow.yaml"
     params:
+        *code_of("write_provenance"),
         of=lambda wildcards: json.dumps(SETTINGS[wildcards.run], sort_keys=True),
         folder="results/{run}",
         machine=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/logs/train_dpo.machine.json",
         licence="MIT" if is_all_own(config) else "not stated: that of the model and of the data that the run was given",
     shell:
         """
-        python {input.script:q} {input.merged:q} {input.results:q} --folder {params.folder:q} \
+        python scripts/write_provenance.py {input.merged:q} {input.results:q} --folder {params.folder:q} \
             --code {input.workflow:q} --settings {params.of:q} --licence {params.licence:q} \
             --machine {params.machine:q} --workflow {output.workflow:q} --crate {output.crate:q} >{log:q} 2>&1
         """

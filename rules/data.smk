@@ -7,8 +7,6 @@ Stages     convert_preferences -> split_preferences
 """
 
 LANGUAGES = config["data"]["languages"]
-# What checks the pairs: an edited check is run again.
-CHECKS = sorted(map(str, Path("scripts/preferences").rglob("*.py")))
 
 
 rule convert_preferences:
@@ -19,8 +17,6 @@ rule convert_preferences:
     when they are read.
     """
     input:
-        script="scripts/convert_preferences.py",
-        code=CHECKS,
         schema="schemas/pair.schema.json",
         raw=list_raw_files(config["data"]["raw"]),
     output:
@@ -35,6 +31,7 @@ rule convert_preferences:
         "../envs/workflow.yaml"
     threads: 8
     params:
+        *code_of("convert_preferences"),
         raw=lambda wildcards: config["data"]["raw"],
         out=lambda wildcards, output: str(Path(output.pairs).parent),
         flags=swift_flags(
@@ -49,7 +46,7 @@ rule convert_preferences:
         ),
     shell:
         """
-        python {input.script:q} {params.raw:q} --out {params.out:q} {params.flags} --cores {threads} \
+        python scripts/convert_preferences.py {params.raw:q} --out {params.out:q} {params.flags} --cores {threads} \
             >{log[0]:q} 2>&1
         """
 
@@ -57,7 +54,6 @@ rule convert_preferences:
 rule split_preferences:
     """Hold out {params.fraction} of the prompts."""
     input:
-        script="scripts/split_preferences.py",
         pairs="results/{run}/data/pairs.jsonl",
     output:
         train="results/{run}/data/train.jsonl",
@@ -70,6 +66,7 @@ rule split_preferences:
     conda:
         "../envs/workflow.yaml"
     params:
+        *code_of("split_preferences"),
         fraction=config["data"]["val_fraction"],
         seed=config["data"]["split_seed"],
         # A log of the conversion, and so no input.
@@ -77,7 +74,7 @@ rule split_preferences:
         by_tag="--by-tag" if config["data"]["split_by_tag"] else "",
     shell:
         """
-        python {input.script:q} {input.pairs:q} --train {output.train:q} --val {output.val:q} \
+        python scripts/split_preferences.py {input.pairs:q} --train {output.train:q} --val {output.val:q} \
             --val-fraction {params.fraction} --seed {params.seed} {params.by_tag} \
             --quality {params.quality:q} --gates {log.gates:q} >{log[0]:q} 2>&1
         """

@@ -16,8 +16,6 @@ rule check_tokens:
     The rejects are a log, because Snakemake deletes outputs of a job that stops, which is when they are read.
     """
     input:
-        script="scripts/check_tokens.py",
-        code=CHECKS,
         train="results/{run}/data/train.jsonl",
         val="results/{run}/data/val.jsonl",
         manifest="results/{run}/model.sha256",
@@ -34,6 +32,7 @@ rule check_tokens:
     conda:
         "../envs/training.yaml"
     params:
+        *code_of("check_tokens"),
         model=lambda wildcards, input: input.model or config["model"]["folder"],
         flags=swift_flags(
             {
@@ -46,7 +45,7 @@ rule check_tokens:
         ),
     shell:
         """
-        envs/with-training python {input.script:q} --model {params.model:q} --sides {input.train:q} {input.val:q} \
+        envs/with-training python scripts/check_tokens.py --model {params.model:q} --sides {input.train:q} {input.val:q} \
             --checked {output.train:q} {output.val:q} --tokens {output.tokens:q} --rejects {log.rejects:q} \
             {params.flags} >{log[0]:q} 2>&1
         """
@@ -58,7 +57,7 @@ rule train_dpo:
 
     Checkpoints are a parameter, not an output: Snakemake deletes outputs before a job starts and
     after it fails, which is when they are needed; the gates are a log, because they are read after a failure.
-    The script is not an input: an edited comment must not cost a training.
+    What its code means is a parameter, so that an edited comment costs no training (scripts/code_of.py).
     """
     input:
         train=f"{SHARED}/dpo/train.jsonl",
@@ -84,6 +83,7 @@ rule train_dpo:
     resources:
         **training_resources(config["train"]),
     params:
+        *code_of("train_dpo", PLUGINS),
         model=lambda wildcards, input: input.model or config["model"]["folder"],
         nodes=config["train"]["nodes"],
         gpus=config["train"]["gpus"],
@@ -116,7 +116,6 @@ rule train_dpo:
 rule tabulate_curves:
     """Write the curves as tables that DVC plots, and what the training came to."""
     input:
-        script="scripts/tabulate_curves.py",
         curves="results/{run}/dpo/curves.jsonl",
     output:
         training="results/{run}/dpo/training.csv",
@@ -128,8 +127,10 @@ rule tabulate_curves:
         "results/{run}/benchmarks/tabulate_curves.tsv"
     conda:
         "../envs/workflow.yaml"
+    params:
+        *code_of("tabulate_curves"),
     shell:
         """
-        python {input.script:q} {input.curves:q} --training {output.training:q} --held-out {output.held_out:q} \
+        python scripts/tabulate_curves.py {input.curves:q} --training {output.training:q} --held-out {output.held_out:q} \
             --metrics {output.metrics:q} >{log:q} 2>&1
         """

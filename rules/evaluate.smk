@@ -15,7 +15,6 @@ BEFORE = ["base", *(["sft"] if config["sft"]["enabled"] else [])]
 ANSWERED_BY = {
     run: config["run"] if settings["infer"] == config["infer"] else run for run, settings in SETTINGS.items()
 }
-FIGURES = sorted(map(str, Path("scripts/evaluation").glob("*.py")))
 # Of each model of a run: its folder, its manifest, and that of the adapter that goes on it.
 MODELS = {
     "base": lambda run: (BUILT_MODEL, f"{SHARED}/model.sha256", []),
@@ -26,7 +25,6 @@ MODELS = {
 
 use rule infer_shard as infer_shard_before with:
     input:
-        script="scripts/infer_shard.py",
         manifest=lambda wildcards: MODELS[wildcards.model](wildcards.run)[1],
         merged=ancient(lambda wildcards: MODELS[wildcards.model](wildcards.run)[0]),
         adapter=lambda wildcards: MODELS[wildcards.model](wildcards.run)[2],
@@ -35,13 +33,13 @@ use rule infer_shard as infer_shard_before with:
         answers="results/{run}/evaluate/{model}/shards/{shard}.jsonl",
     log:
         "results/{run}/logs/infer_shard_before.{model}.{shard}.log",
+        gates="results/{run}/evaluate/{model}/shards/{shard}.gates.json",
     benchmark:
         "results/{run}/benchmarks/infer_shard_before.{model}.{shard}.tsv"
 
 
 use rule gather_predictions as gather_predictions_before with:
     input:
-        script="scripts/gather_predictions.py",
         val=f"{SHARED}/data/val.jsonl",
         shards=expand("results/{{run}}/evaluate/{{model}}/shards/{shard}.jsonl", shard=SHARDS),
     output:
@@ -56,8 +54,6 @@ use rule gather_predictions as gather_predictions_before with:
 rule evaluate_answers:
     """Compare the answers before and after."""
     input:
-        script="scripts/evaluate_answers.py",
-        code=FIGURES,
         before=lambda wildcards: expand(
             "results/{run}/evaluate/{model}/predictions.jsonl", run=ANSWERED_BY[wildcards.run], model=BEFORE
         ),
@@ -77,6 +73,7 @@ rule evaluate_answers:
         "../envs/workflow.yaml"
     threads: 8
     params:
+        *code_of("evaluate_answers"),
         files=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, input.after]),
         flags=lambda wildcards, input: swift_flags(
             {
@@ -91,7 +88,7 @@ rule evaluate_answers:
         ),
     shell:
         """
-        python {input.script:q} {params.files:q} {params.flags} --cores {threads} --metrics {output.metrics:q} \
+        python scripts/evaluate_answers.py {params.files:q} {params.flags} --cores {threads} --metrics {output.metrics:q} \
             --rows {output.rows:q} >{log:q} 2>&1
         """
 
@@ -99,8 +96,6 @@ rule evaluate_answers:
 rule score_pairs:
     """Compute the log-probabilities of every n-th held-out pair's answers, from number {wildcards.shard} on."""
     input:
-        script="scripts/score_pairs.py",
-        code="scripts/answer_logps.py",
         manifest=lambda wildcards: MODELS[wildcards.model](wildcards.run)[1],
         merged=ancient(lambda wildcards: MODELS[wildcards.model](wildcards.run)[0]),
         adapter=lambda wildcards: MODELS[wildcards.model](wildcards.run)[2],
@@ -118,6 +113,7 @@ rule score_pairs:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
+        *code_of("score_pairs"),
         model=lambda wildcards, input: model_flags(input.merged or config["model"]["folder"], input.adapter),
         shards=len(SHARDS),
         flags=lambda wildcards: swift_flags(
@@ -135,7 +131,7 @@ rule score_pairs:
         ),
     shell:
         """
-        envs/with-training python {input.script:q} {params.model} --model-manifest {input.manifest:q} \
+        envs/with-training python scripts/score_pairs.py {params.model} --model-manifest {input.manifest:q} \
             --pairs {input.val:q} --scores {output.scores:q} --shard {wildcards.shard} --shards {params.shards} \
             {params.flags} >{log:q} 2>&1
         """
@@ -144,8 +140,6 @@ rule score_pairs:
 rule evaluate_pairs:
     """Compare the log-probabilities of the held-out pairs before and after."""
     input:
-        script="scripts/evaluate_pairs.py",
-        code=FIGURES,
         val=f"{SHARED}/dpo/val.jsonl",
         before=lambda wildcards: expand(
             "results/{run}/evaluate/{model}/scores/{shard}.jsonl",
@@ -164,6 +158,7 @@ rule evaluate_pairs:
     conda:
         "../envs/workflow.yaml"
     params:
+        *code_of("evaluate_pairs"),
         scores=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, *input.after]),
         reference=BEFORE[-1],
         beta=lambda wildcards: SETTINGS[wildcards.run]["dpo"]["beta"],
@@ -171,7 +166,7 @@ rule evaluate_pairs:
         seed=EVALUATE["seed"],
     shell:
         """
-        python {input.script:q} {params.scores:q} --pairs {input.val:q} --reference {params.reference} \
+        python scripts/evaluate_pairs.py {params.scores:q} --pairs {input.val:q} --reference {params.reference} \
             --beta {params.beta} --resamples {params.resamples} --seed {params.seed} --metrics {output.metrics:q} \
             --rows {output.rows:q} >{log:q} 2>&1
         """
@@ -180,7 +175,6 @@ rule evaluate_pairs:
 rule gather_metrics:
     """Put all figures of a run into one file."""
     input:
-        script="scripts/gather_metrics.py",
         answers="results/{run}/evaluate/answer_metrics.json",
         pairs="results/{run}/evaluate/pair_metrics.json",
     output:
@@ -191,9 +185,11 @@ rule gather_metrics:
         "results/{run}/benchmarks/gather_metrics.tsv"
     conda:
         "../envs/workflow.yaml"
+    params:
+        *code_of("gather_metrics"),
     shell:
         """
-        python {input.script:q} {input.answers:q} {input.pairs:q} --metrics {output.metrics:q} >{log:q} 2>&1
+        python scripts/gather_metrics.py {input.answers:q} {input.pairs:q} --metrics {output.metrics:q} >{log:q} 2>&1
         """
 
 
@@ -202,8 +198,6 @@ if EVALUATE["judge"]:
     rule judge_answers:
         """Have a model behind a chat-completions server say which answer is better, before or after."""
         input:
-            script="scripts/judge_answers.py",
-            code="scripts/judge_client.py",
             before=lambda wildcards: f"results/{ANSWERED_BY[wildcards.run]}/evaluate/{BEFORE[0]}/predictions.jsonl",
             after="results/{run}/infer/predictions.jsonl",
             prompt=EVALUATE["judge"]["prompt"] or "scripts/judge_prompt.txt",
@@ -216,6 +210,7 @@ if EVALUATE["judge"]:
         conda:
             "../envs/workflow.yaml"
         params:
+            *code_of("judge_answers"),
             before=BEFORE[0],
             flags=swift_flags(
                 {
@@ -228,7 +223,7 @@ if EVALUATE["judge"]:
             ),
         shell:
             """
-            python {input.script:q} {params.before}={input.before:q} dpo={input.after:q} \
+            python scripts/judge_answers.py {params.before}={input.before:q} dpo={input.after:q} \
                 --judgements {output.judgements:q} --prompt {input.prompt:q} {params.flags} >{log:q} 2>&1
             """
 
@@ -238,7 +233,6 @@ if EVALUATE["comet"]:
     rule score_comet:
         """Score the answers before and after with COMET."""
         input:
-            script="scripts/score_comet.py",
             before=lambda wildcards: expand(
                 "results/{run}/evaluate/{model}/predictions.jsonl", run=ANSWERED_BY[wildcards.run], model=BEFORE
             ),
@@ -255,11 +249,12 @@ if EVALUATE["comet"]:
             gpu=config["infer"]["gpus"],
             gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
         params:
+            *code_of("score_comet"),
             files=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, input.after]),
             model=EVALUATE["comet"],
             gpus=config["infer"]["gpus"],
         shell:
             """
-            python {input.script:q} {params.files:q} --scores {output.scores:q} --model {params.model:q} \
+            python scripts/score_comet.py {params.files:q} --scores {output.scores:q} --model {params.model:q} \
                 --gpus {params.gpus} >{log:q} 2>&1
             """

@@ -16,7 +16,6 @@ TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for poi
 rule infer_shard:
     """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
     input:
-        script="scripts/infer_shard.py",
         manifest=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged.sha256",
         merged=ancient(lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged"),
         adapter=[],
@@ -25,6 +24,7 @@ rule infer_shard:
         answers="results/{run}/infer/shards/{shard}.jsonl",
     log:
         "results/{run}/logs/infer_shard.{shard}.log",
+        gates="results/{run}/infer/shards/{shard}.gates.json",
     benchmark:
         "results/{run}/benchmarks/infer_shard.{shard}.tsv"
     conda:
@@ -34,6 +34,7 @@ rule infer_shard:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
+        *code_of("infer_shard"),
         model=lambda wildcards, input: model_flags(input.merged or config["model"]["folder"], input.adapter),
         shards=len(SHARDS),
         gpus=config["infer"]["gpus"],
@@ -41,16 +42,15 @@ rule infer_shard:
         flags=lambda wildcards: swift_flags(infer_settings(SETTINGS[wildcards.run])),
     shell:
         """
-        envs/with-training python {input.script:q} {params.model} --val {input.val:q} \
-            --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
-            --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log:q} 2>&1
+        envs/with-training python scripts/infer_shard.py {params.model} --model-manifest {input.manifest:q} --val {input.val:q} \
+            --gates {log.gates:q} --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
+            --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log[0]:q} 2>&1
         """.replace("with-training", "with-vllm" if VLLM else "with-training")
 
 
 rule gather_predictions:
     """Put the answers into one file, in the order of the held-out pairs."""
     input:
-        script="scripts/gather_predictions.py",
         val=f"{SHARED}/data/val.jsonl",
         shards=expand("results/{{run}}/infer/shards/{shard}.jsonl", shard=SHARDS),
     output:
@@ -62,8 +62,10 @@ rule gather_predictions:
         "results/{run}/benchmarks/gather_predictions.tsv"
     conda:
         "../envs/workflow.yaml"
+    params:
+        *code_of("gather_predictions"),
     shell:
         """
-        python {input.script:q} {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
+        python scripts/gather_predictions.py {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
             --gates {log.gates:q} >{log[0]:q} 2>&1
         """

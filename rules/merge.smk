@@ -10,8 +10,6 @@ Stages     merge_adapter; merge_sft, the same for the SFT adapter, where DPO sta
 rule merge_adapter:
     """Merge the adapter into the model."""
     input:
-        script="scripts/merge_adapter.py",
-        code="scripts/merge_gates.py",
         adapter_manifest="results/{run}/dpo/adapter.sha256",
         adapter=ancient("results/{run}/dpo/adapter"),
         model_manifest=START_MANIFEST,
@@ -33,6 +31,7 @@ rule merge_adapter:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
+        *code_of("merge_adapter"),
         model=lambda wildcards, input: input.model or config["model"]["folder"],
         gpus=config["infer"]["gpus"],
         max_shard_size=config["merge"]["max_shard_size"],
@@ -40,7 +39,8 @@ rule merge_adapter:
         prompt_date=config["prompt"]["date"],
     shell:
         """
-        envs/with-training python {input.script:q} --model {params.model:q} --adapter {input.adapter:q} \
+        envs/with-training python scripts/merge_adapter.py --model {params.model:q} \
+            --model-manifest {input.model_manifest:q} --adapter {input.adapter:q} \
             --merged {output.merged:q} --manifest {output.manifest:q} --max-shard-size {params.max_shard_size} \
             --val {input.val:q} --gates {log.gates:q} --torch-dtype {params.torch_dtype} --gpus {params.gpus} \
             --prompt-date {params.prompt_date} >{log[0]:q} 2>&1
@@ -51,8 +51,6 @@ if SFT_MERGED:
 
     use rule merge_adapter as merge_sft with:
         input:
-            script="scripts/merge_adapter.py",
-            code="scripts/merge_gates.py",
             adapter_manifest="results/{run}/sft/adapter.sha256",
             adapter=ancient("results/{run}/sft/adapter"),
             model_manifest="results/{run}/model.sha256",

@@ -14,8 +14,6 @@ if config["model"]["random"]:
     rule build_random_model:
         """Build a gpt-oss of any size with random weights."""
         input:
-            script="scripts/build_random_model.py",
-            code="scripts/build_tiny_model.py",
             train="results/{run}/data/train.jsonl",
         output:
             folder=directory("results/{run}/model"),
@@ -28,10 +26,11 @@ if config["model"]["random"]:
             "../envs/training.yaml"
         threads: 16
         params:
+            *code_of("build_random_model"),
             shape=json.dumps(config["model"]["tiny"]),
         shell:
             """
-            envs/with-training python {input.script:q} {input.train:q} --folder {output.folder:q} \
+            envs/with-training python scripts/build_random_model.py {input.train:q} --folder {output.folder:q} \
                 --manifest {output.manifest:q} --shape {params.shape:q} --processes {threads} >{log:q} 2>&1
             """
 
@@ -40,7 +39,6 @@ elif config["model"]["folder"] is None:
     rule build_tiny_model:
         """Build a gpt-oss small enough for a laptop, and teach it a little."""
         input:
-            script="scripts/build_tiny_model.py",
             train="results/{run}/data/train.jsonl",
         output:
             folder=directory("results/{run}/model"),
@@ -53,11 +51,12 @@ elif config["model"]["folder"] is None:
             "../envs/training.yaml"
         threads: 2
         params:
+            *code_of("build_tiny_model"),
             shape=json.dumps(config["model"]["tiny"]),
             prompt_date=config["prompt"]["date"],
         shell:
             """
-            envs/with-training python {input.script:q} {input.train:q} --folder {output.folder:q} \
+            envs/with-training python scripts/build_tiny_model.py {input.train:q} --folder {output.folder:q} \
                 --manifest {output.manifest:q} --shape {params.shape:q} --prompt-date {params.prompt_date} \
                 >{log:q} 2>&1
             """
@@ -68,10 +67,9 @@ else:
         """
         Check that {params.folder} is a gpt-oss, and write the SHA-256 of its files.
 
-        The folder is a parameter, so that a plan can be shown where the model is not.
+        The folder is a parameter, so that a plan can be shown where the model is not; so is what its files hold, which
+        are read again where size or time of one has changed.
         """
-        input:
-            script="scripts/check_model.py",
         output:
             manifest="results/{run}/model.sha256",
         log:
@@ -81,8 +79,12 @@ else:
         conda:
             "../envs/workflow.yaml"
         params:
+            *code_of("check_model"),
             folder=config["model"]["folder"],
+            files=lambda wildcards: digest_of_folder(
+                Path(config["model"]["folder"]), Path(f"results/{wildcards.run}/model.sha256")
+            ),
         shell:
             """
-            python {input.script:q} {params.folder:q} --manifest {output.manifest:q} >{log:q} 2>&1
+            python scripts/check_model.py {params.folder:q} --manifest {output.manifest:q} >{log:q} 2>&1
             """

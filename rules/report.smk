@@ -6,8 +6,6 @@ Writes     results/{run}/report.html, results/{run}/plots/, results/{run}/plots.
 Stages     write_report [-> write_sweep_report]
 """
 
-# What makes the page: an edited template is rendered again.
-PAGE = sorted(str(path) for path in Path("scripts/report").rglob("*.*") if path.suffix != ".pyc")
 # Where DVC keeps what, and the other points of a sweep, have no part in a run's results.
 REPORTED = {run: {k: v for k, v in found.items() if k not in ("dvc", "sweep")} for run, found in SETTINGS.items()}
 
@@ -19,8 +17,6 @@ rule write_report:
     Accounts and gates are logs of other rules, and so no inputs.
     """
     input:
-        script="scripts/write_report.py",
-        code=PAGE,
         metrics="results/{run}/evaluate/metrics.json",
         answers="results/{run}/evaluate/answers.jsonl",
         curves=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/curves.jsonl",
@@ -48,6 +44,7 @@ rule write_report:
     conda:
         "../envs/workflow.yaml"
     params:
+        *code_of("write_report"),
         quality=f"{SHARED}/data/quality.json",
         gates=lambda wildcards: GATES(wildcards.run),
         logs=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/logs",
@@ -55,7 +52,7 @@ rule write_report:
         settings=lambda wildcards: json.dumps(REPORTED[wildcards.run], sort_keys=True),
     shell:
         """
-        python {input.script:q} --run {wildcards.run} --report {output.page:q} --plots {output.plots:q} \
+        python scripts/write_report.py --run {wildcards.run} --report {output.page:q} --plots {output.plots:q} \
             --metrics {input.metrics:q} --answers {input.answers:q} --curves {input.curves:q} {params.sft} \
             --in-force {input.in_force:q} --coverage {input.coverage:q} --tokens {input.tokens:q} \
             --quality {params.quality:q} --gates {params.gates:q} --hash pairs {input.pairs:q} \
@@ -67,8 +64,6 @@ rule write_report:
 rule write_sweep_report:
     """Write a page with the points of the sweep side by side."""
     input:
-        script="scripts/write_sweep_report.py",
-        code=PAGE,
         trainings=[f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         evaluations=[f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
     output:
@@ -80,10 +75,11 @@ rule write_sweep_report:
     conda:
         "../envs/workflow.yaml"
     params:
+        *code_of("write_sweep_report"),
         points=json.dumps({point.name: point.values for point in POINTS}),
         runs=[point.run for point in POINTS],
     shell:
         """
-        python {input.script:q} --run {wildcards.run} --page {output.page:q} --points {params.points:q} \
+        python scripts/write_sweep_report.py --run {wildcards.run} --page {output.page:q} --points {params.points:q} \
             --runs {params.runs:q} --trainings {input.trainings:q} --evaluations {input.evaluations:q} >{log:q} 2>&1
         """

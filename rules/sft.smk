@@ -22,7 +22,6 @@ if config["sft"]["enabled"]:
     rule prepare_sft:
         """Write the conversations of the SFT: prompts with their chosen answers, or those of sft.data."""
         input:
-            script="scripts/prepare_sft.py",
             train="results/{run}/dpo/train.jsonl",
             val="results/{run}/dpo/val.jsonl",
             data=config["sft"]["data"] or [],
@@ -36,10 +35,11 @@ if config["sft"]["enabled"]:
         conda:
             "../envs/workflow.yaml"
         params:
+            *code_of("prepare_sft"),
             data=lambda wildcards, input: f"--data {input.data}" if input.data else "",
         shell:
             """
-            python {input.script:q} {input.train:q} {input.val:q} {params.data} --train {output.train:q} \
+            python scripts/prepare_sft.py {input.train:q} {input.val:q} {params.data} --train {output.train:q} \
                 --val {output.val:q} >{log:q} 2>&1
             """
 
@@ -67,6 +67,7 @@ if config["sft"]["enabled"]:
         resources:
             **training_resources(config["train"]),
         params:
+            *code_of("train_sft", PLUGINS),
             model=lambda wildcards, input: input.model or config["model"]["folder"],
             nodes=config["train"]["nodes"],
             gpus=config["train"]["gpus"],

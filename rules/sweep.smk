@@ -10,8 +10,6 @@ Stages     tabulate_sweep
 rule tabulate_sweep:
     """Write a table with a row a point, and draw the held-out figures."""
     input:
-        script="scripts/tabulate_sweep.py",
-        code="scripts/draw_sweep.py",
         metrics=[f"results/{point.training}/dpo/metrics.json" for point in POINTS],
     output:
         table="results/{run}/sweep.csv",
@@ -23,9 +21,10 @@ rule tabulate_sweep:
     conda:
         "../envs/training.yaml"
     params:
+        *code_of("tabulate_sweep"),
         points=json.dumps({point.name: point.values for point in POINTS}),
     shell:
         """
-        envs/with-training python {input.script:q} {input.metrics:q} --points {params.points:q} \
+        envs/with-training python scripts/tabulate_sweep.py {input.metrics:q} --points {params.points:q} \
             --table {output.table:q} --plot {output.plot:q} >{log:q} 2>&1
         """

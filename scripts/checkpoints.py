@@ -5,6 +5,7 @@ plugins/whole_checkpoints.py writes that file last, when every process has writt
 """
 
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 from folder_manifest import agrees
 
 MANIFEST = "checkpoint.sha256"
+CODE = "code.json"  # beside the checkpoints: what the code meant that wrote them
 FULL_BYTES = 16 << 20
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.1
@@ -35,6 +37,27 @@ def newest_checkpoint(folder: Path) -> Path | None:
         print(f"{checkpoint}: not whole, so it is removed; an older one is looked for", flush=True)
         shutil.rmtree(checkpoint)
     return None
+
+
+def set_aside_other_code(folder: Path, code: list[str]) -> None:
+    """Move checkpoints of other code into a folder of their own, and note which code writes those to come.
+
+    `code` is what code_of() says. Checkpoints without a note, which older versions wrote, are taken as they are.
+    """
+    note = folder / CODE
+    before = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else code
+    if before != code:
+        changed = sorted({line.partition(" ")[0] for line in set(before) ^ set(code)})
+        aside = folder / f"before-{time.strftime('%Y%m%dT%H%M%S')}"
+        aside.mkdir()
+        for path in [path for path in folder.iterdir() if path.name != "lock" and not path.name.startswith("before-")]:
+            path.rename(aside / path.name)
+        print(
+            f"{folder}: {', '.join(changed)} changed since these checkpoints were written, so the training begins "
+            f"anew; they are in {aside}. To go on from them: move them back, without {CODE}",
+            flush=True,
+        )
+    note.write_text(json.dumps(code, indent=1), encoding="utf-8")
 
 
 def require_room(folder: Path) -> None:

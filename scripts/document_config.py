@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from check_config import CONFIG, load_schema
 from generated_page import write_or_check
+from reads import readers_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 HEAD = """# Settings
@@ -19,7 +20,7 @@ HEAD = """# Settings
 
 `config.yaml` holds every setting at the value that runs anywhere. A real run is an overlay that names only what
 differs: `snakemake --configfile experiments/tutorial.yaml`. An unknown setting is refused with the nearest known name.
-The column "default" is what `config.yaml` says.
+The column "default" is what `config.yaml` says; "read by" names the rules that an edit of the setting runs again.
 """
 BOUNDS = {
     "minimum": "at least {}",
@@ -44,7 +45,7 @@ def describe_range(part: dict[str, Any]) -> str:
 def describe_section(name: str, part: dict[str, Any], values: dict[str, Any]) -> list[str]:
     """Return the lines that describe a section: its text, a table of its settings, then its own sections."""
     lines = ["", f"## {name}", "", part["description"], ""]
-    lines += ["| setting | default | range | unit | meaning |", "| --- | --- | --- | --- | --- |"]
+    lines += ["| setting | default | range | unit | meaning | read by |", "| --- | --- | --- | --- | --- | --- |"]
     for key, child in part["properties"].items():
         if "properties" not in child:
             lines.append(describe_setting(f"{name}.{key}", child, values.get(key)))
@@ -57,6 +58,7 @@ def describe_section(name: str, part: dict[str, Any], values: dict[str, Any]) ->
 def describe_setting(name: str, part: dict[str, Any], value: Any) -> str:
     """Return the table row of one setting."""
     cells = [f"`{name}`", f"`{json.dumps(value)}`", describe_range(part), part.get("unit", ""), part["description"]]
+    cells.append(", ".join(readers_of(name)) or "the graph")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -64,7 +66,7 @@ def render() -> str:
     """Return the whole page."""
     schema = load_schema()
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    lines = [HEAD, "| setting | default | range | unit | meaning |", "| --- | --- | --- | --- | --- |"]
+    lines = [HEAD, "| setting | default | range | unit | meaning | read by |", "| --- | --- | --- | --- | --- | --- |"]
     sections = schema["properties"]
     lines += [describe_setting(k, part, config[k]) for k, part in sections.items() if "properties" not in part]
     for key, part in sections.items():

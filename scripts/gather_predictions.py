@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gates import Gate, gate, require_gates, write_gates
+from gates import Gate, gate, read_gates, require_gates, write_gates
 from json_lines import read_json_lines, write_json_lines
 
 # A gpt-oss answer opens with the channel that it is written to.
@@ -52,6 +52,15 @@ def judge_answers(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]
     ]
 
 
+def merge_gates(rows: list[Gate]) -> list[Gate]:
+    """Return one gate a name of those of all shards: the first that failed, else the first."""
+    found: dict[str, Gate] = {}
+    for row in rows:
+        if found.setdefault(row["gate"], row)["passed"] and not row["passed"]:
+            found[row["gate"]] = row
+    return list(found.values())
+
+
 def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -63,7 +72,8 @@ def main(argv: list[str] | None = None) -> None:
 
     pairs = read_json_lines(args.val)
     predictions = gather(pairs, args.shards)
-    write_gates(args.gates, judge_answers(pairs, predictions))
+    loaded = [row for path in args.shards for row in read_gates(path.with_suffix(".gates.json"))]
+    write_gates(args.gates, [*merge_gates(loaded), *judge_answers(pairs, predictions)])
     require_gates(args.gates)
     write_json_lines(args.predictions, predictions)
     print(f"{len(predictions)} answers")

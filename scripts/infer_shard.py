@@ -1,6 +1,7 @@
 """Answer every n-th held-out prompt with `swift infer`.
 
     envs/with-training python scripts/infer_shard.py --model results/tiny/merged --val results/tiny/data/val.jsonl \
+        --model-manifest results/tiny/merged.sha256 --gates results/tiny/infer/shards/0.gates.json \
         --answers results/tiny/infer/shards/0.jsonl --shard 0 --shards 1 --gpus 0 --prompt-date 2026-01-01 \
         -- --temperature 0
 """
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from claim_gpus import claim_gpus
+from gates import require_gates, write_gates
 from json_lines import read_json_lines, write_json_lines
-from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
+from model_gate import judge_files
+from run_swift import CPU_THREADS, run_swift, swift_environment
+from swift_plugins import plugin_flags
 
 
 def deal(val: Path, shard: int, shards: int) -> list[dict[str, Any]]:
@@ -25,6 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, help="folder of an adapter to put on the model")
+    parser.add_argument("--model-manifest", type=Path, required=True)
+    parser.add_argument("--gates", type=Path, required=True, help="what the inference proved of itself")
     parser.add_argument("--val", type=Path, required=True)
     parser.add_argument("--answers", type=Path, required=True, help="where swift's rows go")
     parser.add_argument("--shard", type=int, required=True)
@@ -34,6 +40,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("flags", nargs="+", help="flags of swift infer, after --")
     args = parser.parse_args(argv)
 
+    files = [judge_files("model_files", args.model, args.model_manifest)]
+    if args.adapter:
+        files.append(judge_files("adapter_files", args.adapter, args.adapter.with_name(f"{args.adapter.name}.sha256")))
+    write_gates(args.gates, files)
+    require_gates(args.gates)
     claims = claim_gpus(args.gpus, "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
     if not (dealt := deal(args.val, args.shard, args.shards)):

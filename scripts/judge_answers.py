@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from code_of import code_of
 from finished_rows import FinishedRows
 from judge_client import Judge, JudgeError, PromptTooLong, check_url, read_key
 from named_predictions import Prediction, named_file, read_predictions
@@ -174,7 +175,9 @@ def main(argv: list[str] | None = None) -> None:
     numbers = choose_prompts(len(predictions), args.limit, args.seed)
     questions = list_questions(found, numbers, instruction)
     files = [path for _, path in args.predictions]
-    finished = FinishedRows(args.judgements, run_digest([*models, args.url, args.model, instruction], *files))
+    finished = FinishedRows(
+        args.judgements, run_digest([*models, args.url, args.model, instruction, *code_of("judge_answers")], *files)
+    )
     try:
         judge = Judge(check_url(args.url), args.model, read_key(args.key_variable), args.timeout)
         ask_all(judge, [question for question in questions if question.key not in finished], args.parallel, finished)

@@ -1,4 +1,4 @@
-"""Ask Snakemake which jobs a run has, and which settings each of them reads."""
+"""Ask Snakemake which jobs a run has."""
 
 import contextlib
 import io
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from check_config import find_problems, load_config, load_schema, merge
-from check_losses import OWN_SETTINGS
+from changed_code import as_code
+from check_config import load_config
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import (
     ConfigSettings,
@@ -19,45 +19,6 @@ from snakemake.settings.types import (
     StorageSettings,
 )
 
-PLAIN_LOSS = {"rlhf_type": "dpo", "loss_type": "sigmoid"} | dict.fromkeys(OWN_SETTINGS)
-# Other values of settings whose values cannot be guessed from the schema; of several, the first that is allowed counts.
-EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
-    "data.raw": ({"data": {"raw": "data"}},),
-    "data.languages": ({"data": {"languages": {"source": "de", "target": "fr"}}},),
-    "prompt.date": ({"prompt": {"date": "2026-01-02"}},),
-    "sft.data": ({"sft": {"data": "config.yaml"}},),  # a file that is there
-    # Losses have settings that go with them only.
-    "dpo.rlhf_type": (
-        {"dpo": PLAIN_LOSS | {"rlhf_type": "orpo", "loss_type": None, "label_smoothing": 0}},
-        {"dpo": PLAIN_LOSS},
-    ),
-    "dpo.loss_type": ({"dpo": {"loss_type": "robust"}}, {"dpo": {"loss_type": "sigmoid", "loss_weights": None}}),
-    "dpo.label_smoothing": ({"dpo": {"label_smoothing": 0.25}},),
-    "dpo.save_strategy": (
-        {"dpo": {"save_strategy": "steps", "save_steps": 1}},
-        {"dpo": {"save_strategy": "epoch", "save_steps": None}},
-    ),
-    "dpo.gradient_checkpointing_kwargs": ({"dpo": {"gradient_checkpointing_kwargs": {"use_reentrant": False}}},),
-    "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
-    "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
-    # vLLM goes with GPUs only.
-    "infer.backend": ({"infer": {"backend": "vllm", "gpus": 1}}, {"infer": {"backend": "transformers"}}),
-    "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
-    "evaluate.own": ({"evaluate": {"own": "scripts/gates.py:gate"}},),
-    "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
-    "evaluate.judge": (
-        {
-            "evaluate": {
-                "judge": {"url": "http://localhost/v1", "model": "judge", "key_variable": "KEY"}
-                | dict.fromkeys(["limit", "prompt"])
-            }
-        },
-    ),
-    "evaluate.judge.prompt": ({"evaluate": {"judge": {"prompt": "config.yaml"}}},),
-    "merge.max_shard_size": ({"merge": {"max_shard_size": "4GB"}},),
-}
-IN_PATHS = ("run", "sweep")
-
 
 @dataclass(frozen=True)
 class Job:
@@ -65,15 +26,18 @@ class Job:
 
     name: str  # of the rule, with the point of a sweep and the values of other wildcards
     rule: str
+    point: str  # of a sweep; empty for what its points share
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     accounts: tuple[str, ...]  # written even if the job fails, so declared as logs
-    params: tuple[str, ...] = field(repr=False)
-    code: str = field(repr=False)  # the rule's shell command, before anything is filled in
+    code: tuple[str, ...] = field(repr=False)  # the files on which its script depends
+    params: tuple[str, ...] = field(repr=False)  # the other ones
+    command: str = field(repr=False)  # the rule's shell command, before anything is filled in
 
 
-def list_jobs(overlays: list[Path], changes: Mapping[str, Any] | None = None) -> list[Job]:
-    """Return all jobs that write something, under config.yaml, overlays and changes, by rule and wildcards."""
+@contextlib.contextmanager
+def open_graph(overlays: list[Path], changes: Mapping[str, Any] | None = None, forceall: bool = False) -> Iterator[Any]:
+    """Yield Snakemake's own graph of config.yaml, overlays and changes, with all jobs or those that have to run."""
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
@@ -81,11 +45,17 @@ def list_jobs(overlays: list[Path], changes: Mapping[str, Any] | None = None) ->
             storage_settings=StorageSettings(),
             snakefile=Path("Snakefile"),
         )
-        dag = workflow.dag(DAGSettings(forceall=True))
+        dag = workflow.dag(DAGSettings(forceall=forceall))
         with contextlib.redirect_stdout(io.StringIO()):
             dag.printrulegraph()  # there is no other public call that builds the graph and runs nothing
-        shared = load_config(overlays)["run"]
-        jobs = [describe_job(job, shared) for job in workflow._workflow.dag.jobs if job.output]
+        yield workflow._workflow.dag
+
+
+def list_jobs(overlays: list[Path], changes: Mapping[str, Any] | None = None) -> list[Job]:
+    """Return all jobs that write something, under config.yaml, overlays and changes, by rule and wildcards."""
+    shared = load_config(overlays)["run"]
+    with open_graph(overlays, changes, forceall=True) as graph:
+        jobs = [describe_job(job, shared) for job in graph.jobs if job.output]
     return sorted(jobs, key=lambda job: job.name)
 
 
@@ -94,78 +64,15 @@ def describe_job(job: Any, shared: str) -> Job:
     wildcards = dict(job.wildcards_dict)
     point = wildcards.pop("run").removeprefix(shared).removeprefix("-")
     values = [value for _, value in sorted(wildcards.items())]
+    code = dict(filter(None, map(as_code, job.non_derived_params)))
     return Job(
         name="-".join([job.rule.name, *filter(None, [point]), *values]),
         rule=job.rule.name,
+        point=point,
         inputs=tuple(map(str, job.input)),
         outputs=tuple(map(str, job.output)),
         accounts=tuple(str(log) for log in job.log if not str(log).endswith(".log")),
-        params=tuple(sorted(map(repr, job.non_derived_params))),
-        code=job.rule.shellcmd,
+        code=tuple(code),
+        params=tuple(sorted(repr(param) for param in job.non_derived_params if not as_code(param))),
+        command=job.rule.shellcmd,
     )
-
-
-def list_settings(schema: Mapping[str, Any], config: Any, prefix: str = "") -> Iterator[str]:
-    """Yield every setting that is no section as a dotted path, as far as `config` has it."""
-    for name, part in schema["properties"].items():
-        if "properties" in part and isinstance(config[name], dict):
-            yield from list_settings(part, config[name], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
-
-
-def change_setting(config: dict[str, Any], setting: str) -> dict[str, Any] | None:
-    """Return an overlay that gives a setting another value, None if no other is allowed."""
-    part: Any = load_schema()
-    value: Any = config
-    for key in setting.split("."):
-        part, value = part["properties"][key], value[key]
-    changes = EXAMPLES.get(setting) or (nest(setting, other) for other in other_values(part, value))
-    changed = ((change, merge(config, change)) for change in changes)
-    return next((change for change, new in changed if new != config and not find_problems(new)), None)
-
-
-def other_values(part: Mapping[str, Any], value: Any) -> Iterator[Any]:
-    """Yield values that a setting might have beside its own."""
-    if "enum" in part:
-        yield from part["enum"]
-    elif isinstance(value, bool):
-        yield not value
-    elif isinstance(value, int):
-        yield from (value * 2, value + 1, value - 1, value / 2, value + 0.5)
-    elif isinstance(value, float):
-        yield from (value / 2, value + 0.5)
-    elif isinstance(value, list):
-        yield [f"{value[0]}x"]
-    elif isinstance(value, str):
-        yield f"{value}x"
-    else:
-        yield from ("x", True, 1)
-
-
-def nest(setting: str, value: Any) -> dict[str, Any]:
-    """Return an overlay with one setting."""
-    for key in reversed(setting.split(".")):
-        value = {key: value}
-    return dict(value)
-
-
-def list_changes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return, for every setting that can have another value, an overlay that gives it one.
-
-    The name of the run and the sweep are left out: they are a part of paths.
-    """
-    known = list_settings(load_schema(), config)
-    settings = [setting for setting in known if setting.partition(".")[0] not in IN_PATHS]
-    changes = {setting: change_setting(config, setting) for setting in settings}
-    return {setting: change for setting, change in changes.items() if change}
-
-
-def find_readers(overlays: list[Path]) -> dict[str, set[str]]:
-    """Return which jobs read each setting that can have another value, found by giving it one."""
-    before = {job.name: job for job in list_jobs(overlays)}
-    readers = {}
-    for setting, changes in list_changes(load_config(overlays)).items():
-        after = {job.name: job for job in list_jobs(overlays, changes)}
-        readers[setting] = {name for name in before if after.get(name) != before[name]}
-    return readers

@@ -1,6 +1,7 @@
 """Merge a LoRA adapter into its model with `swift export --merge_lora true`, and prove that the result is both.
 
     envs/with-training python scripts/merge_adapter.py --model results/tiny/model \
+        --model-manifest results/tiny/model.sha256 \
         --adapter results/tiny/dpo/adapter --merged results/tiny/merged --manifest results/tiny/merged.sha256 \
         --val results/tiny/dpo/val.jsonl --gates results/tiny/merge/gates.json --torch-dtype float32 \
         --max-shard-size 5GB --gpus 0 --prompt-date 2026-01-01
@@ -14,7 +15,9 @@ from pathlib import Path
 from claim_gpus import claim_gpus
 from folder_manifest import write_manifest
 from gates import require_gates, write_gates
-from run_swift import CPU_THREADS, plugin_flags, run_swift, swift_environment
+from model_gate import judge_files
+from run_swift import CPU_THREADS, run_swift, swift_environment
+from swift_plugins import plugin_flags
 
 GIB = 2**30
 
@@ -34,6 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model-manifest", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, required=True)
     parser.add_argument("--merged", type=Path, required=True, help="folder for the merged model")
     parser.add_argument("--manifest", type=Path, required=True)
@@ -45,6 +49,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--prompt-date", required=True)
     args = parser.parse_args(argv)
 
+    files = [
+        judge_files("model_files", args.model, args.model_manifest),
+        judge_files("adapter_files", args.adapter, args.adapter.with_name(f"{args.adapter.name}.sha256")),
+    ]
+    write_gates(args.gates, files)
+    require_gates(args.gates)
     claims = claim_gpus(args.gpus, "infer.gpus")
     require_space(args.model, args.merged.parent)
     shutil.rmtree(args.merged, ignore_errors=True)
@@ -61,7 +71,8 @@ def main(argv: list[str] | None = None) -> None:
     from merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
     probes = load_probes(args.model, args.val, args.prompt_date)
-    write_gates(args.gates, judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype, args.gpus))
+    merge = judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype, args.gpus)
+    write_gates(args.gates, [*files, *merge])
     require_gates(args.gates)
     write_manifest(args.merged, args.manifest)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hide_private import hide_in_record
-from run_swift import EVERY_STAGE, OFFLINE, PLUGINS
+from run_swift import OFFLINE
+from swift_plugins import plugin_files
 
 Messages = list[dict[str, str]]
 Rendered = tuple[list[int], list[int]]
@@ -22,8 +23,8 @@ def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> 
     are those of `swift.get_template`, such as max_length and loss_scale.
     """
     os.environ.update(OFFLINE, PROMPT_DATE=prompt_date)
-    for plugin in EVERY_STAGE:
-        runpy.run_path(str(PLUGINS / f"{plugin}.py"))
+    for plugin in plugin_files():
+        runpy.run_path(plugin)
     from swift import get_template  # reads the environment when it is imported
 
     return get_template(load_processor(tokenizer_folder), **settings)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RECORDS = Path(".snakemake/metadata")
+LONGEST_NAME = 255  # of a file
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class RecordedJob:
     environment: str  # the text of the conda file, with the version of every package
     checksums: dict[str, str]  # SHA-256 in hex by input, of those that are small enough for Snakemake
     outputs: list[str] = field(default_factory=list)
+
+
+def record_of(output: str) -> str:
+    """Return where Snakemake keeps its record of an output."""
+    name = base64.b64encode(output.encode(), altchars=b"-_").decode()
+    if len(name) > LONGEST_NAME:
+        sys.exit(f"{output}: too long a path for Snakemake to record; give the run a shorter name")
+    return f"{RECORDS}/{name}"
 
 
 def read_jobs(folder: Path) -> dict[str, RecordedJob]:

@@ -12,11 +12,6 @@ from pathlib import Path
 
 from hide_private import hide_private
 
-PLUGINS = Path("plugins")
-# What every stage loads, so that all of them see one prompt and a whole model: training, inference, and checks
-# (render_chat.py).
-EVERY_STAGE = ("no_remote_code", "whole_model", "frozen_date")
-
 # ms-swift looks for newer models and templates on a hub, and waits for answers that never come offline.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -37,11 +32,6 @@ RANK_LINE = re.compile(r"^\s*rank\s*: (\d+)")
 SIGNAL_LINE = re.compile(r"^\s*traceback\s*: Signal \d+ \((SIG\w+)\) received by PID")
 # Above the process that was the first to fail; the others in the report may have been ended by torchrun.
 ROOT_CAUSE_LINE = re.compile(r"^Root Cause")
-
-
-def plugin_flags(*names: str) -> list[str]:
-    """Return the flag that loads the plugins of every stage, and the named files of plugins/ after them."""
-    return ["--external_plugins", *(str(PLUGINS / f"{name}.py") for name in dict.fromkeys((*EVERY_STAGE, *names)))]
 
 
 def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str]) -> dict[str, str]:

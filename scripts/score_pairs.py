@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claim_gpus import claim_gpus
+from code_of import code_of
 from finished_rows import FinishedRows
 from json_lines import read_json_lines
+from model_gate import judge_files
 from run_swift import OFFLINE
 from training_record import run_digest
 
@@ -47,6 +49,11 @@ def require_files(args: argparse.Namespace) -> list[Path]:
     for manifest in manifests:
         if not manifest.is_file():
             sys.exit(f"{manifest}: no such manifest; write it: python scripts/folder_manifest.py <the folder>")
+    folders_named = [args.model, *([args.adapter] if args.adapter else [])]
+    for folder, manifest in zip(folders_named, manifests, strict=True):
+        row = judge_files("files", folder, manifest)
+        if not row["passed"]:
+            sys.exit(row["value"])
     if not args.pairs.is_file():
         sys.exit(f"{args.pairs}: no such file of pairs")
     return [args.pairs, *manifests]
@@ -136,7 +143,9 @@ def main(argv: list[str] | None = None) -> None:
     rows = read_json_lines(args.pairs)[args.shard :: args.shards]
     if not rows:
         sys.exit(f"{args.pairs}: no pair left for shard {args.shard} of {args.shards}; deal them to fewer shards")
-    finished = FinishedRows(args.scores, run_digest([json.dumps({n: getattr(args, n) for n in SETTINGS})], *files))
+    finished = FinishedRows(
+        args.scores, run_digest([json.dumps({n: getattr(args, n) for n in SETTINGS}), *code_of("score_pairs")], *files)
+    )
     os.environ.update(OFFLINE)
     claim_gpus(args.gpus, "infer.gpus")
     score_rows(args, rows, finished)

@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from check_losses import REFERENCED
-from checkpoints import claim_folder, newest_checkpoint, require_room, trim_log
+from checkpoints import claim_folder, newest_checkpoint, require_room, set_aside_other_code, trim_log
 from claim_gpus import claim_gpus
+from code_of import code_of
 from folder_manifest import write_manifest
 from gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from json_lines import iterate_json_lines, write_json_lines
 from judge_curves import judge_chosen, judge_collapse, judge_finite
+from model_gate import judge_files
 from rated_answers import write_rated_answers
 from record_machine import note_start, write_machine, write_speed
-from run_swift import plugin_flags, run_swift, swift_environment
+from run_swift import run_swift, swift_environment
+from swift_plugins import plugin_files, plugin_flags, training_plugins
 from training_record import (
     copy_adapter,
     differing_flags,
@@ -35,17 +38,6 @@ from training_record import (
     write_json,
 )
 
-# Rows are counted first: what is loaded last wraps what was loaded before.
-LOSS_PLUGINS = ("cpu_zero3", "fp32_logps")
-PLUGIN_NAMES = (
-    "every_row",
-    "training_gates",
-    "count_rows",
-    "whole_checkpoints",
-    "stop_in_time",
-    "no_orphans",
-    "end_at_once",
-)
 # A scheduler asks all processes of a job to end, and torchrun would then end the training within half a minute. The
 # signal is for this process alone, which has the training stop with a checkpoint (plugins/stop_in_time.py).
 DEAF = ("env", "--ignore-signal=TERM")
@@ -91,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracking-host")
     parser.add_argument("--tracking-folder", type=Path, required=True)
     parser.add_argument("flags", nargs="+", help="flags of swift, after --")
-    parser.set_defaults(fast=[])
+    parser.set_defaults(fast=[], sft_adapter=None)
 
 
 def tracking_environment(args: argparse.Namespace) -> dict[str, str]:
@@ -110,8 +102,6 @@ def tracking_environment(args: argparse.Namespace) -> dict[str, str]:
 def training_command(args: argparse.Namespace, start: list[str], checkpoints: Path) -> list[str]:
     """Return the arguments of `swift`; `start` is what makes it this kind of training."""
     tracked = args.tracking_mode != "disabled"
-    levers = [f"fast/{name}" for name in args.fast]
-    plugins = [*LOSS_PLUGINS, *levers, *PLUGIN_NAMES, *(["swanlab_run"] if tracked else [])]
     return [
         *(*start, "--model", str(args.model), "--dataset", str(args.train)),
         *(["--val_dataset", str(args.val)] if flag_value(args.flags, "eval_strategy") != "no" else []),
@@ -119,7 +109,7 @@ def training_command(args: argparse.Namespace, start: list[str], checkpoints: Pa
         *("--output_dir", str(checkpoints), "--add_version", "false", "--check_model", "false"),
         *("--ddp_timeout", str(SILENCE_SECONDS), "--strict", "true", "--report_to", "swanlab" if tracked else "none"),
         *(["--swanlab_project", args.tracking_project] if tracked else []),
-        *plugin_flags(*plugins),
+        *plugin_flags(training_plugins(args.fast, tracked)),
     ]
 
 
@@ -150,8 +140,8 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *inputs: Path) -> None:
-    """Train, and write everything that `args` names.
+def train_adapter(rule: str, args: argparse.Namespace, start: list[str], reference: str, *inputs: Path) -> None:
+    """Train as a rule asks, and write everything that `args` names.
 
     `reference` says in words which model log-probabilities are compared with. `inputs` are files beside the
     data on which the training depends.
@@ -160,6 +150,9 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     each = args.gpus or args.cpu_processes
     settings = [args.prompt_date, str(args.nodes * each), *start, *args.flags, *args.fast]
     checkpoints = args.checkpoints / run_digest(settings, args.model_manifest, args.train, args.val, *inputs)
+    lock = claim_folder(checkpoints)
+    code = code_of(rule, plugin_files(training_plugins(args.fast, args.tracking_mode != "disabled")))
+    set_aside_other_code(checkpoints, code)
     if flag_value(args.flags, "rlhf_type") == "kto":
         args.train, args.val = (write_rated_answers(pairs, checkpoints) for pairs in (args.train, args.val))
     command = training_command(args, start, checkpoints)
@@ -168,7 +161,6 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     extra = {"NPROC_PER_NODE": str(each)} | count_rows(args) | gates | tracking_environment(args)
     environment = swift_environment(args.prompt_date, 0 if args.gpus else 1, extra)
 
-    lock = claim_folder(checkpoints)
     began = note_start(args.machine, args.speed)
     newest = newest_checkpoint(checkpoints)
     resume = ["--resume_from_checkpoint", str(newest)] if newest else []
@@ -176,13 +168,14 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     found = checkpoints / "gates.json"
     if not newest:
         found.unlink(missing_ok=True)
+    judge_model(args, found)
     own = {"MASTER_PORT": str(free_port()), "GATES_FILE": str(found), "STOP_FILE": str(stop_on_sigterm(checkpoints))}
     own |= (
         DEAF_TORCHRUN
         | WHERE_IT_CRASHED
         | {"LOCK_FILE": str(lock), "TRACKING_ID": tracking_id(checkpoints)}
         | meeting_point(args.nodes)
-        | kept_reference(args, *inputs)
+        | kept_reference(args, code, *inputs)
     )
     try:
         launcher = [*on_each_node(args.nodes), *DEAF]
@@ -198,13 +191,22 @@ def train_adapter(args: argparse.Namespace, start: list[str], reference: str, *i
     publish(args, checkpoints, command, environment)
 
 
-def kept_reference(args: argparse.Namespace, *inputs: Path) -> dict[str, str]:
+def judge_model(args: argparse.Namespace, gates: Path) -> None:
+    """Stop with one line if the files of the model, or of the SFT adapter, are not those of its manifest."""
+    put_gate(gates, judge_files("model_files", args.model, args.model_manifest))
+    if args.sft_adapter:
+        put_gate(gates, judge_files("sft_adapter_files", args.sft_adapter, args.sft_manifest))
+    write_gates(args.gates, read_gates(gates))
+    require_gates(args.gates, REPORTED)
+
+
+def kept_reference(args: argparse.Namespace, code: list[str], *inputs: Path) -> dict[str, str]:
     """Return what plugins/fast/cached_reference.py reads: a folder named after all on which the reference depends."""
     if "cached_reference" not in args.fast:
         return {}
     flags = [f"{name} {' '.join(flag_values(args.flags, name))}" for name in REFERENCE_FLAGS]
     processes = str(args.nodes * (args.gpus or args.cpu_processes))
-    digest = run_digest([args.prompt_date, processes, *args.fast, *flags], args.model_manifest, *inputs)
+    digest = run_digest([args.prompt_date, processes, *args.fast, *flags, *code], args.model_manifest, *inputs)
     return {"REFERENCE_FOLDER": str(args.reference / digest)}
 
 

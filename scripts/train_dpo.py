@@ -27,9 +27,11 @@ def main(argv: list[str] | None = None) -> None:
     if args.sft_adapter:
         adapter = str(args.sft_adapter)
         start = ["rlhf", "--adapters", adapter, "--ref_adapters", adapter]
-        train_adapter(args, start, f"{os.path.relpath(args.model)}, with the SFT adapter", args.sft_manifest)
+        train_adapter(
+            "train_dpo", args, start, f"{os.path.relpath(args.model)}, with the SFT adapter", args.sft_manifest
+        )
     else:
-        train_adapter(args, ["rlhf"], f"{os.path.relpath(args.model)}, without an adapter")
+        train_adapter("train_dpo", args, ["rlhf"], f"{os.path.relpath(args.model)}, without an adapter")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> None:
     assert __doc__
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    train_adapter(parser.parse_args(argv), ["sft"], "none")
+    train_adapter("train_sft", parser.parse_args(argv), ["sft"], "none")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from folder_manifest import file_sha256
 from json_lines import read_json_lines
+from known_hashes import file_sha256
 
 PACKAGES = ("ms-swift", "torch", "transformers", "peft", "trl", "deepspeed", "accelerate", "swanlab")
 # Keys of ms-swift's log that hold times or repeat the step; a curve is the same on every day.

@@ -18,9 +18,10 @@ from typing import Any
 
 from card_metadata import describe_metadata, find_base, is_all_own, render_metadata
 from card_tables import show_number, table, tabulate_comparisons, tabulate_figures, tabulate_groups, tabulate_settings
-from folder_manifest import CARD, file_sha256
+from folder_manifest import CARD
 from gates import describe_gate, read_gates
 from json_lines import replace_files
+from known_hashes import file_sha256
 
 # What ms-swift's template of gpt-oss puts around a question, so that a prompt has the tokens of the training.
 PROMPT = Template(

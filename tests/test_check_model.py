@@ -5,7 +5,7 @@ import os
 
 import pytest
 from check_model import find_model_problem, main
-from folder_manifest import file_sha256
+from known_hashes import file_sha256
 from merge_adapter import require_space
 
 

@@ -1,7 +1,7 @@
 """checkpoints.py: which checkpoint a training goes on from, and who may write there."""
 
 import pytest
-from checkpoints import MANIFEST, claim_folder, newest_checkpoint, trim_log
+from checkpoints import MANIFEST, claim_folder, newest_checkpoint, set_aside_other_code, trim_log
 from folder_manifest import write_manifest
 
 
@@ -42,3 +42,26 @@ def test_a_folder_is_claimed_once(tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         claim_folder(tmp_path / "digest")
     assert "a training is writing checkpoints here (begun by process " in str(stopped.value.code)
+
+
+def test_checkpoints_of_other_code_are_set_aside_and_named(tmp_path, capsys):
+    set_aside_other_code(tmp_path, ["plugins/a.py 1"])
+    (tmp_path / "checkpoint-1").mkdir()
+    set_aside_other_code(tmp_path, ["plugins/a.py 2"])
+    assert [path.name for path in tmp_path.glob("before-*/checkpoint-*")] == ["checkpoint-1"]
+    assert not list(tmp_path.glob("checkpoint-*"))
+    assert "plugins/a.py changed since these checkpoints were written" in capsys.readouterr().out
+
+
+def test_checkpoints_of_the_same_code_stay(tmp_path, capsys):
+    for _ in range(2):
+        set_aside_other_code(tmp_path, ["plugins/a.py 1"])
+        (tmp_path / "checkpoint-1").mkdir(exist_ok=True)
+    assert (tmp_path / "checkpoint-1").is_dir()
+    assert capsys.readouterr().out == ""
+
+
+def test_checkpoints_that_an_older_version_wrote_are_gone_on_from(tmp_path):
+    (tmp_path / "checkpoint-1").mkdir()
+    set_aside_other_code(tmp_path, ["plugins/a.py 1"])
+    assert (tmp_path / "checkpoint-1").is_dir()

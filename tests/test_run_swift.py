@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from run_swift import Cause, plugin_flags, run_swift, swift_environment
+from run_swift import Cause, run_swift, swift_environment
+from swift_plugins import plugin_flags
 
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
 STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swift\(", text, re.MULTILINE))
@@ -18,7 +19,7 @@ def test_the_plugins_of_every_stage_are_always_loaded():
 
 
 def test_a_plugin_is_loaded_once():
-    assert plugin_flags("frozen_date", "count_rows") == [*plugin_flags(), "plugins/count_rows.py"]
+    assert plugin_flags(["frozen_date", "count_rows"]) == [*plugin_flags(), "plugins/count_rows.py"]
 
 
 def test_the_date_of_the_prompt_is_in_the_environment():

@@ -34,6 +34,12 @@ OPTIONS = {
 }
 
 
+def write_model(folder: Path) -> None:
+    """Write an empty model and its manifest."""
+    (folder / OPTIONS["model"]).mkdir()
+    (folder / OPTIONS["model-manifest"]).write_text("", encoding="utf-8")
+
+
 def arguments(*flags: str, mode: str = "offline"):
     options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
     return parse_arguments([*options, "--tracking-mode", mode, "--", *flags])

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from conftest import ROOT
 from list_jobs import list_jobs
-from write_dvc_yaml import list_params, record_of, render, write_command
+from run_records import record_of
+from write_code_digests import DIGESTS
+from write_dvc_yaml import list_params, render, write_command
 
 
 def render_overlay(overlay: Path) -> dict:
@@ -54,10 +56,10 @@ def test_a_loss_that_only_changes_with_other_settings_is_read_by_the_training(tu
 
 
 def test_a_section_stands_for_its_settings_where_all_of_it_is_read_from_one_file(tmp_path):
-    readers = {"a.x": {"job"}, "a.y": {"job"}, "b.x": {"job"}, "b.y": set()}
-    assert list_params("job", readers, []) == [{"config.yaml": ["a", "b.x"]}]
+    read, known = {"a.x", "a.y", "b.x"}, {"a.x", "a.y", "b.x", "b.y"}
+    assert list_params(read, known, []) == [{"config.yaml": ["a", "b.x"]}]
     (tmp_path / "overlay.yaml").write_text("a: {x: 1}\n", encoding="utf-8")
-    assert list_params("job", readers, [tmp_path / "overlay.yaml"]) == [
+    assert list_params(read, known, [tmp_path / "overlay.yaml"]) == [
         {str(tmp_path / "overlay.yaml"): ["a.x"]},
         {"config.yaml": ["a.y", "b.x"]},
     ]
@@ -71,7 +73,10 @@ def test_the_merged_model_of_a_large_run_is_recorded_but_not_kept(tutorial):
 
 def test_the_base_model_is_recorded_by_folder_and_hashes_and_is_no_out(tutorial):
     stage = tutorial["stages"]["check_model"]
-    assert stage["params"] == [{"experiments/tutorial.yaml": ["model.folder"]}]
+    settings, code = stage["params"]
+    assert settings == {"experiments/tutorial.yaml": ["model.folder"]}
+    assert "scripts/check_model.py" in code[str(DIGESTS)]
+    assert stage["deps"] == ["models/gpt-oss-20b"]
     assert stage["outs"] == ["results/tutorial/model.sha256", record_of("results/tutorial/model.sha256")]
 
 
@@ -101,7 +106,7 @@ def test_what_the_points_share_is_run_as_without_a_sweep(sweep):
 
 
 def test_a_swept_setting_of_config_yaml_is_no_setting_of_a_point(sweep):
-    (params,) = sweep["stages"]["train_dpo-sharp"]["params"]
+    params, _ = sweep["stages"]["train_dpo-sharp"]["params"]
     assert "dpo.seed" in params["config.yaml"]
     assert not {"dpo", "dpo.beta"} & set(params["config.yaml"])
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from folder_manifest import file_sha256
 from gates import Gate, read_gates
 from json_lines import read_json_lines
+from known_hashes import file_sha256
 
 Row = dict[str, Any]
 Facts = dict[str, Any]

@@ -93,7 +93,7 @@ def test_another_day_changes_nothing(gpt_oss, tmp_path):
 
 
 def test_without_the_frozen_date_another_day_changes_every_prompt(gpt_oss, tmp_path):
-    unfrozen = "import render_chat; render_chat.EVERY_STAGE = ('no_remote_code',)"
+    unfrozen = "import render_chat; render_chat.plugin_files = lambda: ['plugins/no_remote_code.py']"
     day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS), before=unfrozen)
     for path in GOLDEN.iterdir():
         golden, found = (folder.joinpath(path.name).read_text(encoding="utf-8") for folder in (GOLDEN, tmp_path))

@@ -1,0 +1,45 @@
+"""model_gate.py: what a stage loads is what its manifest names."""
+
+from pathlib import Path
+
+import pytest
+from folder_manifest import write_manifest
+from model_gate import judge_files
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Return a folder with a manifest beside it."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_text(name, encoding="utf-8")
+    write_manifest(folder, tmp_path / "model.sha256")
+    return folder
+
+
+def judge(model: Path) -> dict:
+    """Return the gate of the folder."""
+    return judge_files("model_files", model, model.with_name("model.sha256"))
+
+
+def test_a_folder_that_is_what_its_manifest_names_passes(model):
+    assert judge(model)["passed"]
+
+
+def test_the_card_of_a_model_is_not_looked_at(model):
+    (model / "README.md").write_text("a card", encoding="utf-8")
+    assert judge(model)["passed"]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "more.safetensors"])
+def test_other_or_more_bytes_fail_and_the_file_is_named(model, name):
+    (model / name).write_text("other", encoding="utf-8")
+    row = judge(model)
+    assert not row["passed"]
+    assert row["value"].startswith(f"model/{name} is not what ")
+
+
+def test_a_missing_file_fails(model):
+    (model / "config.json").unlink()
+    assert not judge(model)["passed"]
