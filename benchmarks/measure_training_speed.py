@@ -33,6 +33,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks" / "speed")]
 from rows import ROWS, Row, settings_of  # noqa: E402 (it lies in a folder that was just named)
 from share_gpus import share_gpus  # noqa: E402
 from swift_flags import swift_flags  # noqa: E402
+from training_contract import Contract  # noqa: E402
 
 # Three passes of 3.6 billion active parameters at the rate of a large bfloat16 product on an H100 (798 TFLOP/s).
 LIMIT = 36_900
@@ -112,7 +113,7 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     extra = {"PROMPT_DATE": "2026-01-01", "STEPS_FILE": str(steps), "HF_HUB_OFFLINE": "1"}
     extra["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
     maker = row.after if row.after and ROWS[row.after].gpus == row.gpus else name
-    extra |= {"REFERENCE_FOLDER": str(folder_of(maker, folder) / "reference"), "GATES_FILE": str(own / "gates.json")}
+    extra |= Contract(own, 0, 0, reference_folder=str(folder_of(maker, folder) / "reference")).write()
     extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]))
     command = command_of(row, model, pairs, own / "out", gpus)
     log = own / "log"

@@ -1,23 +1,27 @@
-"""Stop a training that would not see every row: TRAIN_ROWS and VAL_ROWS say how many there are.
+"""Stop a training that would not see every row: its contract says how many there are.
 
 ms-swift drops rows that it cannot read or that are too long, and goes on with the rest.
 """
 
-import os
 from typing import Any
 
-from swift.trainers import SwiftMixin
-
-_train = SwiftMixin.train
-
-
-def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Train, if the trainer has as many rows on each side as were given to it."""
-    for name, dataset in (("TRAIN_ROWS", self.train_dataset), ("VAL_ROWS", self.eval_dataset)):
-        asked, loaded = int(os.environ[name]), len(dataset) if dataset is not None else 0
-        if loaded != asked:
-            raise RuntimeError(f"ms-swift loaded {loaded} rows of {asked} ({name}); its log says which it dropped")
-    return _train(self, *args, **kwargs)
+from swift.callbacks import TrainerCallback, callbacks_map
+from training_contract import Contract
 
 
-SwiftMixin.train = train
+class CountRows(TrainerCallback):
+    """Counts the rows of both sides as soon as the trainer has them."""
+
+    def on_init_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop, if the trainer has other rows than were given to it."""
+        contract, trainer = Contract.read(), self.trainer
+        for side, asked, rows in (
+            ("training", contract.train_rows, trainer.train_dataset),
+            ("held-out", contract.val_rows, trainer.eval_dataset),
+        ):
+            loaded = len(rows) if rows is not None else 0
+            if loaded != asked:
+                raise RuntimeError(f"ms-swift loaded {loaded} {side} rows of {asked}; its log says which it dropped")
+
+
+callbacks_map["count_rows"] = CountRows

@@ -1,27 +1,27 @@
-"""Stop a training with a checkpoint when somebody asks for it: when the file that STOP_FILE names is there.
+"""Stop a training with a checkpoint when somebody asks for it: when its contract's stop file is there.
 
 It stops at the next step whose figures are logged, so that a resumed training logs what an undisturbed one does.
 """
 
-import os
-from pathlib import Path
 from typing import Any
 
 import torch
-from swift.trainers import SwiftMixin
-from transformers import TrainerCallback
-
-FILE = Path(os.environ["STOP_FILE"])
+from swift.callbacks import TrainerCallback, callbacks_map
+from training_contract import Contract
 
 
 class StopInTime(TrainerCallback):
     """Looks for the file at each step that is logged. The first process looks for all."""
 
+    def __init__(self, args: Any, trainer: Any) -> None:
+        super().__init__(args, trainer)
+        self.file = Contract.read().stop_file
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Save and stop, if that is asked for and there is more to train."""
         if not control.should_log or state.global_step >= state.max_steps:
             return
-        asked = torch.tensor([int(FILE.exists())], device=args.device)
+        asked = torch.tensor([int(self.file.exists())], device=args.device)
         if torch.distributed.is_initialized():
             torch.distributed.broadcast(asked, 0)
         if asked.item():
@@ -33,13 +33,4 @@ class StopInTime(TrainerCallback):
             control.should_evaluate = control.should_save = control.should_log = False
 
 
-_train = SwiftMixin.train
-
-
-def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Train until the end, or until asked to stop."""
-    self.add_callback(StopInTime())
-    return _train(self, *args, **kwargs)
-
-
-SwiftMixin.train = train
+callbacks_map["stop_in_time"] = StopInTime

@@ -1,8 +1,8 @@
-"""Open the SwanLab run before ms-swift does, in the mode of TRACKING_MODE; keep it private, and out of the way.
+"""Open the SwanLab run before ms-swift does, as its contract says; keep it private, and out of the way.
 
 - ms-swift's own `--swanlab_mode` knows cloud and local only and overrules the environment; but its callback goes on
   with a run that is already open. Only the first process records. A training that goes on after it was stopped has the
-  same TRACKING_ID, so that SwanLab has one curve for both.
+  same id, so that SwanLab has one curve for both.
 - Host, user, folders, command line and console are not recorded; figures, settings, hardware and its use are.
 - A server that cannot be reached costs some seconds at the start and at the end, and no figure: all are in the record
   on disk, which can be uploaded later (`make sync`). Unasked, SwanLab would wait for the server for ever at its end.
@@ -23,6 +23,7 @@ from swanlab.sdk.internal.core_python.store import DataStoreWriter
 from swanlab.sdk.internal.core_python.transport import Transport
 from swanlab.sdk.internal.pkg.client import session
 from swanlab.sdk.internal.run.components.config import Config
+from training_contract import Contract, Tracking
 
 ANSWER_SECONDS = 5  # for one answer of the server
 FINISH_SECONDS = 10  # for what is not uploaded yet when the training ends
@@ -56,41 +57,41 @@ def bound() -> None:
     Transport.finish = lambda transport, timeout=None: finish(transport, timeout=1)
 
 
-def start(mode: str) -> None:
+def start(tracking: Tracking, mode: str) -> None:
     """Open the run."""
     swanlab.init(
         mode=mode,
-        log_dir=os.environ["TRACKING_FOLDER"],
-        project=os.environ["TRACKING_PROJECT"],
-        name=os.environ["TRACKING_NAME"],
-        id=os.environ["TRACKING_ID"],
+        log_dir=tracking.folder,
+        project=tracking.project,
+        name=tracking.name,
+        id=tracking.id,
         resume="allow",
         settings=PRIVATE,
     )
 
 
-def start_online() -> None:
+def start_online(tracking: Tracking) -> None:
     """Open the run in the cloud; offline, where that does not work."""
-    folder = Path(os.environ["TRACKING_FOLDER"])
+    folder = Path(tracking.folder)
     before = set(folder.glob("run-*"))
     try:
-        start("online")
+        start(tracking, "online")
     except Exception as error:  # whatever it is, it must not stop a training
         why = f"unreachable, or SWANLAB_API_KEY is missing or refused: {type(error).__name__}"
         later = f"recorded offline; upload it later: make sync RUN={folder.parent.name}"
         print(f"SwanLab's server {swanlab.Settings().api_host} cannot be used ({why}); {later}", flush=True)
         for unused in set(folder.glob("run-*")) - before:
             shutil.rmtree(unused)
-        start("offline")
+        start(tracking, "offline")
 
 
-def open_run(mode: str) -> None:
-    """Open the run as the mode asks."""
-    if mode == "local" and not find_spec("swanboard"):
+def open_run(tracking: Tracking) -> None:
+    """Open the run as its mode asks."""
+    if tracking.mode == "local" and not find_spec("swanboard"):
         raise SystemExit("tracking.mode is local, and the package swanboard is missing; run: make setup")
     DataStoreWriter.write, Config._set_value, swanlab.log = write_private, set_private, log_numbers
     bound()
-    start_online() if mode == "online" else start(mode)
+    start_online(tracking) if tracking.mode == "online" else start(tracking, tracking.mode)
 
 
 def set_private(config: Config, key: str, value: Any) -> None:
@@ -99,4 +100,6 @@ def set_private(config: Config, key: str, value: Any) -> None:
 
 
 if os.environ.get("RANK", "0") == "0":
-    open_run(os.environ["TRACKING_MODE"])
+    wanted = Contract.read().tracking
+    assert wanted, "the contract says nothing of SwanLab"
+    open_run(wanted)

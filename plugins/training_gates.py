@@ -1,12 +1,10 @@
 """Stop a training that is not the one that was asked for, at its first step and not at its last.
 
-GATES_FILE names the file of gates; GATES holds config.yaml's `gates:` as JSON. What is judged is what the
-trainer has in force, not what it was told. Every process judges, the first one writes.
+What is judged is what the trainer has in force, not what it was told. Every process judges, the first one writes.
 """
 
-import json
 import os
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,12 +12,10 @@ from first_loss import predict_first_loss
 from gates import Gate, gate, record_gate
 from judge_curves import judge_chosen, judge_collapse, judge_finite
 from lora_coverage import describe_coverage, find_uncovered, tabulate, wrapped_parts, write_coverage
+from swift.callbacks import TrainerCallback, callbacks_map
 from swift.dataloader import BatchSamplerShard
-from swift.trainers import SwiftMixin
-from transformers import TrainerCallback
+from training_contract import Contract
 
-FILE = Path(os.environ["GATES_FILE"])
-SETTINGS = json.loads(os.environ["GATES"])
 REFERENCED = ("DPOTrainer", "KTOTrainer")
 TOLERANCE = 1e-4
 IN_FORCE = (
@@ -28,34 +24,53 @@ IN_FORCE = (
 )
 
 
-def record(row: Gate) -> None:
-    """Write a gate down, and stop the training if it failed."""
-    record_gate(FILE, row)
-
-
 class TrainingGates(TrainerCallback):
     """Judges a training before its first step, at it, after the first epoch, and whenever figures are logged."""
 
-    def __init__(self, trainer: Any) -> None:
-        self.trainer = trainer
+    def __init__(self, args: Any, trainer: Any) -> None:
+        super().__init__(args, trainer)
+        self.contract = Contract.read()
         self.drawn: set[int] = set()  # rows that this process was given
+
+    def record(self, row: Gate) -> None:
+        """Write a gate down, and stop the training if it failed."""
+        record_gate(self.contract.gates_file, row)
+
+    def on_init_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Come last, after ms-swift's own that writes logging.jsonl: figures of which one fails stand there, too."""
+        handler = self.trainer.callback_handler
+        handler.callbacks = [*(callback for callback in handler.callbacks if callback is not self), self]
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Judge what is known before the first step: where the LoRA is, and what the reference model is."""
+        model, layers = self.trainer.model, self.trainer.model.config.num_hidden_layers
+        rows = tabulate(wrapped_parts(model))
+        config = model.peft_config["default"]
+        targets = [*config.target_modules, *(config.target_parameters or [])]
+        uncovered = find_uncovered(rows, targets, layers)
+        expected = f"{', '.join(sorted(target.rpartition('.')[2] for target in targets))} in {layers} layers"
+        if os.environ.get("RANK", "0") == "0":
+            write_coverage(self.contract.gates_file.with_name("lora_coverage.csv"), rows)
+        self.record(gate("lora_coverage", bool(rows) and not uncovered, describe_coverage(rows, layers), expected))
+        if type(self.trainer).__name__ in REFERENCED:
+            wanted = self.contract.gates["reference"]
+            seen = f"{os.path.relpath(model.get_base_model().name_or_path)}, {reference_adapter(self.trainer)}"
+            self.record(gate("reference", seen == wanted, seen, wanted))
+        note_rows(self.drawn)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Judge the figures of a step."""
         if not logs or "loss" not in logs:
             return
+        referenced = type(self.trainer).__name__ in REFERENCED
         if state.global_step == 1:
-            judge_first_step(self.trainer, logs)
+            self.record(gate("first_grad_norm", logs["grad_norm"] > 0, round(logs["grad_norm"], 6), "above 0"))
+            for row in judge_first_loss(args, self.contract.gates["asked"], logs) if referenced else ():
+                self.record(row)
         rows = [row for row in state.log_history if "loss" in row]
-        finite = judge_finite(rows[-1:])
-        if not finite["passed"]:
-            record(finite)
-        if SETTINGS["collapse"] == "stop":
-            judged = [judge_collapse(rows, SETTINGS["loss_share"], loss_types(args))]
-            if type(self.trainer).__name__ in REFERENCED:
-                judged.append(judge_chosen(rows, args.beta, SETTINGS["chosen_fall"]))
-            for row in (row for row in judged if not row["passed"]):
-                record(row)
+        for row in judge_so_far(args, self.contract.gates, rows, referenced):
+            if not row["passed"]:
+                self.record(row)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """See that the processes together were given every row; not where a later epoch was left in its middle."""
@@ -68,23 +83,7 @@ class TrainingGates(TrainerCallback):
         rows = len(self.trainer.train_dataset)
         trained = len(set().union(*together))
         part = state.epoch < 1  # num_train_epochs may be below 1
-        record(gate("rows_trained", part or trained == rows, trained, f"a part of {rows}" if part else rows))
-
-
-def judge_start(trainer: Any) -> None:
-    """Judge what is known before the first step: where the LoRA is, and what the reference model is."""
-    model, layers = trainer.model, trainer.model.config.num_hidden_layers
-    rows = tabulate(wrapped_parts(model))
-    config = model.peft_config["default"]
-    targets = [*config.target_modules, *(config.target_parameters or [])]
-    uncovered = find_uncovered(rows, targets, layers)
-    expected = f"{', '.join(sorted(target.rpartition('.')[2] for target in targets))} in {layers} layers"
-    if os.environ.get("RANK", "0") == "0":
-        write_coverage(FILE.with_name("lora_coverage.csv"), rows)
-    record(gate("lora_coverage", bool(rows) and not uncovered, describe_coverage(rows, layers), expected))
-    if type(trainer).__name__ in REFERENCED:
-        seen = f"{os.path.relpath(model.get_base_model().name_or_path)}, {reference_adapter(trainer)}"
-        record(gate("reference", seen == SETTINGS["reference"], seen, SETTINGS["reference"]))
+        self.record(gate("rows_trained", part or trained == rows, trained, f"a part of {rows}" if part else rows))
 
 
 def reference_adapter(trainer: Any) -> str:
@@ -100,44 +99,37 @@ def loss_types(args: Any) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def judge_first_step(trainer: Any, logs: dict[str, Any]) -> None:
-    """Judge the loss, the reward margin and the gradient of the first step, where the policy is the reference."""
-    record(gate("first_grad_norm", logs["grad_norm"] > 0, round(logs["grad_norm"], 6), "above 0"))
-    if type(trainer).__name__ not in REFERENCED:
-        return
-    in_force = {name: getattr(trainer.args, name, None) for name in IN_FORCE}
-    predicted = predict_first_loss(in_force | SETTINGS["asked"], logs)
+def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> Iterator[Gate]:
+    """Yield what the loss and the reward margin of the first step are, where the policy is the reference."""
+    predicted = predict_first_loss({name: getattr(args, name, None) for name in IN_FORCE} | asked, logs)
     if predicted is None:
-        record(gate("first_loss", logs["loss"] > 0, round(logs["loss"], 6), "above 0; no closed form for this loss"))
+        yield gate("first_loss", logs["loss"] > 0, round(logs["loss"], 6), "above 0; no closed form for this loss")
         return
     close = abs(logs["loss"] - predicted) <= TOLERANCE
-    record(gate("first_loss", close, round(logs["loss"], 6), f"{predicted:.6f} within {TOLERANCE:g}"))
-    margin = logs["rewards/margins"]
-    record(gate("first_margin", margin == 0, margin, 0))
+    yield gate("first_loss", close, round(logs["loss"], 6), f"{predicted:.6f} within {TOLERANCE:g}")
+    if "rewards/margins" in logs:  # the first process alone has KTO's
+        yield gate("first_margin", logs["rewards/margins"] == 0, logs["rewards/margins"], 0)
 
 
-def note_rows(gates: TrainingGates) -> None:
+def judge_so_far(args: Any, settings: dict[str, Any], rows: list[dict[str, Any]], referenced: bool) -> Iterator[Gate]:
+    """Yield what is judged of the figures so far: that the last are finite and, if asked for, that none collapses."""
+    yield judge_finite(rows[-1:])
+    if settings["collapse"] == "stop":
+        yield judge_collapse(rows, settings["loss_share"], loss_types(args))
+        if referenced:
+            yield judge_chosen(rows, args.beta, settings["chosen_fall"])
+
+
+def note_rows(drawn: set[int]) -> None:
     """Let the sampler tell which rows it gives to this process."""
     iterate = BatchSamplerShard.__iter__
 
     def noting(self: Any) -> Any:
         for batch in iterate(self):
-            gates.drawn.update(batch)
+            drawn.update(batch)
             yield batch
 
     BatchSamplerShard.__iter__ = noting
 
 
-_train = SwiftMixin.train
-
-
-def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Train under the gates."""
-    judge_start(self)
-    gates = TrainingGates(self)
-    note_rows(gates)
-    self.add_callback(gates)
-    return _train(self, *args, **kwargs)
-
-
-SwiftMixin.train = train
+callbacks_map["training_gates"] = TrainingGates

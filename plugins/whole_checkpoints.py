@@ -11,12 +11,16 @@ from typing import Any
 import torch
 from checkpoints import MANIFEST
 from folder_manifest import write_manifest
-from swift.trainers import SwiftMixin
-from transformers import TrainerCallback
+from swift.callbacks import TrainerCallback, callbacks_map
 
 
 class WholeCheckpoints(TrainerCallback):
     """Logs at each step that is saved, and seals what was saved when all processes are done."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave out the first measuring of a training that goes on: it was done when the training began."""
+        if args.resume_from_checkpoint:
+            args.eval_on_start = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Log what will be saved."""
@@ -34,15 +38,4 @@ class WholeCheckpoints(TrainerCallback):
             write_manifest(checkpoint, checkpoint / MANIFEST)
 
 
-_train = SwiftMixin.train
-
-
-def train(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Train, and seal every checkpoint. A training that goes on has measured the held-out pairs at its start."""
-    self.add_callback(WholeCheckpoints())
-    if self.args.resume_from_checkpoint:
-        self.args.eval_on_start = False
-    return _train(self, *args, **kwargs)
-
-
-SwiftMixin.train = train
+callbacks_map["whole_checkpoints"] = WholeCheckpoints

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-LEVERS = ("packed_pairs", "compiled_layers", "cached_reference")
+from swift_plugins import LEVERS
+
 NO_LEVER = dict.fromkeys(LEVERS, False)
 # A process holds a share of each weight under ZeRO-3, and the levers use whole ones.
 WHOLE_WEIGHTS = (None, "zero0", "zero1", "zero2")

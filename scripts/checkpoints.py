@@ -17,6 +17,7 @@ from pathlib import Path
 from folder_manifest import agrees
 
 MANIFEST = "checkpoint.sha256"
+LOCK = "lock"
 CODE = "code.json"  # beside the checkpoints: what the code meant that wrote them
 FULL_BYTES = 16 << 20
 PATIENCE_SECONDS = 5.0
@@ -50,7 +51,7 @@ def set_aside_other_code(folder: Path, code: list[str]) -> None:
         changed = sorted({line.partition(" ")[0] for line in set(before) ^ set(code)})
         aside = folder / f"before-{time.strftime('%Y%m%dT%H%M%S')}"
         aside.mkdir()
-        for path in [path for path in folder.iterdir() if path.name != "lock" and not path.name.startswith("before-")]:
+        for path in [path for path in folder.iterdir() if path.name != LOCK and not path.name.startswith("before-")]:
             path.rename(aside / path.name)
         print(
             f"{folder}: {', '.join(changed)} changed since these checkpoints were written, so the training begins "
@@ -74,14 +75,14 @@ def trim_log(log: Path) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def claim_folder(folder: Path) -> Path:
+def claim_folder(folder: Path) -> None:
     """Make a folder, and keep other trainings out of it as long as one of this training's processes lives.
 
-    Returns the lock, which each of them has to share. Stops with one line if another training has it, or processes that
+    Each of them has to share the lock. Stops with one line if another training has it, or processes that
     a killed one left behind. Where the file system has no locks, nobody is kept out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "lock"
+    file = folder / LOCK
     with file.open("a+", encoding="utf-8") as lock:
         try:
             lock_soon(lock.fileno())
@@ -97,7 +98,6 @@ def claim_folder(folder: Path) -> Path:
         lock.write(f"begun by process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
         share(file, os.dup(lock.fileno()))
-    return file
 
 
 def lock_soon(lock: int) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from check_fast import LEVERS
 from estimate_memory import sharding
 from model_shape import Shape
 from planned_trainings import Training, needed_memory, read_flags
+from swift_plugins import LEVERS
 
 Settings = dict[str, Any]
 Option = tuple[int, Settings]  # how unwelcome it is, and the settings by dotted name

@@ -11,6 +11,7 @@ from check_losses import OWN_SETTINGS
 from flag_knowledge import OLD, PINNED, known_of, load_defaults
 from jsonschema import Draft202012Validator
 from swift_command import Command
+from swift_plugins import CALLBACKS
 
 # What scripts/train_dpo.py gives to every training, or takes from elsewhere than a setting.
 ALWAYS_SET = {
@@ -19,7 +20,10 @@ ALWAYS_SET = {
     "strict": "true",
 }
 OWN_PLACES = ("output_dir", "resume_from_checkpoint")
-OWN_PLUGIN = re.compile(r"(?:.*/)?plugins/\w+\.py")
+OWN_NAMES = {
+    "external_plugins": re.compile(r"(?:.*/)?plugins/\w+\.py"),
+    "callbacks": re.compile("|".join(CALLBACKS)),
+}
 DATE_OF_OLD = "2025-08-06"
 
 
@@ -237,7 +241,7 @@ def name_leftovers(result: Translation, flags: dict[str, list[str]], release: st
     settled = sections | {"swanlab_project", "swanlab_exp_name", *OWN_PLACES, *load_config([])["dpo"]}
     for flag, values in flags.items():
         said = f"--{flag} {' '.join(values)}".strip()
-        if flag in settled or (flag == "external_plugins" and all(map(OWN_PLUGIN.fullmatch, values))):
+        if flag in settled or (flag in OWN_NAMES and all(map(OWN_NAMES[flag].fullmatch, values))):
             continue
         if flag in ALWAYS_SET:
             if values != [ALWAYS_SET[flag]]:

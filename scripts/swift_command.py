@@ -98,6 +98,8 @@ def read_run(folder: Path) -> Command:
     try:
         settings = json.loads(record.read_text(encoding="utf-8"))
         words, environment = [*map(str, settings["command"])], dict(settings["environment"])
+        if tracking := settings.get("contract", {}).get("tracking"):
+            environment["TRACKING_MODE"] = tracking["mode"]  # as settings of an earlier release have it
     except FileNotFoundError:
         raise ValueError(f"{record}: no such file; name the folder of a run that was trained") from None
     except (json.JSONDecodeError, KeyError, TypeError):

@@ -1,33 +1,39 @@
-"""Which files of plugins/ ms-swift loads, and in which order."""
+"""Which files of plugins/ ms-swift loads, and in which order; and which of them its trainer calls, in which order."""
 
 from collections.abc import Iterable
 
 # What every stage loads, so that all of them see one prompt and a whole model: training, inference, and checks
 # (render_chat.py).
 EVERY_STAGE = ("no_remote_code", "whole_model", "frozen_date")
-# Of a training. Rows are counted first: what is loaded last wraps what was loaded before.
-LOSS = ("cpu_zero3", "fp32_logps")
-TRAINING = (
-    "every_row",
-    "training_gates",
-    "count_rows",
-    "whole_checkpoints",
-    "stop_in_time",
-    "no_orphans",
-    "end_at_once",
-)
+# What a training loads after these. Each replaces something of ms-swift's, of TRL's or of transformers'. Two of them
+# replace the same, and so their order counts: cached_reference wraps the forward pass that packed_pairs has put there.
+BEFORE_LEVERS = ("no_orphans", "end_at_once", "cpu_zero3", "fp32_logps", "every_row")
+# Of train.fast, in this order.
+LEVERS = ("packed_pairs", "compiled_layers", "cached_reference")
+# Callbacks that the trainer calls in this order, after its own, which says when to log and to save.
+# - count_rows: before anything is trained.
+# - stop_in_time: it asks for a checkpoint, and
+# - whole_checkpoints: has figures logged where there is one.
+# - training_gates: they put themselves last, behind what writes figures down.
+CALLBACKS = ("count_rows", "stop_in_time", "whole_checkpoints", "training_gates")
 
 
 def training_plugins(levers: Iterable[str], tracked: bool) -> list[str]:
     """Return what a training loads, by name. `levers` are those of train.fast that are on."""
-    return [*LOSS, *(f"fast/{name}" for name in levers), *TRAINING, *(["swanlab_run"] if tracked else [])]
+    fast = [f"fast/{lever}" for lever in sorted(levers, key=LEVERS.index)]
+    return [*EVERY_STAGE, *BEFORE_LEVERS, *fast, *CALLBACKS, *(["swanlab_run"] if tracked else [])]
 
 
-def plugin_files(names: Iterable[str] = ()) -> list[str]:
-    """Return the files of the plugins of every stage, and of the named ones after them."""
-    return [f"plugins/{name}.py" for name in dict.fromkeys((*EVERY_STAGE, *names))]
+def plugin_files(names: Iterable[str] = EVERY_STAGE) -> list[str]:
+    """Return the files of plugins: of those of every stage, or of the named ones."""
+    return [f"plugins/{name}.py" for name in names]
 
 
-def plugin_flags(names: Iterable[str] = ()) -> list[str]:
-    """Return the flag that loads the plugins of every stage, and the named ones after them."""
+def plugin_flags(names: Iterable[str] = EVERY_STAGE) -> list[str]:
+    """Return the flag that loads the plugins of every stage, or the named ones."""
     return ["--external_plugins", *plugin_files(names)]
+
+
+def training_flags(levers: Iterable[str], tracked: bool) -> list[str]:
+    """Return the flags that load what a training loads, and have its trainer call the callbacks among it."""
+    return [*plugin_flags(training_plugins(levers, tracked)), "--callbacks", *CALLBACKS]

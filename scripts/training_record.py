@@ -41,8 +41,10 @@ def read_curves(log: Path) -> list[dict[str, Any]]:
     return [rows[key] for key in sorted(rows)]
 
 
-def read_settings(checkpoint: Path, command: list[str], environment: dict[str, str]) -> dict[str, Any]:
-    """Return all that was in force: the command, ms-swift's own record of every argument, versions.
+def read_settings(
+    checkpoint: Path, command: list[str], environment: dict[str, str], told: dict[str, Any]
+) -> dict[str, Any]:
+    """Return all that was in force: the command, what plugins were told, ms-swift's record of every argument, versions.
 
     Paths below the working folder become relative, and where a stopped run went on is left out, as is the digest in
     the name of the checkpoints' folder: two clones, an undisturbed run and a resumed one, and two processors on which
@@ -54,6 +56,7 @@ def read_settings(checkpoint: Path, command: list[str], environment: dict[str, s
     return {
         "command": ["swift", *(word.replace(digest, "") for word in command)],
         "environment": environment,
+        "contract": told,
         "versions": {name: version(name) for name in PACKAGES},
         "arguments": json.loads(arguments),
     }

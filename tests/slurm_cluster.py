@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from on_nodes import free_port
 from processes import in_mount_namespace, kill_all, mount_namespace
-from train_adapter import free_port
 
 DAEMONS = ("slurmctld", "slurmd", "munged")
 GPUS = 4

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_def
 from settings_of_command import ALWAYS_SET, translate
 from swift_command import read_command
 from swift_flags import swift_flags
-from train_adapter import tracking_environment, training_command
 from train_dpo import parse_arguments
+from training_command import tracking_of, training_command
 
 TUTORIAL = r"""
 MASTER_PORT=$PORT \
@@ -212,26 +213,25 @@ def test_pairs_are_held_out_where_the_command_holds_some_out():
 def recorded_run(folder: Path, config: dict) -> Path:
     """Return a run's folder with the settings.json that scripts/train_dpo.py writes for these settings."""
     gpus, cpu_processes = config["train"]["gpus"], config["train"]["cpu_processes"]
-    command, tracking = command_of(config)
+    command, tracking = command_of(config, folder)
     device = {} if gpus else {"DS_ACCELERATOR": "cpu"}
-    environment = (
-        device | tracking | {"NPROC_PER_NODE": str(gpus or cpu_processes), "PROMPT_DATE": config["prompt"]["date"]}
-    )
-    (folder / "dpo").mkdir(parents=True)
-    record = {"command": ["swift", *command], "environment": environment}
+    environment = device | {"NPROC_PER_NODE": str(gpus or cpu_processes), "PROMPT_DATE": config["prompt"]["date"]}
+    record = {"command": ["swift", *command], "environment": environment, "contract": {"tracking": tracking}}
     (folder / "dpo" / "settings.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
 
 
-def command_of(config: dict) -> tuple[list[str], dict[str, str]]:
-    """Return the command and SwanLab's environment of a run with these settings, as scripts/train_dpo.py makes them."""
+def command_of(config: dict, folder: Path) -> tuple[list[str], dict[str, str] | None]:
+    """Return the command of a run with these settings, as scripts/train_dpo.py makes it, and its run in SwanLab."""
+    (folder / "dpo").mkdir(parents=True)
     tracking = [word for key in ("mode", "project") for word in (f"--tracking-{key}", config["tracking"][key])]
     places = "--model-manifest x --train x --val x --adapter x --manifest x --curves x --settings x --checkpoints x"
     places += " --coverage x --gates x --gate-settings {} --machine x --speed x"
     options = ["--model", config["model"]["folder"] or "m", *places.split(), "--gpus", "0", "--cpu-processes", "0"]
     named = ["--prompt-date", config["prompt"]["date"], "--run", config["run"], "--tracking-folder", "x", *tracking]
     args = parse_arguments([*options, *named, "--", *shlex.split(swift_flags(config["dpo"]))])
-    return training_command(args, ["rlhf"], Path("x")), tracking_environment(args)
+    run = tracking_of(args, folder)
+    return training_command(args, ["rlhf"], (args.train, args.val), Path("x")), run and asdict(run)
 
 
 def test_an_overlay_that_becomes_a_command_becomes_the_same_overlay(tmp_path, explained):
@@ -304,10 +304,12 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
         main(["--from", str(tmp_path)])
 
 
-def test_what_the_project_always_sets_is_what_train_dpo_sets():
-    command = " ".join(command_of(load_config([ROOT / "experiments" / "tutorial.yaml"]))[0])
+def test_what_the_project_always_sets_is_what_train_dpo_sets(tmp_path):
+    command = " ".join(command_of(load_config([ROOT / "experiments" / "tutorial.yaml"]), tmp_path)[0])
     assert [flag for flag, value in ALWAYS_SET.items() if f"--{flag} {value} " not in command] == []
-    assert "--external_plugins plugins/" in command
+    assert "--external_plugins plugins/" in command and " --callbacks count_rows " in command
+    left = translate(read_command(f"swift {command}"), PINNED, "x").missing
+    assert [line for line in left if line.startswith(("--external_plugins", "--callbacks"))] == []
 
 
 def test_every_check_that_the_knowledge_names_exists():

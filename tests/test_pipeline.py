@@ -89,7 +89,7 @@ def test_no_pair_is_lost(run_folder):
     assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 288
     settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
     assert settings["arguments"]["dataset"] == ["results/tiny/dpo/train.jsonl"]
-    assert settings["environment"]["TRAIN_ROWS"] == str(len(rows["train"]))  # checked by plugins/count_rows.py
+    assert settings["contract"]["train_rows"] == len(rows["train"])  # checked by plugins/count_rows.py
     assert f"size={len(rows['train'])}" in (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
 
 

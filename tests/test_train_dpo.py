@@ -5,10 +5,13 @@ import socket
 from pathlib import Path
 
 import pytest
-from gates import gate, put_gate, write_gates
+from gates import gate, put_gate
 from json_lines import read_json_lines
-from train_adapter import find_unjudged, free_port, tracking_environment, training_command
+from on_nodes import free_port
+from publish_training import find_unjudged
 from train_dpo import main, parse_arguments
+from training_command import tracking_of, training_command
+from training_contract import Contract
 
 OPTIONS = {
     "model": "m",
@@ -46,7 +49,8 @@ def arguments(*flags: str, mode: str = "offline"):
 
 
 def command(*flags: str, **options: str) -> str:
-    return " ".join(training_command(arguments(*flags, **options), ["rlhf"], "k/digest"))
+    args = arguments(*flags, **options)
+    return " ".join(training_command(args, ["rlhf"], (args.train, args.val), Path("k/digest")))
 
 
 def test_flags_reach_swift_as_they_are():
@@ -62,11 +66,16 @@ def test_the_held_out_pairs_are_given_only_where_they_are_measured():
 
 def test_disabled_tracking_leaves_swanlab_out():
     assert "swanlab" not in command("--beta", "0.1", mode="disabled")
-    assert tracking_environment(arguments("--beta", "0.1", mode="disabled")) == {}
+    assert tracking_of(arguments("--beta", "0.1", mode="disabled"), Path("k")) is None
 
 
-def test_cloud_is_what_swanlab_calls_online():
-    assert tracking_environment(arguments("--beta", "0.1", mode="cloud"))["TRACKING_MODE"] == "online"
+def test_cloud_is_what_swanlab_calls_online(tmp_path):
+    assert tracking_of(arguments("--beta", "0.1", mode="cloud"), tmp_path).mode == "online"
+
+
+def test_a_training_that_goes_on_is_the_same_run_in_swanlab(tmp_path):
+    first, second = (tracking_of(arguments("--beta", "0.1"), tmp_path).id for _ in range(2))
+    assert first == second
 
 
 def test_two_trainings_at_once_meet_at_two_ports():
@@ -77,7 +86,14 @@ def test_two_trainings_at_once_meet_at_two_ports():
 
 def make_folder(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / "lock"
+
+
+def no_model(*_):
+    """Judge nothing: there is no model here, whose files would be hashed."""
+
+
+def contract_of(environment):
+    return Contract.read(Path(environment["TRAINING_CONTRACT"]))
 
 
 def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monkeypatch):
@@ -87,6 +103,7 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
         folders.append(arguments[arguments.index("--output_dir") + 1])
         raise SystemExit
 
+    monkeypatch.setattr("train_adapter.judge_model", no_model)
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.setattr("train_adapter.claim_folder", make_folder)  # this process would have the first one for good
     monkeypatch.chdir(tmp_path)
@@ -101,13 +118,46 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
     assert len(set(folders)) == 3
 
 
+PINNED = [
+    ([], ["--rlhf_type", "dpo", "--beta", "0.1", "--target_modules", "q_proj", "v_proj"], "beb660846df7"),
+    (
+        ["--sft-adapter", "sft/adapter", "--sft-manifest", "sft.sha256", "--fast", "packed_pairs"],
+        ["--rlhf_type", "dpo", "--beta", "0.1"],
+        "aff5cfa00b9c",
+    ),
+    ([], ["--rlhf_type", "kto", "--beta", "0.1"], "582f7754f87e"),
+]
+
+
+@pytest.mark.parametrize(("more", "flags", "digest"), PINNED)
+def test_the_name_of_a_folder_of_checkpoints_is_the_same_in_every_release(tmp_path, monkeypatch, more, flags, digest):
+    # Under another name, a training that was stopped before would begin anew, and so would one that has ended.
+    found = []
+
+    def stop_before_training(arguments, environment, *_):
+        found.append(Path(arguments[arguments.index("--output_dir") + 1]))
+        raise SystemExit
+
+    monkeypatch.setattr("train_adapter.judge_model", no_model)
+    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.chdir(tmp_path)
+    pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
+    for name in ("m.sha256", "t.jsonl", "v.jsonl", "sft.sha256"):
+        (tmp_path / name).write_text(json.dumps(pair | {"id": name}) + "\n", encoding="utf-8")
+    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    with pytest.raises(SystemExit):
+        main([*options, *more, "--tracking-mode", "disabled", "--", *flags])
+    assert found == [Path("k") / digest]
+
+
 def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
     given = {}
 
     def stop_before_training(arguments, environment, *_):
-        given.update(environment, dataset=arguments[arguments.index("--dataset") + 1])
+        given.update(contract=contract_of(environment), dataset=arguments[arguments.index("--dataset") + 1])
         raise SystemExit
 
+    monkeypatch.setattr("train_adapter.judge_model", no_model)
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
@@ -116,7 +166,7 @@ def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
     options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
     with pytest.raises(SystemExit):
         main([*options, "--tracking-mode", "disabled", "--", "--rlhf_type", "kto"])
-    assert (given["TRAIN_ROWS"], given["VAL_ROWS"]) == ("2", "2")
+    assert (given["contract"].train_rows, given["contract"].val_rows) == (2, 2)
     assert [row["label"] for row in read_json_lines(tmp_path / given["dataset"])] == [True, False]
 
 
@@ -124,9 +174,10 @@ def test_stacked_on_the_sft_adapter_the_reference_has_it_too(tmp_path, monkeypat
     given = {}
 
     def stop_before_training(arguments, environment, *_):
-        given.update(command=" ".join(arguments), gates=json.loads(environment["GATES"]))
+        given.update(command=" ".join(arguments), gates=contract_of(environment).gates)
         raise SystemExit
 
+    monkeypatch.setattr("train_adapter.judge_model", no_model)
     monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl", "sft.sha256"):
@@ -141,7 +192,7 @@ def test_stacked_on_the_sft_adapter_the_reference_has_it_too(tmp_path, monkeypat
 
 def test_a_training_whose_gate_failed_ends_with_that_gate_and_not_with_swifts_words(tmp_path, monkeypatch):
     def fail_a_gate(arguments, environment, *_):
-        put_gate(Path(environment["GATES_FILE"]), gate("first_loss", False, 7.03, 0.6931))
+        put_gate(contract_of(environment).gates_file, gate("first_loss", False, 7.03, 0.6931))
         raise SystemExit("swift rlhf stopped with status 1")
 
     monkeypatch.setattr("train_adapter.run_swift", fail_a_gate)
@@ -155,11 +206,9 @@ def test_a_training_whose_gate_failed_ends_with_that_gate_and_not_with_swifts_wo
     assert not (tmp_path / "a.sha256").exists()
 
 
-def test_a_gate_that_was_never_judged_has_failed(tmp_path):
-    args = arguments("--rlhf_type", "dpo")
-    args.gates = tmp_path / "gates.json"
+def test_a_gate_that_was_never_judged_has_failed():
     judged = ["lora_coverage", "reference", "first_grad_norm", "rows_trained"]
-    write_gates(args.gates, [gate(name, True, 1, 1) for name in judged])
-    (missing,) = find_unjudged(args, tmp_path / "checkpoints" / "digest")
+    rows = [gate(name, True, 1, 1) for name in judged]
+    (missing,) = find_unjudged(rows, ["--rlhf_type", "dpo"], Path("checkpoints"))
     assert (missing["gate"], missing["passed"], missing["value"]) == ("first_loss", False, "missing")
-    assert missing["expected"].endswith(f"delete {tmp_path}/checkpoints to train anew")
+    assert missing["expected"].endswith("delete checkpoints to train anew")

@@ -40,7 +40,7 @@ def test_settings_do_not_tell_where_the_clone_lies_or_where_a_stopped_run_went_o
             "training_args": f"DPOConfig(seed=42, resume_from_checkpoint={resumed!r}, beta=0.1)",
         }
         (tmp_path / "args.json").write_text(json.dumps(arguments), encoding="utf-8")
-        written.append(read_settings(tmp_path, ["rlhf"], {})["arguments"])
+        written.append(read_settings(tmp_path, ["rlhf"], {}, {})["arguments"])
     assert written[0] == written[1]
     assert written[0] == {
         "output_dir": "results",

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
-from check_fast import LEVERS
+from swift_plugins import LEVERS
 
 ROOT = Path(__file__).parents[2]
 FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}

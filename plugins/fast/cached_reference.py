@@ -1,7 +1,7 @@
 """Compute the reference's log-probabilities of a pair once, and keep them for later epochs and trainings.
 
-REFERENCE_FOLDER holds them, and is named by whoever starts the training after all on which they depend: model, adapter,
-prompt, precision. A file a process, a line a pair: a digest of its tokens, log-probabilities of chosen and rejected.
+The contract's reference_folder holds them, and is named after all on which they depend: model, adapter, prompt,
+precision. A file a process, a line a pair: a digest of its tokens, log-probabilities of chosen and rejected.
 The first step's are always computed anew, and are compared with what was kept: a gate.
 """
 
@@ -17,8 +17,9 @@ import torch
 from checkpoints import trim_log
 from gates import gate, record_gate
 from swift.rlhf_trainers import DPOTrainer
+from training_contract import Contract
 
-GATES = Path(os.environ["GATES_FILE"])
+CONTRACT = Contract.read()
 # What a batch holds beside what the model reads, for ms-swift's trainer.
 CHOSEN, REJECTED = "ref_chosen_logps", "ref_rejected_logps"
 # Nats of a pair's margin for each token of its answers: bfloat16 keeps 8 bits, and another batch rounds otherwise.
@@ -105,10 +106,14 @@ def judge_kept(known: list[tuple[Logps, Logps]], tokens: float) -> None:
     """Stop a training whose reference is not the one of which log-probabilities were kept."""
     apart = max(abs((new[0] - new[1]) - (old[0] - old[1])) for new, old in known)
     most = TOLERANCE * tokens
-    record_gate(GATES, gate("kept_reference", apart <= most, round(apart, 4), f"within {most:.4g} of what was kept"))
+    record_gate(
+        CONTRACT.gates_file,
+        gate("kept_reference", apart <= most, round(apart, 4), f"within {most:.4g} of what was kept"),
+    )
 
 
-reference = Reference(Path(os.environ["REFERENCE_FOLDER"]))
+assert CONTRACT.reference_folder, "the contract names no folder for what the reference says"
+reference = Reference(Path(CONTRACT.reference_folder))
 _get_batch_loss_metrics = DPOTrainer.get_batch_loss_metrics
 _concatenated_forward = DPOTrainer.concatenated_forward
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from conftest import ROOT
+from on_nodes import free_port
 from swift_command import read_command
 from swift_flags import swift_flags
 from test_explain_command import TUTORIAL
-from train_adapter import free_port
 from tutorial_run import DATE, read_rows, run_quietly
 
 PROCESSES = 4

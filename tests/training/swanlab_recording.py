@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conftest import ROOT
 from swanlab_records import read_records
+from training_contract import Contract, Tracking
 
 PATIENCE = 120.0  # seconds; left waiting for its server, SwanLab would need for ever
 STEPS = 6
@@ -28,9 +29,9 @@ class Recording:
     """A process that records into a folder, and stands still after half of its figures."""
 
     def __init__(self, folder: Path, mode: str, host: str = DEAD, key: str | None = "k" * 21) -> None:
-        names = {"FOLDER": folder, "MODE": mode, "PROJECT": "p", "NAME": "n", "ID": "abcdef0123"}
+        tracking = Tracking(mode, str(folder), "p", "n", "abcdef0123")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SWANLAB_")}
-        environment |= {f"TRACKING_{name}": str(value) for name, value in names.items()}
+        environment |= Contract(folder, 0, 0, tracking=tracking).write()
         environment |= {"PYTHONPATH": "scripts", "SWANLAB_API_HOST": host, "HOME": str(folder / "home")}
         environment |= {"SWANLAB_API_KEY": key} if key else {}
         self.folder = folder

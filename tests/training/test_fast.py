@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import yaml
-from check_fast import LEVERS
 from conftest import ROOT
 from gates import GateError
 from safetensors.torch import load_file
 from swift_flags import swift_flags
+from swift_plugins import LEVERS
+from training_contract import Contract
 
 pytestmark = pytest.mark.usefixtures("plugins_leave_no_trace")
 
@@ -80,8 +81,9 @@ def train(built, tmp_path, monkeypatch) -> Callable[..., Trained]:
     from swift import rlhf_main
 
     monkeypatch.setenv("PROMPT_DATE", DATE)
-    monkeypatch.setenv("REFERENCE_FOLDER", str(tmp_path / "reference"))
-    monkeypatch.setenv("GATES_FILE", str(tmp_path / "gates.json"))
+    contract = Contract(tmp_path, len(PAIRS), len(PAIRS), reference_folder=str(tmp_path / "reference"))
+    for name, value in contract.write().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend("plugins/fast")
     pairs = write_pairs(tmp_path / "pairs.jsonl")
 

@@ -19,6 +19,7 @@ from first_loss import predict_first_loss
 from plain_forward import Answer, Pairs, score_pairs
 from rated_answers import write_rated_answers
 from swift_flags import swift_flags
+from training_contract import Contract
 
 # The trainers' own remarks: what SimPO with an NLL term is called, and that TRL's KTO has moved.
 pytestmark = [
@@ -202,7 +203,8 @@ def run_training(model: Path, folder: Path, settings: dict, sides: list[Path]) -
     arguments = ["--model", str(model), "--dataset", str(sides[0]), "--val_dataset", str(sides[1])]
     arguments += [*shlex.split(swift_flags(settings)), "--output_dir", str(folder), "--add_version", "false"]
     arguments += ["--check_model", "false", "--use_cpu", "true", "--report_to", "none", "--strict", "true"]
-    rlhf_main([*arguments, "--external_plugins", *(f"plugins/{name}.py" for name in PLUGINS)])
+    arguments += ["--callbacks", "count_rows", "--external_plugins", *(f"plugins/{name}.py" for name in PLUGINS)]
+    rlhf_main(arguments)
     rows = [json.loads(line) for line in (folder / "logging.jsonl").read_text(encoding="utf-8").splitlines()]
     return next(row for row in rows if "loss" in row), [row for row in rows if "eval_loss" in row][-1]
 
@@ -222,8 +224,9 @@ def train(model: Path, folder: Path, changed: dict) -> Trained:
     (seen, unseen), files = write_sides(folder, settings["rlhf_type"])
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PROMPT_DATE", DATE)
-        for name, file in zip(("TRAIN_ROWS", "VAL_ROWS"), files, strict=True):
-            environment.setenv(name, str(len(file.read_text(encoding="utf-8").splitlines())))
+        rows = (len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+        for name, value in Contract(folder, *rows).write().items():
+            environment.setenv(name, value)
         first, held_out = run_training(model, folder / "checkpoints", settings, files)
     before = score_pairs(model, None, seen, DATE, settings["loss_scale"])
     after = score_pairs(model, folder / "checkpoints" / "checkpoint-1", unseen, DATE, settings["loss_scale"])

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from on_nodes import free_port
 from processes import PATIENCE, wait_until
 from swanlab_recording import STEPS, Recording, read_losses
-from train_adapter import free_port
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 from render_chat import load_renderer
 from swift import rlhf_trainers
 from swift.rlhf_trainers import rlhf_mixin
+from training_contract import Contract
 from transformers import AutoTokenizer
 
 MESSAGES = [
@@ -205,20 +207,17 @@ def test_a_process_that_failed_ends_as_it_does_without_the_plugin():
 
 
 @pytest.mark.parametrize("kind", ["DPO", "KTO", "CPO", "ORPO"])
-@pytest.mark.parametrize(("rows", "loaded"), [("2", True), ("3", False)])
-def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(monkeypatch, kind, rows, loaded):
-    from swift.trainers import SwiftMixin
+@pytest.mark.parametrize(("rows", "loaded"), [(2, True), (3, False)])
+def test_a_trainer_with_other_rows_than_it_was_given_does_not_start(tmp_path, monkeypatch, kind, rows, loaded):
+    from swift.callbacks import callbacks_map
 
-    monkeypatch.setattr(SwiftMixin, "train", lambda self: "trained")
-    monkeypatch.setenv("TRAIN_ROWS", rows)
-    monkeypatch.setenv("VAL_ROWS", "0")
+    for name, value in Contract(tmp_path, rows, 0).write().items():
+        monkeypatch.setenv(name, value)
     runpy.run_path("plugins/count_rows.py")
     trainer = trainer_of(kind, train_dataset=["a", "b"], eval_dataset=None)
-    if loaded:
-        assert trainer.train() == "trained"
-    else:
-        with pytest.raises(RuntimeError, match="ms-swift loaded 2 rows of 3"):
-            trainer.train()
+    callback = callbacks_map["count_rows"](None, trainer)
+    with nullcontext() if loaded else pytest.raises(RuntimeError, match="ms-swift loaded 2 training rows of 3"):
+        callback.on_init_end(None, None, None)
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected"])

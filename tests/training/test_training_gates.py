@@ -4,12 +4,14 @@ import json
 import os
 import runpy
 import shlex
+from types import SimpleNamespace
 
 import pytest
 import torch
 from gates import GateError, read_gates
 from peft import LoraConfig, get_peft_model
 from swift_flags import swift_flags
+from training_contract import Contract
 from transformers import AutoModelForCausalLM
 
 pytestmark = pytest.mark.usefixtures("plugins_leave_no_trace")
@@ -56,14 +58,16 @@ def train(built, tmp_path, monkeypatch):
     file.parent.mkdir()
     reference = f"{os.path.relpath(built[0])}, without an adapter"
 
-    def run(gates: dict | None = None, *flags: str, **settings: object) -> dict[str, dict]:
+    def run(gates: dict | None = None, *flags: str, rows: int = len(pairs), **settings: object) -> dict[str, dict]:
         wanted = WANTED | {"reference": reference, "asked": ASKED} | (gates or {})
-        for name, value in {"GATES_FILE": str(file), "GATES": json.dumps(wanted), "PROMPT_DATE": "2020-02-02"}.items():
+        contract = Contract(file.parent, rows, 0, gates=wanted)
+        for name, value in {**contract.write(), "PROMPT_DATE": "2020-02-02"}.items():
             monkeypatch.setenv(name, value)
-        for plugin in (*PLUGINS, "training_gates"):
+        for plugin in (*PLUGINS, "count_rows", "training_gates"):
             runpy.run_path(f"plugins/{plugin}.py")
         arguments = ["--model", str(built[0]), "--dataset", str(data), *shlex.split(swift_flags(SETTINGS | settings))]
         arguments += ["--output_dir", str(tmp_path / "out"), "--add_version", "false", "--check_model", "false"]
+        arguments += ["--callbacks", "count_rows", "training_gates"]
         rlhf_main([*arguments, *flags, "--use_cpu", "true", "--report_to", "none", "--strict", "true"])
         return {row["gate"]: row for row in read_gates(file)}
 
@@ -98,10 +102,24 @@ def test_the_table_of_the_lora_says_which_parts_have_one(train):
     assert {line.split(",")[1] for line in table[1:]} == {"2"}
 
 
-def test_a_first_loss_that_is_not_the_predicted_one_stops_the_training(train):
+def test_a_first_loss_that_is_not_the_predicted_one_stops_the_training(train, tmp_path):
     # A LoRA that starts with weights of its own: the policy is not the reference.
     with pytest.raises(GateError, match=r"first_loss is .*, expected 0\.693147 within 0\.0001"):
         train({}, init_weights="false")
+    assert '"loss"' in (tmp_path / "out" / "logging.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_process_without_the_margin_of_kto_judges_the_loss_alone():
+    judge = runpy.run_path("plugins/training_gates.py")["judge_first_loss"]
+    kto = SimpleNamespace(desirable_weight=1.0, undesirable_weight=1.0, router_aux_loss_coef=0.0)
+    (only,) = judge(kto, {"rlhf_type": "kto", "init_weights": "true"}, {"loss": 0.5})
+    assert only["gate"] == "first_loss" and only["passed"]
+
+
+def test_rows_that_ms_swift_left_out_stop_it_before_the_model_is_prepared(train, tmp_path):
+    with pytest.raises(RuntimeError, match="ms-swift loaded 5 training rows of 6"):
+        train(rows=6)
+    assert not (tmp_path / "out" / "logging.jsonl").exists()
 
 
 def test_on_the_sft_adapter_the_reference_has_it_and_the_first_margin_is_0(train, built, tmp_path):

@@ -1,0 +1,76 @@
+"""What a training is told beside its flags: one file, written by who starts it and read by the files of plugins/.
+
+It lies in the folder of the checkpoints, and so do the files by which both sides tell each other something. The
+environment variable TRAINING_CONTRACT names it. (PROMPT_DATE stays a variable of its own: inference reads it, too.)
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "TRAINING_CONTRACT"
+NAME = "contract.json"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The run that SwanLab keeps of a training. `mode` is SwanLab's own word for it, `id` the same after a stop."""
+
+    mode: str
+    folder: str
+    project: str
+    name: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a training has to keep to.
+
+    `gates` are config.yaml's, with `reference` (in words, which model log-probabilities are compared with) and `asked`
+    (what decides on the first loss). `reference_folder` is where fast/cached_reference keeps what the reference says.
+    """
+
+    folder: Path  # of the checkpoints
+    train_rows: int
+    val_rows: int
+    gates: dict[str, Any] = field(default_factory=dict)
+    tracking: Tracking | None = None
+    reference_folder: str | None = None
+
+    @property
+    def gates_file(self) -> Path:
+        """What the training has proved of itself so far."""
+        return self.folder / "gates.json"
+
+    @property
+    def stop_file(self) -> Path:
+        """Where this is, the training stops with a checkpoint. envs/on-node makes it, too."""
+        return self.folder / "stop"
+
+    def write(self) -> dict[str, str]:
+        """Write the file, whole at every time; return the variable that names it."""
+        file = self.folder / NAME
+        partial = file.with_name(f"{NAME}.partial")
+        told = {name: value for name, value in asdict(self).items() if name != "folder"}
+        partial.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(file)
+        return {VARIABLE: str(file)}
+
+    @classmethod
+    def read(cls, file: Path | None = None) -> "Contract":
+        """Return the contract of this process, or the one in a file."""
+        file = file or Path(os.environ[VARIABLE])
+        told = json.loads(file.read_text(encoding="utf-8"))
+        tracking = told.pop("tracking")
+        return cls(folder=file.parent, tracking=Tracking(**tracking) if tracking else None, **told)
+
+    def record(self) -> dict[str, Any]:
+        """Return what of it is the same on every machine and for every attempt, for settings.json."""
+        told = asdict(self)
+        del told["folder"], told["reference_folder"]
+        if self.tracking:
+            del told["tracking"]["id"]
+        return told
