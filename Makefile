@@ -13,7 +13,7 @@ RUN :=
 
 run: setup ## Run config.yaml: tiny model, CPU, offline
 	@snakemake --cores $(CORES)
-	@python scripts/show_results.py
+	@python -m tools.show_results
 
 setup: ## Install both environments and fetch the embedded pairs; does nothing where that is done
 	@envs/install.sh workflow .venv
@@ -24,24 +24,24 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 plan: setup ## Show what a real run would take and do, and with which commands: make plan EXPERIMENT=tutorial
 	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
-	@python scripts/plan_run.py experiments/$(EXPERIMENT).yaml
+	@python -m tools.plan_run experiments/$(EXPERIMENT).yaml
 	@echo
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
 
 board: setup ## Show the curves of all runs in SwanLab's dashboard, to this machine only: make board [HOST=…] [PORT=5092]
-	@envs/with-training python scripts/open_board.py --host $(HOST) --port $(PORT)
+	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
 
 sync: setup ## Upload what SwanLab recorded offline of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
-	@envs/with-training python scripts/sync_runs.py $(if $(RUN),--run $(RUN))
+	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
 
 repro: setup ## Compute the published results again in a scratch clone, and compare them; some minutes
-	@python scripts/reproduce_results.py
+	@python -m tools.reproduce_results
 
 exp: setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
-	@python scripts/run_experiment.py experiments/$(EXPERIMENT).yaml
+	@python -m tools.run_experiment experiments/$(EXPERIMENT).yaml
 
 dvc.yaml: setup ## Write dvc.yaml anew from the Snakefile
-	@python scripts/write_dvc_yaml.py
+	@python -m tools.write_dvc_yaml
 
 publish: dvc.yaml ## Run config.yaml, and make its results the published ones; commit dvc.lock and .dvc/store afterwards
 	@snakemake --cores $(CORES)
@@ -83,11 +83,11 @@ check: setup ## Check form, types and generated files, changing nothing
 	@snakefmt --check Snakefile rules 2>/dev/null || { snakefmt --diff Snakefile rules; exit 1; }
 	@mypy
 	@snakemake --lint
-	@python scripts/document_config.py --check
-	@python scripts/document_problems.py --check
-	@python scripts/document_tutorial.py --check
-	@python benchmarks/document_performance.py --check
-	@python scripts/write_conda_envs.py --check
+	@python -m tools.document_config --check
+	@python -m tools.document_problems --check
+	@python -m tools.document_tutorial --check
+	@python -m benchmarks.document_performance --check
+	@python -m tools.write_conda_envs --check
 
 format: setup ## Format the code
 	@ruff check --fix --quiet .
@@ -95,15 +95,15 @@ format: setup ## Format the code
 	@snakefmt Snakefile rules
 
 docs: setup ## Rewrite docs/configuration.md, problems.md, tutorial.md and performance.md from their sources
-	@python scripts/document_config.py
-	@python scripts/document_problems.py
-	@python scripts/document_tutorial.py
-	@python benchmarks/document_performance.py
+	@python -m tools.document_config
+	@python -m tools.document_problems
+	@python -m tools.document_tutorial
+	@python -m benchmarks.document_performance
 
 bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour
-	@python benchmarks/measure_default_run.py
-	@python benchmarks/measure_no_op.py
-	@python benchmarks/measure_conversion.py
+	@python -m benchmarks.measure_default_run
+	@python -m benchmarks.measure_no_op
+	@python -m benchmarks.measure_conversion
 
 help: ## List these targets
 	@sed -n 's/^\([a-z.-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12

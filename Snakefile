@@ -7,7 +7,6 @@
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -15,26 +14,25 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
 
 min_version("9.0")
-sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from card_metadata import is_all_own
-from changed_code import name_changed_code
-from check_config import check_config
-from check_machine import check_machine, check_plan, require_writable
-from code_of import code_of
-from explain_failure import explain_failure
-from folder_manifest import digest_of_folder
-from living_jobs import refuse_living_jobs
-from model_words import model_flags, name_files
-from own_records import own_records
-from preferences.open_raw import list_raw_files
-from record_machine import COMMAND, describe_command
-from show_progress import show_progress, stop_progress
-from sweep_points import list_points, settings_by_run
-from swift_flags import infer_settings, sft_settings, swift_flags
-from swift_plugins import plugin_files, training_plugins
-from tabulate_stages import tabulate_stages
-from training_resources import training_resources
+from pipeline.card.metadata import is_all_own
+from pipeline.graph.changed_code import name_changed_code
+from pipeline.settings.check import check_config
+from pipeline.graph.check_machine import check_machine, check_plan, require_writable
+from pipeline.graph.code_of import code_of
+from pipeline.graph.explain_failure import explain_failure
+from pipeline.files.folder_manifest import digest_of_folder
+from pipeline.graph.living_jobs import refuse_living_jobs
+from pipeline.settings.model_words import model_flags, name_files
+from pipeline.graph.unshare_records import own_records
+from pipeline.preferences.open_raw import list_raw_files
+from pipeline.training.machine import COMMAND, describe_command
+from pipeline.graph.show_progress import show_progress, stop_progress
+from pipeline.settings.sweep import list_points, settings_by_run
+from pipeline.settings.flags import infer_settings, sft_settings, swift_flags
+from pipeline.launch.plugins import plugin_files, training_plugins
+from pipeline.graph.tabulate_stages import tabulate_stages
+from pipeline.settings.resources import training_resources
 
 
 configfile: "config.yaml"

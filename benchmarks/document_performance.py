@@ -1,19 +1,18 @@
 """Write docs/performance.md from what was measured: benchmarks/results/*.json.
 
-python benchmarks/document_performance.py            write it
-python benchmarks/document_performance.py --check    say whether it is stale, with exit status 1
+python -m benchmarks.document_performance            write it
+python -m benchmarks.document_performance --check    say whether it is stale, with exit status 1
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+from pipeline.files.generated_page import write_or_check
+from pipeline.files.tables import table
 
-from document_tutorial import table  # noqa: E402 (it lies in the folder that was just named)
-from generated_page import write_or_check  # noqa: E402
+ROOT = Path(__file__).parents[1]
+
 
 PAGE = ROOT / "docs" / "performance.md"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -25,7 +24,7 @@ HEAD = """# Speed at full size
 DPO of gpt-oss-20b's true shape: 20.9 billion random weights, LoRA of attention, for each GPU 8 pairs a step of 2 x 400
 tokens, half of them the prompt's. The command, for a machine with 80 GB of GPU memory or more:
 
-    python benchmarks/measure_training_speed.py results/tiny/model --pairs data/preferences.jsonl
+    python -m benchmarks.measure_training_speed results/tiny/model --pairs data/preferences.jsonl
 
 Tokens are those of both sequences of a pair, without padding, whether a row computes a prompt once or twice. The limit
 is 36,900 tokens a second and GPU: three passes of 3.6 billion active parameters at the rate of a large product (798
@@ -98,7 +97,7 @@ INFERENCE = """
 
 36 prompts, 64 tokens each, with `swift infer` as the graph calls it; one at a time is what the tutorial's command does.
 
-    python benchmarks/measure_inference_speed.py results/one-gpu/model --val results/one-gpu/data/val.jsonl
+    python -m benchmarks.measure_inference_speed results/one-gpu/model --val results/one-gpu/data/val.jsonl
 """
 TAIL = """
 With random weights many tokens are about as likely as others, so that rounding decides. `infer.max_batch_size` is the
@@ -138,7 +137,7 @@ sooner without.
 The pairs of the tables above, 20 steps; *gradient* is the cosine of the first one with float32's, *distance* that of
 each loss from float32's.
 
-    python benchmarks/measure_training_losses.py results/tiny/model --pairs data/preferences.jsonl --at-a-time 2
+    python -m benchmarks.measure_training_losses results/tiny/model --pairs data/preferences.jsonl --at-a-time 2
 """
 OF_LOSSES = """
 - In float32 the recipe's first gradient is that of the plain path: a cosine of 0.999997, with all levers, compiled. So

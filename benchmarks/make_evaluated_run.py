@@ -1,6 +1,6 @@
 """Write the files that a report reads, as an evaluated run leaves them: made-up figures, the same ones every time.
 
-    python benchmarks/make_evaluated_run.py results/made-up --rows 100000 --sft
+    python -m benchmarks.make_evaluated_run results/made-up --rows 100000 --sft
 
 Answers are translations into English, and some into Chinese. Every tenth has no score, and one holds HTML.
 """
@@ -72,7 +72,7 @@ def change_text(author: random.Random, text: str) -> str:
 
 def figure(value: float, n: int, spread: float, name: str = "") -> Row:
     """Return a figure with its interval."""
-    command = f"python scripts/evaluate_answers.py --only {name}" if name else ""
+    command = f"python -m scripts.evaluate_answers --only {name}" if name else ""
     return {"value": value, "n": n, "low": value - spread, "high": value + spread, "command": command}
 
 

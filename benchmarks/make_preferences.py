@@ -1,6 +1,6 @@
 """Write preference pairs in ms-swift's format for benchmarks: made-up texts, the same ones every time.
 
-    python benchmarks/make_preferences.py pairs.jsonl --rows short --megabytes 100
+    python -m benchmarks.make_preferences pairs.jsonl --rows short --megabytes 100
 
 The words are those of data/preferences.jsonl, the sentences are drawn at random: no prompt comes twice, and
 few are alike. A rejected answer is the chosen one with other words in some places. `short` rows have about 0.5 KB,

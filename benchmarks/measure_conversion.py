@@ -1,8 +1,8 @@
 """Measure the conversion of preference data against merely parsing it, and against other ways to check it.
 
-    python benchmarks/measure_conversion.py
-    python benchmarks/measure_conversion.py --stages
-    python benchmarks/measure_conversion.py --memory
+    python -m benchmarks.measure_conversion
+    python -m benchmarks.measure_conversion --stages
+    python -m benchmarks.measure_conversion --memory
 
 All figures come from the same made-up files in one go, taken in turns: medians of megabytes (10^6 bytes) of input a
 second, and their ratios. Interpreters' starts and imports count only in `whole process`. A file under 16 MB is
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from run_or_stop import run_or_stop
+from benchmarks.run_or_stop import run_or_stop
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "benchmarks"
@@ -50,7 +50,7 @@ def convert(pairs: Path) -> dict[str, Any]:
     """Convert a file as people do, on one core; return the account, and the bytes and seconds."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        run_or_stop(ROOT, sys.executable, "scripts/convert_preferences.py", pairs, "--out", out, "--cores", 1)
+        run_or_stop(ROOT, sys.executable, "-m", "scripts.convert_preferences", pairs, "--out", out, "--cores", 1)
         seconds = time.perf_counter() - start
         account: dict[str, Any] = json.loads((Path(out) / "quality.json").read_text(encoding="utf-8"))
     return account | {"bytes": pairs.stat().st_size, "seconds": seconds}

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from run_or_stop import run_or_stop
+from benchmarks.run_or_stop import run_or_stop
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "bench"

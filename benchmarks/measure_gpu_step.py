@@ -1,12 +1,12 @@
 """Measure memory and seconds of a DPO step of gpt-oss-20b's true shape on one GPU, with random weights.
 
-    python benchmarks/measure_gpu_step.py
+    python -m benchmarks.measure_gpu_step
 
 It takes a GPU with 80 GB or more, and torch, transformers and peft of envs/training.lock; no model and no data.
 The step is ms-swift's, in one process and without DeepSpeed: policy with logits from the first trained token on, in
 float32; reference with the adapter off; sigmoid loss; backward pass; AdamW. A line a case: pairs and tokens, seconds of
 a step after the first, GiB that torch allocated and reserved at the most, and that the GPU then lacks.
-docs/planning.md has the figures, scripts/estimate_memory.py and estimate_time.py are fitted to them.
+docs/planning.md has the figures, pipeline/planning/memory.py and planning/hours.py are fitted to them.
 """
 
 import argparse

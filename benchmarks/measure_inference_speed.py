@@ -1,6 +1,6 @@
 """Measure how fast a model answers one prompt at a time, as the tutorial has it, many at a time, and by vLLM.
 
-    python benchmarks/measure_inference_speed.py results/one-gpu/merged --val results/one-gpu/data/val.jsonl
+    python -m benchmarks.measure_inference_speed results/one-gpu/merged --val results/one-gpu/data/val.jsonl
 
 It takes a GPU that holds the model. Every row is scripts/infer_shard.py, as the graph runs it, on the same prompts,
 greedily; seconds are those of the answers, without loading. In bfloat16 a batch rounds otherwise than a prompt alone,
@@ -31,7 +31,7 @@ def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[s
         flags += ["--infer_backend", "vllm", "--vllm_tensor_parallel_size", "1"]
     else:
         flags += ["--max_batch_size", str(batch), "--attn_impl", args.attn_impl, "--experts_impl", args.experts_impl]
-    command = [sys.executable, "scripts/infer_shard.py", "--model", str(args.model), "--val", str(args.val)]
+    command = [sys.executable, "-m", "scripts.infer_shard", "--model", str(args.model), "--val", str(args.val)]
     command += ["--answers", str(answers), "--shard", "0", "--shards", "1", "--gpus", "1"]
     command += ["--prompt-date", "2026-01-01", "--", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

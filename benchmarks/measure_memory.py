@@ -1,6 +1,6 @@
 """Measure how much memory a conversion takes for 400 MB and for 4 GB of pairs; takes minutes, and 13 GB of disk.
 
-    python benchmarks/measure_memory.py
+    python -m benchmarks.measure_memory
 
 The files lie where temporary files do (TMPDIR). This process stays small: a new one is charged with the memory
 of the one that it comes from.
@@ -17,8 +17,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).parent
-CONVERT = HERE.parent / "scripts" / "convert_preferences.py"
 COPIES = 2.2  # of the input: itself, the pairs, and the columns beside them
 COLUMN_BYTES = 10 * 8  # of a row on disk: its place in three columns, its keys in seven
 
@@ -49,10 +47,12 @@ def measure(megabytes: float) -> Use:
         free = shutil.disk_usage(name).free / 1e6
         if free < megabytes * COPIES:
             sys.exit(f"{name}: {megabytes * COPIES / 1e3:.1f} GB are needed here, {free / 1e3:.1f} GB are free")
-        make = [sys.executable, str(HERE / "make_preferences.py"), str(pairs)]
+        make = [sys.executable, "-m", "benchmarks.make_preferences", str(pairs)]
         subprocess.run([*make, "--rows", "mixed", "--megabytes", str(megabytes)], check=True)
         start = time.perf_counter()
-        memory = wait_for_peak([sys.executable, str(CONVERT), str(pairs), "--out", str(out), "--cores", "1"])
+        memory = wait_for_peak(
+            [sys.executable, "-m", "scripts.convert_preferences", str(pairs), "--out", str(out), "--cores", "1"]
+        )
         seconds = time.perf_counter() - start
         rows = json.loads((out / "quality.json").read_text(encoding="utf-8"))["rows_in"]
         size = (out / "pairs.jsonl").stat().st_size

@@ -1,7 +1,7 @@
 """Measure how long a check that finds nothing to do takes with make, Snakemake and DVC, for sweeps of several sizes.
 
-    python benchmarks/measure_no_op.py
-    python benchmarks/measure_no_op.py --runs 10 100 --repeats 5
+    python -m benchmarks.measure_no_op
+    python -m benchmarks.measure_no_op --runs 10 100 --repeats 5
 
 All of them check the same graph, one rule (or stage) a run that copies raw/<n>.txt to results/<n>/out.txt, in one
 go, taken in turns: medians of seconds, starts of the interpreters included, and their ratios to make. Every command
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from run_or_stop import run_or_stop
+from benchmarks.run_or_stop import run_or_stop
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent  # not resolved: in a virtual environment it's a link to another folder's Python

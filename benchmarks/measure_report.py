@@ -1,6 +1,6 @@
 """Measure how long a report of 100,000 answers takes, in which memory, and how large the page is.
 
-    python benchmarks/measure_report.py
+    python -m benchmarks.measure_report
 
 The rows are made up (make_evaluated_run.py); with --long, each answer is as long as 2,048
 tokens, which takes 2 GB of disk.
@@ -15,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from make_evaluated_run import report_arguments
-from measure_memory import wait_for_peak
+from benchmarks.make_evaluated_run import report_arguments
+from benchmarks.measure_memory import wait_for_peak
 
-WRITE = Path(__file__).parents[1] / "scripts" / "write_report.py"
 LONG = 25  # times an answer of some 40 words
 
 
@@ -43,13 +42,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "results" / "made-up"
         # A process of its own: a new one is charged with the memory of the one that it comes from.
-        make = [sys.executable, str(Path(__file__).with_name("make_evaluated_run.py")), str(folder)]
+        make = [sys.executable, "-m", "benchmarks.make_evaluated_run", str(folder)]
         subprocess.run([*make, "--rows", str(args.rows)], check=True)
         answers = folder / "evaluate" / "answers.jsonl"
         if args.long:
             lengthen(answers)
         start, before = time.perf_counter(), os.times()
-        memory = wait_for_peak([sys.executable, str(WRITE), *report_arguments(folder)])
+        memory = wait_for_peak([sys.executable, "-m", "scripts.write_report", *report_arguments(folder)])
         seconds, after = time.perf_counter() - start, os.times()
         processor = after.children_user + after.children_system - before.children_user - before.children_system
         page = folder / "report.html"

@@ -1,6 +1,6 @@
 """Compare the first losses and gradients of the levers with the plain path, at gpt-oss-20b's true shape.
 
-    python benchmarks/measure_training_losses.py results/tiny/model --pairs data/preferences.jsonl
+    python -m benchmarks.measure_training_losses results/tiny/model --pairs data/preferences.jsonl
 
 It takes a GPU with 60 GB for each training that runs at a time. All train from the same random weights on the same
 pairs in the same order, as in measure_training_speed.py, which times them; here nothing is timed, so several may share
@@ -11,17 +11,13 @@ bit. Rows go into benchmarks/results/training_losses.json, docs/performance.md r
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "benchmarks" / "speed")]
-
-from measure_training_speed import (  # noqa: E402 (it lies in a folder that was just named)
+from benchmarks.measure_training_speed import (
     build_folder,
     compare_gradients,
     describe_machine,
@@ -29,7 +25,10 @@ from measure_training_speed import (  # noqa: E402 (it lies in a folder that was
     run_row,
     write_pairs,
 )
-from rows import EXACT, NAMES, ROWS  # noqa: E402
+from benchmarks.speed.rows import EXACT, NAMES, ROWS
+
+ROOT = Path(__file__).parents[1]
+
 
 REFERENCE = "float32"
 COMPARED = {REFERENCE: ROWS[REFERENCE]} | EXACT | {name: ROWS[name] for name in NAMES[1:]}

@@ -1,6 +1,6 @@
 """Measure the speed of DPO at gpt-oss-20b's true shape: the tutorial's flags, a peer, and the levers.
 
-    python benchmarks/measure_training_speed.py results/tiny/model --pairs data/preferences.jsonl
+    python -m benchmarks.measure_training_speed results/tiny/model --pairs data/preferences.jsonl
 
 It takes GPUs with 80 GB or more, what envs/training.lock names, and the tokenizer of any gpt-oss; weights are random,
 so nothing is downloaded, and what is measured is speed, memory and losses, not quality. Every row trains from the same
@@ -27,13 +27,13 @@ from typing import Any
 
 import torch
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks" / "speed")]
+from benchmarks.speed.rows import ROWS, Row, settings_of
+from benchmarks.speed.share_gpus import share_gpus
+from pipeline.launch.contract import Contract
+from pipeline.settings.flags import swift_flags
 
-from rows import ROWS, Row, settings_of  # noqa: E402 (it lies in a folder that was just named)
-from share_gpus import share_gpus  # noqa: E402
-from swift_flags import swift_flags  # noqa: E402
-from training_contract import Contract  # noqa: E402
+ROOT = Path(__file__).parents[1]
+
 
 # Three passes of 3.6 billion active parameters at the rate of a large bfloat16 product on an H100 (798 TFLOP/s).
 LIMIT = 36_900
@@ -114,7 +114,7 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     extra["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
     maker = row.after if row.after and ROWS[row.after].gpus == row.gpus else name
     extra |= Contract(own, 0, 0, reference_folder=str(folder_of(maker, folder) / "reference")).write()
-    extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]))
+    extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = command_of(row, model, pairs, own / "out", gpus)
     log = own / "log"
     with log.open("w") as said:

@@ -1,6 +1,6 @@
 """Time one way to go over a file of preference pairs, in a process of its own; print bytes and seconds as JSON.
 
-    python benchmarks/time_case.py msgspec pairs.jsonl
+    python -m benchmarks.time_case msgspec pairs.jsonl
 
 Imports do not count; the file is read, and what is written is written, to disk.
 """
@@ -17,10 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
-import convert_preferences  # before the clock runs, as it is when it is a process of its own
 import msgspec
+
+from scripts import convert_preferences  # before the clock runs, as it is when it is a process of its own
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_BYTES = 2_000_000  # enough where a megabyte takes a second

@@ -1,6 +1,6 @@
 """Print where the time of a conversion on one core goes, in milliseconds for a megabyte of input.
 
-    python benchmarks/time_stages.py pairs.jsonl …
+    python -m benchmarks.time_stages pairs.jsonl …
 
 The functions of each stage are wrapped from outside; what one calls of another stage counts there. That costs
 some microseconds a chunk.
@@ -10,7 +10,6 @@ import argparse
 import functools
 import inspect
 import statistics
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -20,15 +19,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
-import convert_preferences
-from preferences import convert_chunk
-from preferences.columns import Columns
-from preferences.duplicates import RepeatFinder
-from preferences.ledger import Ledger
-from preferences.pair_store import PairStore
-from preferences.read_files import RawFiles
+from pipeline.preferences import convert_chunk
+from pipeline.preferences.columns import Columns
+from pipeline.preferences.duplicates import RepeatFinder
+from pipeline.preferences.ledger import Ledger
+from pipeline.preferences.pair_store import PairStore
+from pipeline.preferences.read_files import RawFiles
+from scripts import convert_preferences
 
 REST = "all else"
 STAGES: dict[str, list[tuple[Any, str]]] = {

@@ -1,6 +1,6 @@
 """Time how ms-swift loads preference pairs as training would, and print bytes, seconds and rows as JSON.
 
-    envs/with-training python benchmarks/time_swift_loading.py pairs.jsonl
+    envs/with-training python -m benchmarks.time_swift_loading pairs.jsonl
 
 That is datasets.load_dataset and ms-swift's preprocessing, in one process and from no cache. Imports do not count;
 a small file is loaded before the clock runs, for what is imported late. Arrow reads JSON with all cores.
@@ -15,9 +15,7 @@ import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
-from run_swift import OFFLINE
+from pipeline.launch.run_swift import OFFLINE
 
 SMALL = Path(__file__).parents[1] / "data" / "preferences.jsonl"
 

@@ -23,4 +23,4 @@ done
 # vLLM is built for one torch and one CUDA, which are locked like the rest. Where it leaves a choice, the training's.
 [ -f envs/vllm.lock ] || cp envs/training.lock envs/vllm.lock
 write_lock vllm
-python scripts/write_conda_envs.py
+python -m tools.write_conda_envs

@@ -6,7 +6,8 @@ ms-swift drops rows that it cannot read or that are too long, and goes on with t
 from typing import Any
 
 from swift.callbacks import TrainerCallback, callbacks_map
-from training_contract import Contract
+
+from pipeline.launch.contract import Contract
 
 
 class CountRows(TrainerCallback):

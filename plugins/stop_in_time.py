@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from swift.callbacks import TrainerCallback, callbacks_map
-from training_contract import Contract
+
+from pipeline.launch.contract import Contract
 
 
 class StopInTime(TrainerCallback):

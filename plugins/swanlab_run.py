@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import swanlab
-from hide_private import hide_in
 from swanlab.proto.swanlab.record.v1.record_pb2 import Record
 from swanlab.sdk.internal import run as run_module
 from swanlab.sdk.internal.core_python.store import DataStoreWriter
 from swanlab.sdk.internal.core_python.transport import Transport
 from swanlab.sdk.internal.pkg.client import session
 from swanlab.sdk.internal.run.components.config import Config
-from training_contract import Contract, Tracking
+
+from pipeline.files.hide_private import hide_in
+from pipeline.launch.contract import Contract, Tracking
 
 ANSWER_SECONDS = 5  # for one answer of the server
 FINISH_SECONDS = 10  # for what is not uploaded yet when the training ends

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from first_loss import predict_first_loss
-from gates import Gate, gate, record_gate
-from judge_curves import judge_chosen, judge_collapse, judge_finite
-from lora_coverage import describe_coverage, find_uncovered, tabulate, wrapped_parts, write_coverage
 from swift.callbacks import TrainerCallback, callbacks_map
 from swift.dataloader import BatchSamplerShard
-from training_contract import Contract
+
+from pipeline.gates import Gate, gate, record_gate
+from pipeline.launch.contract import Contract
+from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
+from pipeline.training.first_loss import predict_first_loss
+from pipeline.training.lora_coverage import describe_coverage, find_uncovered, tabulate, wrapped_parts, write_coverage
 
 REFERENCED = ("DPOTrainer", "KTOTrainer")
 TOLERANCE = 1e-4

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from checkpoints import MANIFEST
-from folder_manifest import write_manifest
 from swift.callbacks import TrainerCallback, callbacks_map
+
+from pipeline.files.folder_manifest import write_manifest
+from pipeline.training.checkpoints import MANIFEST
 
 
 class WholeCheckpoints(TrainerCallback):

@@ -48,7 +48,7 @@ rule write_model_card:
         gates=lambda wildcards: GATES(wildcards.run),
     shell:
         """
-        python scripts/write_model_card.py --run {wildcards.run} --settings-of-run {params.of:q} --merged {input.merged:q} \
+        python -m scripts.write_model_card --run {wildcards.run} --settings-of-run {params.of:q} --merged {input.merged:q} \
             --manifest {input.manifest:q} --settings {input.settings:q} --training {input.training:q} \
             --evaluation {input.evaluation:q} --pairs {input.train:q} {input.val:q} --quality {params.quality:q} \
             --gates {params.gates:q} --card {output.card:q} {params.place} >{log:q} 2>&1
@@ -89,7 +89,7 @@ rule write_provenance:
         licence="MIT" if is_all_own(config) else "not stated: that of the model and of the data that the run was given",
     shell:
         """
-        python scripts/write_provenance.py {input.merged:q} {input.results:q} --folder {params.folder:q} \
+        python -m scripts.write_provenance {input.merged:q} {input.results:q} --folder {params.folder:q} \
             --code {input.workflow:q} --settings {params.of:q} --licence {params.licence:q} \
             --machine {params.machine:q} --workflow {output.workflow:q} --crate {output.crate:q} >{log:q} 2>&1
         """

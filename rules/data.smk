@@ -46,7 +46,7 @@ rule convert_preferences:
         ),
     shell:
         """
-        python scripts/convert_preferences.py {params.raw:q} --out {params.out:q} {params.flags} --cores {threads} \
+        python -m scripts.convert_preferences {params.raw:q} --out {params.out:q} {params.flags} --cores {threads} \
             >{log[0]:q} 2>&1
         """
 
@@ -74,7 +74,7 @@ rule split_preferences:
         by_tag="--by-tag" if config["data"]["split_by_tag"] else "",
     shell:
         """
-        python scripts/split_preferences.py {input.pairs:q} --train {output.train:q} --val {output.val:q} \
+        python -m scripts.split_preferences {input.pairs:q} --train {output.train:q} --val {output.val:q} \
             --val-fraction {params.fraction} --seed {params.seed} {params.by_tag} \
             --quality {params.quality:q} --gates {log.gates:q} >{log[0]:q} 2>&1
         """

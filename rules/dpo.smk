@@ -45,7 +45,7 @@ rule check_tokens:
         ),
     shell:
         """
-        envs/with-training python scripts/check_tokens.py --model {params.model:q} --sides {input.train:q} {input.val:q} \
+        envs/with-training python -m scripts.check_tokens --model {params.model:q} --sides {input.train:q} {input.val:q} \
             --checked {output.train:q} {output.val:q} --tokens {output.tokens:q} --rejects {log.rejects:q} \
             {params.flags} >{log[0]:q} 2>&1
         """
@@ -57,7 +57,7 @@ rule train_dpo:
 
     Checkpoints are a parameter, not an output: Snakemake deletes outputs before a job starts and
     after it fails, which is when they are needed; the gates are a log, because they are read after a failure.
-    What its code means is a parameter, so that an edited comment costs no training (scripts/code_of.py).
+    What its code means is a parameter, so that an edited comment costs no training (pipeline/graph/code_of.py).
     """
     input:
         train=f"{SHARED}/dpo/train.jsonl",
@@ -102,7 +102,7 @@ rule train_dpo:
         flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
     shell:
         """
-        exec envs/with-training python scripts/train_dpo.py --model {params.model:q} --model-manifest {input.manifest:q} \
+        exec envs/with-training python -m scripts.train_dpo --model {params.model:q} --model-manifest {input.manifest:q} \
             {params.sft} --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
             --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
             --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
@@ -131,6 +131,6 @@ rule tabulate_curves:
         *code_of("tabulate_curves"),
     shell:
         """
-        python scripts/tabulate_curves.py {input.curves:q} --training {output.training:q} --held-out {output.held_out:q} \
+        python -m scripts.tabulate_curves {input.curves:q} --training {output.training:q} --held-out {output.held_out:q} \
             --metrics {output.metrics:q} >{log:q} 2>&1
         """

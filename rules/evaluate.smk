@@ -88,7 +88,7 @@ rule evaluate_answers:
         ),
     shell:
         """
-        python scripts/evaluate_answers.py {params.files:q} {params.flags} --cores {threads} --metrics {output.metrics:q} \
+        python -m scripts.evaluate_answers {params.files:q} {params.flags} --cores {threads} --metrics {output.metrics:q} \
             --rows {output.rows:q} >{log:q} 2>&1
         """
 
@@ -131,7 +131,7 @@ rule score_pairs:
         ),
     shell:
         """
-        envs/with-training python scripts/score_pairs.py {params.model} --model-manifest {input.manifest:q} \
+        envs/with-training python -m scripts.score_pairs {params.model} --model-manifest {input.manifest:q} \
             --pairs {input.val:q} --scores {output.scores:q} --shard {wildcards.shard} --shards {params.shards} \
             {params.flags} >{log:q} 2>&1
         """
@@ -166,7 +166,7 @@ rule evaluate_pairs:
         seed=EVALUATE["seed"],
     shell:
         """
-        python scripts/evaluate_pairs.py {params.scores:q} --pairs {input.val:q} --reference {params.reference} \
+        python -m scripts.evaluate_pairs {params.scores:q} --pairs {input.val:q} --reference {params.reference} \
             --beta {params.beta} --resamples {params.resamples} --seed {params.seed} --metrics {output.metrics:q} \
             --rows {output.rows:q} >{log:q} 2>&1
         """
@@ -189,7 +189,7 @@ rule gather_metrics:
         *code_of("gather_metrics"),
     shell:
         """
-        python scripts/gather_metrics.py {input.answers:q} {input.pairs:q} --metrics {output.metrics:q} >{log:q} 2>&1
+        python -m scripts.gather_metrics {input.answers:q} {input.pairs:q} --metrics {output.metrics:q} >{log:q} 2>&1
         """
 
 
@@ -200,7 +200,7 @@ if EVALUATE["judge"]:
         input:
             before=lambda wildcards: f"results/{ANSWERED_BY[wildcards.run]}/evaluate/{BEFORE[0]}/predictions.jsonl",
             after="results/{run}/infer/predictions.jsonl",
-            prompt=EVALUATE["judge"]["prompt"] or "scripts/judge_prompt.txt",
+            prompt=EVALUATE["judge"]["prompt"] or "pipeline/evaluation/judge_prompt.txt",
         output:
             judgements="results/{run}/evaluate/judgements.jsonl",
         log:
@@ -223,7 +223,7 @@ if EVALUATE["judge"]:
             ),
         shell:
             """
-            python scripts/judge_answers.py {params.before}={input.before:q} dpo={input.after:q} \
+            python -m scripts.judge_answers {params.before}={input.before:q} dpo={input.after:q} \
                 --judgements {output.judgements:q} --prompt {input.prompt:q} {params.flags} >{log:q} 2>&1
             """
 
@@ -255,6 +255,6 @@ if EVALUATE["comet"]:
             gpus=config["infer"]["gpus"],
         shell:
             """
-            python scripts/score_comet.py {params.files:q} --scores {output.scores:q} --model {params.model:q} \
+            python -m scripts.score_comet {params.files:q} --scores {output.scores:q} --model {params.model:q} \
                 --gpus {params.gpus} >{log:q} 2>&1
             """

@@ -42,7 +42,7 @@ rule infer_shard:
         flags=lambda wildcards: swift_flags(infer_settings(SETTINGS[wildcards.run])),
     shell:
         """
-        envs/with-training python scripts/infer_shard.py {params.model} --model-manifest {input.manifest:q} --val {input.val:q} \
+        envs/with-training python -m scripts.infer_shard {params.model} --model-manifest {input.manifest:q} --val {input.val:q} \
             --gates {log.gates:q} --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
             --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log[0]:q} 2>&1
         """.replace("with-training", "with-vllm" if VLLM else "with-training")
@@ -66,6 +66,6 @@ rule gather_predictions:
         *code_of("gather_predictions"),
     shell:
         """
-        python scripts/gather_predictions.py {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
+        python -m scripts.gather_predictions {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
             --gates {log.gates:q} >{log[0]:q} 2>&1
         """

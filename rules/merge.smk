@@ -39,7 +39,7 @@ rule merge_adapter:
         prompt_date=config["prompt"]["date"],
     shell:
         """
-        envs/with-training python scripts/merge_adapter.py --model {params.model:q} \
+        envs/with-training python -m scripts.merge_adapter --model {params.model:q} \
             --model-manifest {input.model_manifest:q} --adapter {input.adapter:q} \
             --merged {output.merged:q} --manifest {output.manifest:q} --max-shard-size {params.max_shard_size} \
             --val {input.val:q} --gates {log.gates:q} --torch-dtype {params.torch_dtype} --gpus {params.gpus} \

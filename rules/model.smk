@@ -30,7 +30,7 @@ if config["model"]["random"]:
             shape=json.dumps(config["model"]["tiny"]),
         shell:
             """
-            envs/with-training python scripts/build_random_model.py {input.train:q} --folder {output.folder:q} \
+            envs/with-training python -m scripts.build_random_model {input.train:q} --folder {output.folder:q} \
                 --manifest {output.manifest:q} --shape {params.shape:q} --processes {threads} >{log:q} 2>&1
             """
 
@@ -56,7 +56,7 @@ elif config["model"]["folder"] is None:
             prompt_date=config["prompt"]["date"],
         shell:
             """
-            envs/with-training python scripts/build_tiny_model.py {input.train:q} --folder {output.folder:q} \
+            envs/with-training python -m scripts.build_tiny_model {input.train:q} --folder {output.folder:q} \
                 --manifest {output.manifest:q} --shape {params.shape:q} --prompt-date {params.prompt_date} \
                 >{log:q} 2>&1
             """
@@ -86,5 +86,5 @@ else:
             ),
         shell:
             """
-            python scripts/check_model.py {params.folder:q} --manifest {output.manifest:q} >{log:q} 2>&1
+            python -m scripts.check_model {params.folder:q} --manifest {output.manifest:q} >{log:q} 2>&1
             """

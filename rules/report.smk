@@ -52,7 +52,7 @@ rule write_report:
         settings=lambda wildcards: json.dumps(REPORTED[wildcards.run], sort_keys=True),
     shell:
         """
-        python scripts/write_report.py --run {wildcards.run} --report {output.page:q} --plots {output.plots:q} \
+        python -m scripts.write_report --run {wildcards.run} --report {output.page:q} --plots {output.plots:q} \
             --metrics {input.metrics:q} --answers {input.answers:q} --curves {input.curves:q} {params.sft} \
             --in-force {input.in_force:q} --coverage {input.coverage:q} --tokens {input.tokens:q} \
             --quality {params.quality:q} --gates {params.gates:q} --hash pairs {input.pairs:q} \
@@ -80,6 +80,6 @@ rule write_sweep_report:
         runs=[point.run for point in POINTS],
     shell:
         """
-        python scripts/write_sweep_report.py --run {wildcards.run} --page {output.page:q} --points {params.points:q} \
+        python -m scripts.write_sweep_report --run {wildcards.run} --page {output.page:q} --points {params.points:q} \
             --runs {params.runs:q} --trainings {input.trainings:q} --evaluations {input.evaluations:q} >{log:q} 2>&1
         """

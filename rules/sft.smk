@@ -39,7 +39,7 @@ if config["sft"]["enabled"]:
             data=lambda wildcards, input: f"--data {input.data}" if input.data else "",
         shell:
             """
-            python scripts/prepare_sft.py {input.train:q} {input.val:q} {params.data} --train {output.train:q} \
+            python -m scripts.prepare_sft {input.train:q} {input.val:q} {params.data} --train {output.train:q} \
                 --val {output.val:q} >{log:q} 2>&1
             """
 
@@ -83,7 +83,7 @@ if config["sft"]["enabled"]:
             flags=swift_flags(sft_settings(config)),
         shell:
             """
-            exec envs/with-training python scripts/train_sft.py --model {params.model:q} --model-manifest {input.manifest:q} \
+            exec envs/with-training python -m scripts.train_sft --model {params.model:q} --model-manifest {input.manifest:q} \
                 --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
                 --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
                 --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \

@@ -25,6 +25,6 @@ rule tabulate_sweep:
         points=json.dumps({point.name: point.values for point in POINTS}),
     shell:
         """
-        envs/with-training python scripts/tabulate_sweep.py {input.metrics:q} --points {params.points:q} \
+        envs/with-training python -m scripts.tabulate_sweep {input.metrics:q} --points {params.points:q} \
             --table {output.table:q} --plot {output.plot:q} >{log:q} 2>&1
         """

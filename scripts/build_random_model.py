@@ -1,6 +1,6 @@
 """Build a gpt-oss of any size with random weights, one file of weights a layer, several at once.
 
-    envs/with-training python scripts/build_random_model.py results/one-gpu/data/train.jsonl \
+    envs/with-training python -m scripts.build_random_model results/one-gpu/data/train.jsonl \
         --folder results/one-gpu/model --manifest results/one-gpu/model.sha256 \
         --shape '{"layers": 24, …}' --processes 16
 
@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from build_tiny_model import build_tokenizer, describe_generation, describe_model, texts_of
-from folder_manifest import write_manifest
-from json_lines import read_json_lines
 from safetensors.torch import save_file
 from transformers import GptOssConfig, GptOssForCausalLM
+
+from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.json_lines import read_json_lines
+from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, texts_of
 
 SPREAD = 0.02  # the standard deviation of a fresh weight: transformers' initializer_range
 TOKENS = 2560  # of the tokenizer, which a few hundred pairs cannot fill up to gpt-oss's 201,088

@@ -1,6 +1,6 @@
 """Check the pairs as the tokens that training will see, by the run's own tokenizer and template.
 
-    envs/with-training python scripts/check_tokens.py --model results/tiny/model --sides train.jsonl val.jsonl \
+    envs/with-training python -m scripts.check_tokens --model results/tiny/model --sides train.jsonl val.jsonl \
         --checked dpo/train.jsonl dpo/val.jsonl --tokens tokens.json --rejects token_rejects.jsonl \
         --max-length 512 --truncation-strategy delete --loss-scale last_round --prompt-date 2026-01-01
 
@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from json_lines import iterate_json_lines, replace_files
-from preferences.chunk import Place
-from preferences.problems import PROBLEMS, Finding
-from preferences.rejects import describe_row, say_reject
-from render_chat import Encode, Messages, load_pair_encoder, load_prompt_renderer
-from training_record import write_json
+from pipeline.files.json_files import write_json
+from pipeline.files.json_lines import iterate_json_lines, replace_files
+from pipeline.models.render_chat import Encode, Messages, load_pair_encoder, load_prompt_renderer
+from pipeline.preferences.chunk import Place
+from pipeline.preferences.problems import PROBLEMS, Finding
+from pipeline.preferences.rejects import describe_row, say_reject
 
 Pair = dict[str, Any]
 

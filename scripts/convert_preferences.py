@@ -1,6 +1,6 @@
 """Check raw preference data, and write it one pair a line, in the form that ms-swift reads.
 
-    python scripts/convert_preferences.py data/preferences.jsonl --out results/mine/data
+    python -m scripts.convert_preferences data/preferences.jsonl --out results/mine/data
 
 Writes into the folder:
     pairs.jsonl     the pairs (schemas/pair.schema.json)
@@ -22,17 +22,18 @@ from pathlib import Path
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1")
 
-from json_lines import iterate_json_lines
-from preferences.convert_chunk import Options
-from preferences.convert_files import convert_files, must_stop
-from preferences.formats import FORMATS
-from preferences.ledger import Counts
-from preferences.open_raw import list_raw_files
-from preferences.problems import PROBLEMS
-from preferences.read_files import RawFiles
-from preferences.rejects import say_reject
-from preferences.translation import LANGUAGES
 from tqdm import tqdm
+
+from pipeline.files.json_lines import iterate_json_lines
+from pipeline.preferences.convert_chunk import Options
+from pipeline.preferences.convert_files import convert_files, must_stop
+from pipeline.preferences.formats import FORMATS
+from pipeline.preferences.ledger import Counts
+from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.read_files import RawFiles
+from pipeline.preferences.rejects import say_reject
+from pipeline.preferences.translation import LANGUAGES
 
 SHOWN = 5  # rejected rows printed before the rest is left to rejects.jsonl
 LONG_BYTES = 32 << 20  # of input, for which a progress bar is worth having

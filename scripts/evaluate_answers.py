@@ -1,6 +1,6 @@
 """Compare the answers of several models, with an interval for every figure.
 
-    python scripts/evaluate_answers.py base=results/tiny/evaluate/base/predictions.jsonl \\
+    python -m scripts.evaluate_answers base=results/tiny/evaluate/base/predictions.jsonl \\
         dpo=results/tiny/infer/predictions.jsonl --target en --only bleu chrf
 
 Prints the figures, or writes them to --metrics. The models come in the order in which they were made, and are compared
@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evaluation.corpus_metrics import Bleu, Chrf, Ter, signature
-from evaluation.count_rows import count_rows
-from evaluation.figures import Figure, Resampled, write_figures
-from evaluation.own_metric import load_own_metric
-from evaluation.row_metrics import general_metrics, hits, read_terms, translation_metrics
-from evaluation.row_scores import judged_metric, read_scores
-from evaluation.side_by_side import SideBySide, parse_models, read_rows, read_side_by_side
-from json_lines import write_json_lines
+
+from pipeline.evaluation.corpus_metrics import Bleu, Chrf, Ter, signature
+from pipeline.evaluation.figures import Figure, Resampled, write_figures
+from pipeline.evaluation.own_metric import load_own_metric
+from pipeline.evaluation.row_metrics import general_metrics, hits, read_terms, translation_metrics
+from pipeline.evaluation.row_scores import judged_metric, read_scores
+from pipeline.evaluation.side_by_side import SideBySide, parse_models, read_rows, read_side_by_side
+from pipeline.evaluation.statistics import count_rows
+from pipeline.files.json_lines import write_json_lines
 
 Metrics = dict[str, Any]
 SIGNED = ("bleu", "chrf", "ter")
@@ -71,7 +72,7 @@ def again(args: argparse.Namespace, name: str) -> str:
     options = [("--target", args.target), ("--terms", args.terms), ("--own", args.own), ("--comet", args.comet)]
     options += [("--judgements", args.judgements), ("--resamples", args.resamples), ("--seed", args.seed)]
     words = [word for option, value in options if value is not None for word in (option, str(value))]
-    return shlex.join(["python", "scripts/evaluate_answers.py", *args.predictions, *words, "--only", name])
+    return shlex.join(["python", "-m", "scripts.evaluate_answers", *args.predictions, *words, "--only", name])
 
 
 def evaluate(args: argparse.Namespace, rows: SideBySide, metrics: Metrics, statistics: dict[Any, Any]) -> Metrics:

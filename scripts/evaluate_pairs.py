@@ -1,6 +1,6 @@
 """Compare how likely several models find the chosen and the rejected answers of held-out pairs.
 
-    python scripts/evaluate_pairs.py base=results/tiny/evaluate/base/scores/0.jsonl \\
+    python -m scripts.evaluate_pairs base=results/tiny/evaluate/base/scores/0.jsonl \\
         dpo=results/tiny/evaluate/dpo/scores/0.jsonl --reference base --beta 0.1
 
 Prints the figures, or writes them to --metrics. A model may have several files, its shards in order, with commas
@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evaluation.figures import Figure, Resampled, write_figures
-from evaluation.pair_groups import group_by_length, group_by_tag
-from evaluation.pair_scores import PairScores, read_pair_scores
-from evaluation.row_metrics import Statistics
-from evaluation.side_by_side import parse_models
-from json_lines import write_json_lines
+
+from pipeline.evaluation.figures import Figure, Resampled, write_figures
+from pipeline.evaluation.pair_groups import group_by_length, group_by_tag
+from pipeline.evaluation.pair_scores import PairScores, read_pair_scores
+from pipeline.evaluation.row_metrics import Statistics
+from pipeline.evaluation.side_by_side import parse_models
+from pipeline.files.json_lines import write_json_lines
 
 Column = Callable[[PairScores, str], Any]
 BY_GROUP = ("reward_accuracy", "reward_margin")
@@ -115,7 +116,7 @@ def again(args: argparse.Namespace) -> str:
     """Return the command that computes the figures again."""
     words = ["--pairs", str(args.pairs), "--reference", args.reference, "--beta", str(args.beta)]
     words += ["--resamples", str(args.resamples), "--seed", str(args.seed)]
-    return shlex.join(["python", "scripts/evaluate_pairs.py", *args.scores, *words])
+    return shlex.join(["python", "-m", "scripts.evaluate_pairs", *args.scores, *words])
 
 
 def list_pairs(pairs: PairScores) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Put the figures of a run's answers and pairs into one file.
 
-    python scripts/gather_metrics.py results/tiny/evaluate/{answer,pair}_metrics.json \\
+    python -m scripts.gather_metrics results/tiny/evaluate/{answer,pair}_metrics.json \\
         --metrics results/tiny/evaluate/metrics.json
 """
 

@@ -1,6 +1,6 @@
 """Put the answers of all shards into one file, in the order of the held-out pairs.
 
-    python scripts/gather_predictions.py --val results/tiny/data/val.jsonl \
+    python -m scripts.gather_predictions --val results/tiny/data/val.jsonl \
         --predictions results/tiny/infer/predictions.jsonl --gates results/tiny/infer/gates.json \
         results/tiny/infer/shards/0.jsonl
 """
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gates import Gate, gate, read_gates, require_gates, write_gates
-from json_lines import read_json_lines, write_json_lines
+from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.gates import Gate, gate, read_gates, require_gates, write_gates
 
 # A gpt-oss answer opens with the channel that it is written to.
 CHANNEL_END = "<|message|>"

@@ -1,6 +1,6 @@
 """Answer every n-th held-out prompt with `swift infer`.
 
-    envs/with-training python scripts/infer_shard.py --model results/tiny/merged --val results/tiny/data/val.jsonl \
+    envs/with-training python -m scripts.infer_shard --model results/tiny/merged --val results/tiny/data/val.jsonl \
         --model-manifest results/tiny/merged.sha256 --gates results/tiny/infer/shards/0.gates.json \
         --answers results/tiny/infer/shards/0.jsonl --shard 0 --shards 1 --gpus 0 --prompt-date 2026-01-01 \
         -- --temperature 0
@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from claim_gpus import claim_gpus
-from gates import require_gates, write_gates
-from json_lines import read_json_lines, write_json_lines
-from model_gate import judge_files
-from run_swift import CPU_THREADS, run_swift, swift_environment
-from swift_plugins import plugin_flags
+from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.gates import require_gates, write_gates
+from pipeline.launch.claim_gpus import claim_gpus
+from pipeline.launch.plugins import plugin_flags
+from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
+from pipeline.models.model_gate import judge_files
 
 
 def deal(val: Path, shard: int, shards: int) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Let a model behind an OpenAI-compatible server say which of two models answers better, and count.
 
-    python scripts/judge_answers.py base=base.jsonl dpo=dpo.jsonl --judgements judgements.jsonl \
+    python -m scripts.judge_answers base=base.jsonl dpo=dpo.jsonl --judgements judgements.jsonl \
         --url http://127.0.0.1:8000/v1 --model judge
 
 Each prompt is judged twice at temperature 0, with the answers the other way round the second time. Only a model that
@@ -19,11 +19,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from code_of import code_of
-from finished_rows import FinishedRows
-from judge_client import Judge, JudgeError, PromptTooLong, check_url, read_key
-from named_predictions import Prediction, named_file, read_predictions
-from training_record import run_digest
+from pipeline.evaluation.judge_client import Judge, JudgeError, PromptTooLong, check_url, read_key
+from pipeline.evaluation.named_predictions import Prediction, named_file, read_predictions
+from pipeline.files.finished_rows import FinishedRows
+from pipeline.files.json_files import run_digest
+from pipeline.graph.code_of import code_of
 
 MARK = "{mark}"
 ROUNDS = ("first", "second")
@@ -147,7 +147,10 @@ def read_instruction(path: Path) -> str:
         sys.exit(f"{path}: no such file; leave --prompt out for the judge prompt of this project")
     instruction = path.read_text(encoding="utf-8")
     if MARK not in instruction:
-        sys.exit(f"{path}: has no {MARK}, by which the judge knows where an answer ends; see scripts/judge_prompt.txt")
+        sys.exit(
+            f"{path}: has no {MARK}, by which the judge knows where an answer ends; "
+            "see pipeline/evaluation/judge_prompt.txt"
+        )
     return instruction
 
 
@@ -160,7 +163,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--url", required=True, help="the server, up to /v1")
     parser.add_argument("--model", required=True, help="the judge's name there")
     parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
-    parser.add_argument("--prompt", type=Path, default=Path(__file__).with_name("judge_prompt.txt"))
+    parser.add_argument(
+        "--prompt", type=Path, default=Path(__file__).parents[1] / "pipeline" / "evaluation" / "judge_prompt.txt"
+    )
     parser.add_argument("--parallel", type=int, default=4, help="requests at a time")
     parser.add_argument("--timeout", type=float, default=300, help="seconds without a byte from the server")
     parser.add_argument("--limit", type=int, help="judge so many prompts, chosen by lot")

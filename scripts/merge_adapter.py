@@ -1,6 +1,6 @@
 """Merge a LoRA adapter into its model with `swift export --merge_lora true`, and prove that the result is both.
 
-    envs/with-training python scripts/merge_adapter.py --model results/tiny/model \
+    envs/with-training python -m scripts.merge_adapter --model results/tiny/model \
         --model-manifest results/tiny/model.sha256 \
         --adapter results/tiny/dpo/adapter --merged results/tiny/merged --manifest results/tiny/merged.sha256 \
         --val results/tiny/dpo/val.jsonl --gates results/tiny/merge/gates.json --torch-dtype float32 \
@@ -12,12 +12,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from claim_gpus import claim_gpus
-from folder_manifest import write_manifest
-from gates import require_gates, write_gates
-from model_gate import judge_files
-from run_swift import CPU_THREADS, run_swift, swift_environment
-from swift_plugins import plugin_flags
+from pipeline.files.folder_manifest import write_manifest
+from pipeline.gates import require_gates, write_gates
+from pipeline.launch.claim_gpus import claim_gpus
+from pipeline.launch.plugins import plugin_flags
+from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
+from pipeline.models.model_gate import judge_files
 
 GIB = 2**30
 
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         swift_environment(args.prompt_date, 0 if args.gpus else CPU_THREADS, {}),
         open_files=claims,
     )
-    from merge_gates import judge_merge, load_probes  # slow, and in the training environment only
+    from pipeline.models.merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
     probes = load_probes(args.model, args.val, args.prompt_date)
     merge = judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype, args.gpus)

@@ -1,6 +1,6 @@
 """Score translations with COMET, a learned metric, in an environment of its own.
 
-    python scripts/score_comet.py base=base.jsonl dpo=dpo.jsonl --scores comet.jsonl --model Unbabel/wmt22-comet-da
+    python -m scripts.score_comet base=base.jsonl dpo=dpo.jsonl --scores comet.jsonl --model Unbabel/wmt22-comet-da
 
 It runs `comet-score` from .venv-comet, or else from PATH: unbabel-comet wants older numpy and transformers than the
 environments of this project have. The model is one that its hub knows, which is downloaded, or a folder with
@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from json_lines import write_json_lines
-from named_predictions import Prediction, named_file, read_predictions
+from pipeline.evaluation.named_predictions import Prediction, named_file, read_predictions
+from pipeline.files.json_lines import write_json_lines
 
 OWN = Path(".venv-comet/bin")
 INSTALL = "python3 -m venv .venv-comet && .venv-comet/bin/pip install unbabel-comet==2.2.7 'setuptools<81'"

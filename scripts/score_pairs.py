@@ -1,6 +1,6 @@
 """Score held-out pairs: the log-probabilities of chosen and of rejected answers under a model.
 
-    envs/with-training python scripts/score_pairs.py --model results/tiny/merged --pairs results/tiny/dpo/val.jsonl \
+    envs/with-training python -m scripts.score_pairs --model results/tiny/merged --pairs results/tiny/dpo/val.jsonl \
         --scores scores.jsonl --shard 0 --shards 1 --gpus 0 --prompt-date 2026-01-01 --batch-size 16 \
         --max-length 512 --truncation-strategy delete --loss-scale last_round --torch-dtype float32 \
         --attn-impl eager --experts-impl eager
@@ -18,16 +18,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claim_gpus import claim_gpus
-from code_of import code_of
-from finished_rows import FinishedRows
-from json_lines import read_json_lines
-from model_gate import judge_files
-from run_swift import OFFLINE
-from training_record import run_digest
+from pipeline.files.finished_rows import FinishedRows
+from pipeline.files.json_files import run_digest
+from pipeline.files.json_lines import read_json_lines
+from pipeline.graph.code_of import code_of
+from pipeline.launch.claim_gpus import claim_gpus
+from pipeline.launch.run_swift import OFFLINE
+from pipeline.models.model_gate import judge_files
 
 if TYPE_CHECKING:
-    from answer_logps import Pair
+    from pipeline.models.answer_logps import Pair
 
 DECIMALS = 4
 # What a score depends on, beside the files.
@@ -48,7 +48,7 @@ def require_files(args: argparse.Namespace) -> list[Path]:
         manifests.append(args.adapter_manifest or beside(args.adapter))
     for manifest in manifests:
         if not manifest.is_file():
-            sys.exit(f"{manifest}: no such manifest; write it: python scripts/folder_manifest.py <the folder>")
+            sys.exit(f"{manifest}: no such manifest; write it: python -m tools.write_manifest <the folder>")
     folders_named = [args.model, *([args.adapter] if args.adapter else [])]
     for folder, manifest in zip(folders_named, manifests, strict=True):
         row = judge_files("files", folder, manifest)
@@ -66,8 +66,8 @@ def beside(folder: Path) -> Path:
 
 def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[Pair]":
     """Return each pair as the training sees it; stop with one line if the training would not see one."""
-    from answer_logps import Conversation
-    from render_chat import load_pair_encoder
+    from pipeline.models.answer_logps import Conversation
+    from pipeline.models.render_chat import load_pair_encoder
 
     strategy = "raise" if args.truncation_strategy == "delete" else args.truncation_strategy
     limits = {"max_length": args.max_length, "truncation_strategy": strategy}
@@ -94,7 +94,7 @@ def to_row(row: dict[str, Any], pair: "Pair", scores: tuple[float, float]) -> di
 
 def score_rows(args: argparse.Namespace, rows: list[dict[str, Any]], finished: FinishedRows) -> None:
     """Score every batch of which a row is missing, and keep its rows. Rows have their number as key."""
-    from answer_logps import deal_batches, load_model, prepare_cpu, score_batches
+    from pipeline.models.answer_logps import deal_batches, load_model, prepare_cpu, score_batches
 
     if not args.gpus:
         prepare_cpu()

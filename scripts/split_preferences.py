@@ -1,6 +1,6 @@
 """Hold out some of the pairs for validation, by prompt, so that no prompt is on both sides.
 
-    python scripts/split_preferences.py pairs.jsonl --train train.jsonl --val val.jsonl \
+    python -m scripts.split_preferences pairs.jsonl --train train.jsonl --val val.jsonl \
         --val-fraction 0.2 --seed 17
 
 A prompt's side depends on the prompt and the seed alone (a hash, not a shuffle): adding pairs at the end moves
@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from gates import Gate, gate, require_gates, write_gates
-from json_lines import iterate_json_lines, replace_files
+from pipeline.files.json_lines import iterate_json_lines, replace_files
+from pipeline.gates import Gate, gate, require_gates, write_gates
+from pipeline.preferences.fold_prompt import fold_prompt
 
 Pair = dict[str, Any]
 IsHeldOut = Callable[[Pair], bool]
@@ -30,11 +31,6 @@ def hash_json(value: Any) -> int:
     """Return a number from 0 to 2**64 that depends on a value alone."""
     digest = hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True).encode()).digest()
     return int.from_bytes(digest[:8], "big")
-
-
-def fold_prompt(messages: list[dict[str, str]]) -> list[list[str]]:
-    """Return what is asked: the messages before the answer, without system, case and spacing."""
-    return [[m["role"], "".join(m["content"].split()).casefold()] for m in messages[:-1] if m["role"] != "system"]
 
 
 class PromptGroups:

@@ -1,20 +1,19 @@
 """Write the curves of a training as tables that DVC plots, and what it came to as metrics.
 
-    python scripts/tabulate_curves.py results/tiny/dpo/curves.jsonl --training results/tiny/dpo/training.csv \\
+    python -m scripts.tabulate_curves results/tiny/dpo/curves.jsonl --training results/tiny/dpo/training.csv \\
         --held-out results/tiny/dpo/held_out.csv --metrics results/tiny/dpo/metrics.json
 
 DVC reads CSV and JSON, but not JSON Lines.
 """
 
 import argparse
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
-from json_lines import read_json_lines
+from pipeline.files.json_lines import read_json_lines
+from pipeline.files.tables import Row, write_table
 
-Row = dict[str, Any]
 HELD_OUT = "eval_"
 
 
@@ -51,15 +50,6 @@ def summarize(training: list[Row], held_out: list[Row]) -> dict[str, Any]:
 def figures(row: Row) -> Row:
     """Return a row without what says when it was written."""
     return {name: value for name, value in row.items() if name not in ("step", "epoch")}
-
-
-def write_table(path: Path, rows: list[Row]) -> None:
-    """Write rows as CSV; with no rows, a line of one name, which DVC can read."""
-    names = list(dict.fromkeys(name for row in rows for name in row)) or ["step"]
-    with path.open("w", encoding="utf-8", newline="") as out:
-        table = csv.DictWriter(out, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
 
 
 def main(argv: list[str] | None = None) -> None:

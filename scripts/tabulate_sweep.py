@@ -1,6 +1,6 @@
 """Put the points of a sweep into one table, a row a point, and draw their held-out figures.
 
-    envs/with-training python scripts/tabulate_sweep.py results/tiny-*/dpo/metrics.json \\
+    envs/with-training python -m scripts.tabulate_sweep results/tiny-*/dpo/metrics.json \\
         --points '{"beta=0.05": {"dpo.beta": 0.05}, "beta=0.1": {"dpo.beta": 0.1}}' --table sweep.csv --plot sweep.svg
 
 The points are named in the order of the files, each with its values of the settings that the sweep sets.
@@ -8,29 +8,11 @@ The points are named in the order of the files, each with its values of the sett
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
-from typing import Any
 
-from sweep_points import as_cell
-from tabulate_curves import write_table
-
-Row = dict[str, Any]
-
-
-def describe_point(name: str, values: Row, metrics: Row) -> Row:
-    """Return the table's row of a point: its settings, and what its training came to (tabulate_curves)."""
-    row: Row = {"point": name} | {setting: as_cell(value) for setting, value in values.items()}
-    row["steps"] = metrics.get("steps")
-    row |= {f"loss_{when}": value for when, value in metrics.get("loss", {}).items()}
-    return row | {f"held_out_{figure}": value for figure, value in metrics.get("held_out", {}).get("after", {}).items()}
-
-
-def find_lowest_loss(rows: list[Row]) -> Row | None:
-    """Return the first row with the lowest held-out loss, None where nothing was held out."""
-    known = [row for row in rows if row.get("held_out_loss") and math.isfinite(float(row["held_out_loss"]))]
-    return min(known, key=lambda row: float(row["held_out_loss"]), default=None)
+from pipeline.files.tables import write_table
+from pipeline.report.sweep_table import describe_point
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -49,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     points = zip(args.points.items(), metrics, strict=True)
     rows = [describe_point(name, values, found) for (name, values), found in points]
 
-    from draw_sweep import draw_sweep  # matplotlib is in the training environment only
+    from pipeline.report.draw_sweep import draw_sweep  # matplotlib is in the training environment only
 
     draw_sweep(rows, list(args.points.values()), args.plot)
     write_table(args.table, rows)

@@ -1,13 +1,13 @@
 """Train a LoRA adapter on preference pairs with `swift rlhf`, going on from the newest checkpoint of the same run.
 
-envs/with-training python scripts/train_dpo.py --model results/tiny/model … -- --rlhf_type dpo --beta 0.1 …
+envs/with-training python -m scripts.train_dpo --model results/tiny/model … -- --rlhf_type dpo --beta 0.1 …
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from train_adapter import add_arguments, train_adapter
+from pipeline.training.train_adapter import add_arguments, train_adapter
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -1,11 +1,11 @@
 """Train a LoRA adapter on answers alone with `swift sft`, going on from the newest checkpoint of the same run.
 
-envs/with-training python scripts/train_sft.py --model results/tiny/model … -- --learning_rate 0.0001 …
+envs/with-training python -m scripts.train_sft --model results/tiny/model … -- --learning_rate 0.0001 …
 """
 
 import argparse
 
-from train_adapter import add_arguments, train_adapter
+from pipeline.training.train_adapter import add_arguments, train_adapter
 
 
 def main(argv: list[str] | None = None) -> None:

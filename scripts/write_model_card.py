@@ -1,6 +1,6 @@
 """Write what a tuned model is, how it was made and what it came to, as a model card of Hugging Face's.
 
-    python scripts/write_model_card.py --run tiny --settings-of-run '{"data": …, "model": …, …}' \\
+    python -m scripts.write_model_card --run tiny --settings-of-run '{"data": …, "model": …, …}' \\
         --merged results/tiny/merged --manifest results/tiny/merged.sha256 --settings results/tiny/dpo/settings.json \\
         --training results/tiny/dpo/metrics.json --evaluation results/tiny/evaluate/metrics.json \\
         --pairs results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl --quality results/tiny/data/quality.json \\
@@ -16,12 +16,19 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from card_metadata import describe_metadata, find_base, is_all_own, render_metadata
-from card_tables import show_number, table, tabulate_comparisons, tabulate_figures, tabulate_groups, tabulate_settings
-from folder_manifest import CARD
-from gates import describe_gate, read_gates
-from json_lines import replace_files
-from known_hashes import file_sha256
+from pipeline.card.metadata import describe_metadata, find_base, is_all_own, render_metadata
+from pipeline.card.tables import (
+    show_number,
+    table,
+    tabulate_comparisons,
+    tabulate_figures,
+    tabulate_groups,
+    tabulate_settings,
+)
+from pipeline.files.folder_manifest import CARD
+from pipeline.files.json_lines import replace_files
+from pipeline.files.known_hashes import file_sha256
+from pipeline.gates import describe_gate, read_gates
 
 # What ms-swift's template of gpt-oss puts around a question, so that a prompt has the tokens of the training.
 PROMPT = Template(

@@ -1,6 +1,6 @@
 """Write what Snakemake recorded of a run as a Workflow Run RO-Crate, which other people's tools read.
 
-    python scripts/write_provenance.py results/tiny/merged results/tiny/infer/predictions.jsonl --folder results/tiny \\
+    python -m scripts.write_provenance results/tiny/merged results/tiny/infer/predictions.jsonl --folder results/tiny \\
         --code Snakefile rules/*.smk --settings '{"run": "tiny", …}' --licence MIT \\
         --machine results/tiny/logs/train_dpo.machine.json \\
         --workflow results/tiny/workflow --crate results/tiny/ro-crate-metadata.json
@@ -15,13 +15,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from copy_workflow import copy_workflow, find_engine, name_environment
-from json_lines import replace_files
 from rocrate.model.entity import Entity
-from run_crate import COMPLETED, RunCrate, as_time, name_jobs, one_or_more
-from run_records import RecordedJob, trace_back
 
-CODE = ("scripts", "schemas")  # inputs of jobs that are no data
+from pipeline.files.json_lines import replace_files
+from pipeline.provenance.copy_workflow import copy_workflow, find_engine, name_environment
+from pipeline.provenance.run_crate import COMPLETED, RunCrate, as_time, name_jobs, one_or_more
+from pipeline.provenance.run_records import RecordedJob, trace_back
+
+CODE = ("scripts", "pipeline", "schemas")  # inputs of jobs that are no data
 MODEL_RULE = "check_model"  # names the files of a model that the run did not make
 LICENCES = {"MIT": "https://spdx.org/licenses/MIT"}
 

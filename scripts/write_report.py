@@ -1,6 +1,6 @@
 """Write the report of a run: one page that opens without a network, in English and Chinese, and its curves as files.
 
-    python scripts/write_report.py --run tiny --report results/tiny/report.html --plots results/tiny/plots \\
+    python -m scripts.write_report --run tiny --report results/tiny/report.html --plots results/tiny/plots \\
         --metrics results/tiny/evaluate/metrics.json --answers results/tiny/evaluate/answers.jsonl \\
         --curves results/tiny/dpo/curves.jsonl --in-force results/tiny/dpo/settings.json \\
         --coverage results/tiny/dpo/lora_coverage.csv --tokens results/tiny/dpo/tokens.json \\
@@ -19,16 +19,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from check_config import load_config
-from folder_manifest import write_manifest
-from json_lines import iterate_json_lines, read_json_lines
-from report.answer_cards import make_cards
-from report.curves import Chart, chart_speed, chart_training
-from report.draw_charts import draw_files
-from report.facts import hash_inputs, read_all_gates, read_json, read_machine
-from report.page import write_page
-from report.pick_changes import pick_changes
-from report.report_values import (
+from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.json_lines import iterate_json_lines, read_json_lines
+from pipeline.report.answer_cards import make_cards
+from pipeline.report.curves import Chart, chart_speed, chart_training
+from pipeline.report.draw_charts import draw_files
+from pipeline.report.facts import hash_inputs, read_all_gates, read_json, read_machine
+from pipeline.report.page import write_page
+from pipeline.report.pick_changes import pick_changes
+from pipeline.report.report_values import (
     chart_parts,
     describe_answers,
     describe_coverage,
@@ -39,6 +38,7 @@ from report.report_values import (
     list_limits,
     reproduce,
 )
+from pipeline.settings.check import load_config
 
 Groups = dict[str, list[Chart]]
 

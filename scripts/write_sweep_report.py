@@ -1,6 +1,6 @@
 """Write a page that compares the points of a sweep: settings, held-out figures, figures of the evaluation, charts.
 
-    python scripts/write_sweep_report.py --run tiny-sweep --page results/tiny-sweep/sweep.html \\
+    python -m scripts.write_sweep_report --run tiny-sweep --page results/tiny-sweep/sweep.html \\
         --points '{"soft": {"dpo.beta": 0.05}, "sharp": {"dpo.beta": 0.5}}' --runs tiny-sweep-soft tiny-sweep-sharp \\
         --trainings results/tiny-sweep-*/dpo/metrics.json --evaluations results/tiny-sweep-*/evaluate/metrics.json
 
@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from report.curves import Chart
-from report.facts import read_json
-from report.numbers_in_words import is_number
-from report.page import write_page
-from report.sweep_values import chart_points, describe_points
+from pipeline.report.curves import Chart
+from pipeline.report.facts import read_json
+from pipeline.report.numbers_in_words import is_number
+from pipeline.report.page import write_page
+from pipeline.report.sweep_values import chart_points, describe_points
 
 
 def require_as_many(points: int, files: dict[str, list[Any]]) -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from write_model_card import main
+from scripts.write_model_card import main
 
 SETTINGS: dict[str, Any] = {
     "data": {"raw": "data/preferences.jsonl", "languages": {"source": "zh", "target": "en"}, "system": None},
@@ -18,7 +18,7 @@ SHAPE_20B = {"num_hidden_layers": 24, "hidden_size": 2880, "num_local_experts": 
 
 def figure(value: float | None, n: int = 52, low: float | None = None, high: float | None = None) -> dict[str, Any]:
     """Return a figure of the evaluation."""
-    return {"value": value, "n": n, "low": low, "high": high, "command": "python scripts/evaluate_answers.py"}
+    return {"value": value, "n": n, "low": low, "high": high, "command": "python -m scripts.evaluate_answers"}
 
 
 EVALUATION: dict[str, Any] = {

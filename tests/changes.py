@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from check_config import find_problems, load_config, load_schema, merge
-from check_losses import OWN_SETTINGS
-from list_jobs import list_jobs
-from reads import list_settings
+from pipeline.graph.list_jobs import list_jobs
+from pipeline.settings.check import find_problems, load_config, load_schema, merge
+from pipeline.settings.losses import OWN_SETTINGS
+from pipeline.settings.reads import list_settings
 
 PLAIN_LOSS = {"rlhf_type": "dpo", "loss_type": "sigmoid"} | dict.fromkeys(OWN_SETTINGS)
 # Other values of settings whose values cannot be guessed from the schema; of several, the first that is allowed counts.
@@ -33,7 +33,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     # vLLM goes with GPUs only.
     "infer.backend": ({"infer": {"backend": "vllm", "gpus": 1}}, {"infer": {"backend": "transformers"}}),
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
-    "evaluate.own": ({"evaluate": {"own": "scripts/gates.py:gate"}},),
+    "evaluate.own": ({"evaluate": {"own": "pipeline/gates.py:gate"}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
     "evaluate.judge": (
         {

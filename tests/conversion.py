@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import convert_preferences
 from conftest import ROOT
-from json_lines import read_json_lines
+
+from pipeline.files.json_lines import read_json_lines
+from scripts import convert_preferences
 
 GOLDEN = ROOT / "tests" / "golden"
 EXPECTED = (".pairs.jsonl", ".rejects.jsonl", ".quality.json")

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import write_code_digests
 from dvc.repo import Repo
-from list_jobs import Job, list_jobs, open_graph
+
+from pipeline.graph.list_jobs import Job, list_jobs, open_graph
+from tools import write_code_digests
 
 COMMENT = {".py": "\n# edited\n"}
 MEANING = {".py": "\nedited = 1\n", ".json": " "}

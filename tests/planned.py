@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from check_config import load_config, merge
 from conftest import ROOT
-from estimate_tokens import PairTokens
-from planned_trainings import Pairs, Training, list_trainings
+
+from pipeline.planning.tokens import PairTokens
+from pipeline.planning.trainings import Pairs, Training, list_trainings
+from pipeline.settings.check import load_config, merge
 
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 # What the measurements on one H100 were made under.

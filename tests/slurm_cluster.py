@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from on_nodes import free_port
 from processes import in_mount_namespace, kill_all, mount_namespace
+
+from pipeline.launch.on_nodes import free_port
 
 DAEMONS = ("slurmctld", "slurmd", "munged")
 GPUS = 4

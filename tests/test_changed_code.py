@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from changed_code import name_changed_code
-from run_records import record_of
+
+from pipeline.graph.changed_code import name_changed_code
+from pipeline.provenance.run_records import record_of
 
 OUTPUT = "results/tiny/dpo/adapter.sha256"
 CODE = ["plugins/a.py 0123456789ab", "scripts/b.py 0123456789ab"]

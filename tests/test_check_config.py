@@ -1,9 +1,19 @@
-"""check_config.py: what is refused, and how it says so."""
+"""settings/check.py: what is refused, and how it says so."""
 
 from pathlib import Path
 
 import pytest
-from check_config import CONFIG, check_config, find_problems, list_keys, load_config, load_schema, merge, value_at
+
+from pipeline.settings.check import (
+    CONFIG,
+    check_config,
+    find_problems,
+    list_keys,
+    load_config,
+    load_schema,
+    merge,
+    value_at,
+)
 
 
 def problems_of(**sections) -> list[str]:

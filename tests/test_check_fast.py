@@ -1,10 +1,11 @@
-"""check_fast.py: levers of train.fast are refused where they would not train the same, with the mend."""
+"""settings/levers.py: levers of train.fast are refused where they would not train the same, with the mend."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-from check_config import find_problems, load_config, merge
+
+from pipeline.settings.check import find_problems, load_config, merge
 
 ONE_GPU = load_config([Path("experiments/gpt-oss-20b-one-gpu.yaml")])
 

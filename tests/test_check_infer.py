@@ -1,7 +1,8 @@
-"""check_infer.py: which settings vLLM does not go with."""
+"""settings/inference.py: which settings vLLM does not go with."""
 
 import pytest
-from check_config import find_problems, load_config, merge
+
+from pipeline.settings.check import find_problems, load_config, merge
 
 GPUS = "infer.gpus: with infer.backend: vllm it has to be 1, 2, 4 or 8; set that, or transformers"
 WHOLE = "sft.join: infer.backend: vllm answers with whole models alone; set merged, or transformers"

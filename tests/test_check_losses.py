@@ -1,7 +1,8 @@
-"""check_losses.py: what ms-swift would take and not use, or replace by a default of its own, is refused."""
+"""settings/losses.py: what ms-swift would take and not use, or replace by a default of its own, is refused."""
 
 import pytest
-from check_config import find_problems, load_config, merge
+
+from pipeline.settings.check import find_problems, load_config, merge
 
 SIMPO = {"rlhf_type": "simpo", "loss_type": "simpo", "simpo_gamma": 1.0, "cpo_alpha": 0.0}
 CPO = {"rlhf_type": "cpo", "cpo_alpha": 1.0}

@@ -4,9 +4,11 @@ import json
 import os
 
 import pytest
-from check_model import find_model_problem, main
-from known_hashes import file_sha256
-from merge_adapter import require_space
+
+from pipeline.files.known_hashes import file_sha256
+from pipeline.models.model_folder import find_model_problem
+from scripts.check_model import main
+from scripts.merge_adapter import require_space
 
 
 @pytest.fixture

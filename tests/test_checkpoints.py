@@ -1,8 +1,10 @@
 """checkpoints.py: which checkpoint a training goes on from, and who may write there."""
 
 import pytest
-from checkpoints import MANIFEST, claim_folder, newest_checkpoint, set_aside_other_code, trim_log
-from folder_manifest import write_manifest
+
+from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.json_lines import trim_log
+from pipeline.training.checkpoints import MANIFEST, claim_folder, newest_checkpoint, set_aside_other_code
 
 
 def write_checkpoint(folder, step: int):
@@ -37,7 +39,7 @@ def test_a_line_that_a_killed_process_left_half_written_is_cut_off(tmp_path):
 
 
 def test_a_folder_is_claimed_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("checkpoints.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("pipeline.training.checkpoints.PATIENCE_SECONDS", 0)
     claim_folder(tmp_path / "digest")
     with pytest.raises(SystemExit) as stopped:
         claim_folder(tmp_path / "digest")

@@ -17,7 +17,7 @@ esac
 JOB = """
 import os, sys
 from pathlib import Path
-import claim_gpus
+from pipeline.launch import claim_gpus
 
 claim_gpus.LOCKS, claim_gpus.POLL_SECONDS = Path(os.environ["LOCKS"]), 0.05
 claims = claim_gpus.claim_gpus(int(sys.argv[1]), "train.gpus")
@@ -37,7 +37,7 @@ class Machine:
         (folder / "gpus").write_text("".join(f"{n}, GPU-{n}\n" for n in range(4)), encoding="utf-8")
         self.busy.touch()
         self.environment = os.environ | {
-            **{"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "scripts")},
+            **{"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
             **{"GPUS": str(folder / "gpus"), "BUSY": str(self.busy), "LOCKS": str(folder / "locks")},
         }
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import code_of
 import pytest
+
+from pipeline.graph import code_of
 
 MODULE = '''"""What it does."""
 # why

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_results import compare_results, describes_the_run, read_tensors
-from reproduce_results import report
+
+from pipeline.publishing.compare_results import compare_results, describes_the_run, read_tensors
+from tools.reproduce_results import report
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:

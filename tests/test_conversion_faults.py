@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import ROOT
 from fuzz.seeds import ROWS, write_parquet
 from processes import PATIENCE, kill, members, wait_until
 from small_disk import small_disk
@@ -48,8 +47,7 @@ def undisturbed(large, tmp_path_factory) -> dict[str, bytes]:
 
 def command(raw: Path, out: Path, *options: str) -> list[str]:
     """Return the command that converts a file with two processes."""
-    script = ROOT / "scripts" / "convert_preferences.py"
-    return [sys.executable, str(script), str(raw), "--out", str(out), "--cores", "2", *options]
+    return [sys.executable, "-m", "scripts.convert_preferences", str(raw), "--out", str(out), "--cores", "2", *options]
 
 
 def convert(raw: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from convert_preferences import main
+
+from scripts.convert_preferences import main
 
 PAIR = {
     "id": "a",

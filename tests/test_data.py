@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 from conftest import ROOT
-from convert_preferences import main
-from json_lines import read_json_lines
+
+from pipeline.files.json_lines import read_json_lines
+from scripts.convert_preferences import main
 
 RAW = ROOT / "data" / "preferences.jsonl"
 PAIRS = read_json_lines(RAW)

@@ -3,10 +3,11 @@
 import re
 import subprocess
 
-import document_config
 import pytest
 from conftest import ROOT
 from test_workflow import NAMES, TUTORIAL_FLAGS
+
+from tools import document_config
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -67,4 +68,4 @@ def test_every_make_target_says_what_it_does(run):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_script_says_how_it_is_run(name):
     text = (ROOT / "scripts" / f"{name}.py").read_text(encoding="utf-8")
-    assert f"python scripts/{name}.py" in text.split('"""')[1]
+    assert f"python -m scripts.{name}" in text.split('"""')[1]

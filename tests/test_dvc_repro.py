@@ -43,7 +43,7 @@ def test_pull_edit_run_commit_and_checkout_leave_every_object_of_the_cache_intac
     dvc(published, "checkout", "--quiet")
     assert_nothing_to_do(published)
     assert read_objects(published).items() >= objects.items()
-    assert run_command("python", "scripts/check_objects.py", cwd=published).returncode == 0
+    assert run_command("python", "-m", "tools.check_objects", cwd=published).returncode == 0
 
 
 def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(published):
@@ -80,7 +80,7 @@ def test_an_experiment_of_one_setting_is_run_listed_and_compared(published):
 def test_an_overlay_is_an_experiment_under_its_name_and_leaves_everything_as_it_was(published):
     overlay = published / "experiments" / "short.yaml"
     overlay.write_text("evaluate:\n  resamples: 100\n", encoding="utf-8")
-    command = ("python", "scripts/run_experiment.py", "experiments/short.yaml")
+    command = ("python", "-m", "tools.run_experiment", "experiments/short.yaml")
     assert run_command(*command, cwd=published).stderr.splitlines()[-1].endswith("run: git add experiments/short.yaml")
     commit(published)
     done = run_command(*command, cwd=published)
@@ -128,7 +128,7 @@ def truncate(path: Path) -> None:
 def test_a_damaged_object_of_the_cache_is_named(published):
     path = object_of(published / ".dvc" / "cache", published, "results/tiny/dpo/curves.jsonl")
     truncate(path)
-    checked = run_command("python", "scripts/check_objects.py", cwd=published)
+    checked = run_command("python", "-m", "tools.check_objects", cwd=published)
     assert checked.returncode == 1
     assert checked.stderr.startswith(str(path)) and "results/tiny/dpo/curves.jsonl" in checked.stderr
 
@@ -141,7 +141,7 @@ def test_a_truncated_object_of_the_remote_is_named_and_does_not_get_into_results
     assert pulled.returncode == 1
     assert "results/tiny/dpo/curves.jsonl" in pulled.stderr
     assert not (published / "results/tiny/dpo/curves.jsonl").exists()
-    assert str(path) in run_command("python", "scripts/check_objects.py", cwd=published).stderr
+    assert str(path) in run_command("python", "-m", "tools.check_objects", cwd=published).stderr
 
 
 # Killed

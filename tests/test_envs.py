@@ -4,7 +4,8 @@ import re
 
 import pytest
 from conftest import ROOT
-from write_conda_envs import PIN, conda_env
+
+from tools.write_conda_envs import PIN, conda_env
 
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]

@@ -1,9 +1,10 @@
-"""estimate_disk.py: what a run leaves."""
+"""planning/disk.py: what a run leaves."""
 
 import pytest
-from estimate_disk import answers_bytes, checkpoint_bytes, count_checkpoints, model_bytes, training_disk
-from model_shape import PUBLISHED, find_shape
 from planned import plan_dpo, same_pairs, settings
+
+from pipeline.models.shape import PUBLISHED, find_shape
+from pipeline.planning.disk import answers_bytes, checkpoint_bytes, count_checkpoints, model_bytes, training_disk
 
 
 def test_a_checkpoint_of_the_tiny_model_is_as_large_as_it_was():

@@ -4,13 +4,14 @@ import json
 from typing import NamedTuple
 
 import pytest
-from check_fast import NO_LEVER
 from conftest import ROOT
-from estimate_memory import estimate_memory, largest_batch
-from estimate_time import batch_seconds, training_seconds
-from gpu_models import GIB, H100
-from model_shape import PUBLISHED
 from planned import plan_dpo, same_pairs, settings
+
+from pipeline.models.shape import PUBLISHED
+from pipeline.planning.gpus import GIB, H100
+from pipeline.planning.hours import batch_seconds, training_seconds
+from pipeline.planning.memory import estimate_memory, largest_batch
+from pipeline.settings.levers import NO_LEVER
 
 MEASURED = {
     row["name"]: row

@@ -1,10 +1,11 @@
-"""estimate_memory.py against what was measured on one H100, and how ZeRO shares things out."""
+"""planning/memory.py against what was measured on one H100, and how ZeRO shares things out."""
 
 import pytest
-from estimate_memory import Batch, Memory, estimate_memory, held_out_bytes
-from gpu_models import GIB, H100, find_gpu
-from model_shape import PUBLISHED
 from planned import EXPERTS, ONE_H100, settings
+
+from pipeline.models.shape import PUBLISHED
+from pipeline.planning.gpus import GIB, H100, find_gpu
+from pipeline.planning.memory import Batch, Memory, estimate_memory, held_out_bytes
 
 # benchmarks/measure_gpu_step.py: LoRA of experts, checkpointing, pairs, length, trained; GiB allocated, and in use.
 MEASURED = [

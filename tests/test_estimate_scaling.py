@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import ROOT
-from estimate_memory import estimate_memory, largest_batch
-from estimate_time import step_seconds
-from gpu_models import GIB, find_gpu
-from model_shape import PUBLISHED
 from planned import plan_dpo, same_pairs, settings
+
+from pipeline.models.shape import PUBLISHED
+from pipeline.planning.gpus import GIB, find_gpu
+from pipeline.planning.hours import step_seconds
+from pipeline.planning.memory import estimate_memory, largest_batch
 
 MEASURED = {
     row["name"]: row

@@ -1,10 +1,11 @@
-"""estimate_time.py against what was measured on one H100, and against the tutorial's own record."""
+"""planning/hours.py against what was measured on one H100, and against the tutorial's own record."""
 
 import pytest
-from estimate_time import batch_seconds, step_seconds, training_seconds
-from gpu_models import GPUS, H100
-from model_shape import PUBLISHED
 from planned import EXPERTS, ONE_H100, plan_dpo, same_pairs, settings
+
+from pipeline.models.shape import PUBLISHED
+from pipeline.planning.gpus import GPUS, H100
+from pipeline.planning.hours import batch_seconds, step_seconds, training_seconds
 
 DPO = settings("tutorial", **ONE_H100)["dpo"]
 H20, _, H200 = GPUS

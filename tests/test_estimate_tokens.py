@@ -1,10 +1,11 @@
-"""estimate_tokens.py: how near the estimate comes to what the real tokenizer counted."""
+"""planning/tokens.py: how near the estimate comes to what the real tokenizer counted."""
 
 import json
 
 import pytest
 from conftest import ROOT
-from estimate_tokens import GPT_OSS, PairTokens, cut_pair, estimate_pair
+
+from pipeline.planning.tokens import GPT_OSS, PairTokens, cut_pair, estimate_pair
 
 GOLDEN = sorted((ROOT / "tests" / "golden" / "prompts").glob("*.json"))
 

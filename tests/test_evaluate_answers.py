@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, run_command
-from evaluate_answers import main
+
+from scripts.evaluate_answers import main
 
 SYSTEM = {"role": "system", "content": "Translate."}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from evaluate_pairs import main
+
+from scripts.evaluate_pairs import main
 
 NUMBER = 40
 BETA = 0.2

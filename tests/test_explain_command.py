@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from check_config import find_problems, load_config, merge
 from conftest import ROOT
-from document_tutorial import find_tests
-from explain_command import main
-from flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
-from settings_of_command import ALWAYS_SET, translate
-from swift_command import read_command
-from swift_flags import swift_flags
-from train_dpo import parse_arguments
-from training_command import tracking_of, training_command
+
+from pipeline.settings.check import find_problems, load_config, merge
+from pipeline.settings.flags import swift_flags
+from pipeline.swift_commands.flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
+from pipeline.swift_commands.read_command import read_command
+from pipeline.swift_commands.translate import ALWAYS_SET, translate
+from pipeline.training.command import tracking_of, training_command
+from scripts.train_dpo import parse_arguments
+from tools.document_tutorial import find_tests
+from tools.explain_command import main
 
 TUTORIAL = r"""
 MASTER_PORT=$PORT \

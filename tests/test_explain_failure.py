@@ -1,6 +1,6 @@
 """explain_failure.py: a line for each job that failed."""
 
-from explain_failure import explain_failure
+from pipeline.graph.explain_failure import explain_failure
 
 
 def test_points_of_a_sweep_that_failed_in_one_rule_are_named_each_once(tmp_path):

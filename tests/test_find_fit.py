@@ -3,12 +3,13 @@
 import math
 
 import pytest
-from check_config import find_problems
-from find_fit import apply, find_fit, list_options, longest_fit
-from gpu_models import GIB, H100
-from model_shape import PUBLISHED
 from planned import EXPERTS, ONE_H100, plan_dpo, same_pairs, settings
-from planned_trainings import list_trainings, needed_memory
+
+from pipeline.models.shape import PUBLISHED
+from pipeline.planning.find_fit import apply, find_fit, list_options, longest_fit
+from pipeline.planning.gpus import GIB, H100
+from pipeline.planning.trainings import list_trainings, needed_memory
+from pipeline.settings.check import find_problems
 
 
 def training(length: int = 390, gpus: int = 1, prompt: int = 90, **dpo):

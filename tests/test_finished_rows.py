@@ -1,7 +1,7 @@
 """finished_rows.py: what a killed job had finished is there for the next one, and nothing else is."""
 
-from finished_rows import FinishedRows
-from json_lines import read_json_lines
+from pipeline.files.finished_rows import FinishedRows
+from pipeline.files.json_lines import read_json_lines
 
 
 def test_the_next_job_finds_the_rows_of_a_killed_one(tmp_path):

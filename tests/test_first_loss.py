@@ -5,7 +5,8 @@ import math
 import pytest
 import yaml
 from conftest import ROOT
-from first_loss import predict_first_loss
+
+from pipeline.training.first_loss import predict_first_loss
 
 DPO = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["dpo"]
 

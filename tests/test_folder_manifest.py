@@ -1,7 +1,8 @@
 """folder_manifest.py: a manifest that changes when its folder does, and only then."""
 
 import pytest
-from folder_manifest import main
+
+from tools.write_manifest import main
 
 
 @pytest.fixture

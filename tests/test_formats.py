@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from conversion import GOLDEN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
-from json_lines import read_json_lines, write_json_lines
+
+from pipeline.files.json_lines import read_json_lines, write_json_lines
 
 FORMATS = GOLDEN / "formats"
 RAW = raw_files(FORMATS)

@@ -1,11 +1,12 @@
-"""gates.py and judge_curves.py: what a stage proves of itself, and what its curves say."""
+"""gates.py and training/curve_gates.py: what a stage proves of itself, and what its curves say."""
 
 import json
 import math
 
 import pytest
-from gates import gate, put_gate, read_gates, require_gates, write_gates
-from judge_curves import judge_chosen, judge_collapse, judge_finite
+
+from pipeline.gates import gate, put_gate, read_gates, require_gates, write_gates
+from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 
 # The tutorial's own chart: steps 1, 5, 10 and 15.
 TUTORIAL = [{"step": s, "loss": loss} for s, loss in ((1, 0.88), (5, 0.30), (10, 0.005), (15, 0.0001))]

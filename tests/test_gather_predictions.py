@@ -5,7 +5,8 @@ import json
 import jsonschema
 import pytest
 from conftest import ROOT
-from gather_predictions import gather, judge_answers
+
+from scripts.gather_predictions import gather, judge_answers
 
 
 def pair(number: int) -> dict:

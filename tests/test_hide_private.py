@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 import pytest
-from hide_private import hide_in, hide_in_record, hide_private, private_places
+
+from pipeline.files.hide_private import hide_in, hide_in_record, hide_private, private_places
 
 
 @pytest.fixture(autouse=True)

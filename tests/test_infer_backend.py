@@ -26,7 +26,7 @@ def commands(planned: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
     assert planned.returncode == 0, planned.stdout + planned.stderr
     lines = (planned.stdout + planned.stderr).replace("\\\n", " ").splitlines()
     calls = [shlex.split(line) for line in lines if line.strip().startswith("envs/with-")]
-    return {Path(words[2]).stem: words for words in calls}
+    return {words[3].removeprefix("scripts."): words for words in calls}
 
 
 def after(words: list[str], flag: str) -> str:
@@ -37,7 +37,7 @@ def after(words: list[str], flag: str) -> str:
 def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(project, overlay, run):
     planned = commands(run("snakemake", "--dry-run", "--printshellcmds", "--configfile", overlay, cwd=project))
     words = planned["infer_shard"]
-    assert words[:3] == ["envs/with-vllm", "python", "scripts/infer_shard.py"]
+    assert words[:4] == ["envs/with-vllm", "python", "-m", "scripts.infer_shard"]
     assert after(words, "--infer_backend") == "vllm"
     assert after(words, "--vllm_tensor_parallel_size") == after(words, "--gpus") == "2"
     assert not {"--max_batch_size", "--attn_impl", "--experts_impl"} & set(words)

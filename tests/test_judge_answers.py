@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 
-import judge_answers
-import judge_client
 import pytest
 from conftest import ROOT
-from json_lines import read_json_lines
 from judge_server import says, serve
 from processes import PATIENCE, wait_until
+
+from pipeline.evaluation import judge_client
+from pipeline.files.json_lines import read_json_lines
+from scripts import judge_answers
 
 SECRET = "sk-a-secret-of-the-tests"
 BASE = ["bad 0", "bad 1", "good 2", "same 3"]
@@ -228,7 +229,7 @@ def test_a_killed_job_asks_for_nothing_that_it_had_been_told(server, tmp_path):
 
     server.judge = judge
     arguments = command(server.url, tmp_path, "--parallel", "1", base=list("abcdef"), dpo=list("ghijkl"))
-    script = [sys.executable, "scripts/judge_answers.py", *arguments]
+    script = [sys.executable, "-m", "scripts.judge_answers", *arguments]
     with subprocess.Popen(script, cwd=ROOT, stdout=subprocess.DEVNULL, env=dict(os.environ)) as job:
         assert wait_until(lambda: len(server.asked) == 6 and kept(tmp_path) == 5)
         job.kill()

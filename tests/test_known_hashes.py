@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-import known_hashes
 import pytest
-from known_hashes import file_sha256, known_sha256
+
+from pipeline.files import known_hashes
+from pipeline.files.known_hashes import file_sha256, known_sha256
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from folder_manifest import write_manifest
-from model_gate import judge_files
+
+from pipeline.files.folder_manifest import write_manifest
+from pipeline.models.model_gate import judge_files
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""model_shape.py: how many weights a gpt-oss and a LoRA on it have."""
+"""models/shape.py: how many weights a gpt-oss and a LoRA on it have."""
 
 import json
 
 import pytest
-from model_shape import OF_FOLDER, PUBLISHED, count_adapter, find_shape
 from planned import EXPERTS, settings
+
+from pipeline.models.shape import OF_FOLDER, PUBLISHED, count_adapter, find_shape
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """N-grams that two texts share are counted as sacrebleu counts them."""
 
 import numpy as np
-from evaluation.corpus_metrics import Bleu, Chrf
-from evaluation.side_by_side import SideBySide
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from pipeline.evaluation.corpus_metrics import Bleu, Chrf
+from pipeline.evaluation.side_by_side import SideBySide
 
 TEXT = st.text(alphabet="ab c.,1-你好 \u3000é%", max_size=30)
 ROWS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8)

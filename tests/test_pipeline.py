@@ -14,9 +14,10 @@ from pathlib import Path
 import another_day
 import jsonschema
 import pytest
-from compare_results import compare_results
 from conftest import ROOT, commit, copy_project, run_command
 from private_bytes import find_words
+
+from pipeline.publishing.compare_results import compare_results
 
 pytestmark = pytest.mark.pipeline(minutes=16)
 
@@ -211,7 +212,7 @@ def count_bytes(paths) -> int:
 
 def test_the_plan_of_the_run_is_what_it_took(run_folder):
     project = run_folder.parents[1]
-    done = run_command("python", "scripts/plan_run.py", "--json", "plan.json", cwd=project)
+    done = run_command("python", "-m", "tools.plan_run", "--json", "plan.json", cwd=project)
     assert done.returncode == 0, done.stderr
     plan = json.loads((project / "plan.json").read_text(encoding="utf-8"))
     (training,), disk = plan["trainings"], plan["disk"]
@@ -254,7 +255,7 @@ def reproduced(tmp_path_factory) -> dict:
     commit(project)
     clone = project.with_name("another folder")
     elsewhere = another_day.environment(days=1) | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
-    done = run_command("python", "scripts/reproduce_results.py", "--folder", str(clone), cwd=project, **elsewhere)
+    done = run_command("python", "-m", "tools.reproduce_results", "--folder", str(clone), cwd=project, **elsewhere)
     return {"run": clone / "results" / "tiny", "said": done}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, copy_project, run_command
-from model_shape import OF_FOLDER
+
+from pipeline.models.shape import OF_FOLDER
 
 SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
 
@@ -32,7 +33,7 @@ def plan(project):
             (project / "overlay.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
             overlays.append("overlay.yaml")
         (project / "plan.json").unlink(missing_ok=True)
-        done = run_command("python", "scripts/plan_run.py", *overlays, "--json", "plan.json", cwd=project)
+        done = run_command("python", "-m", "tools.plan_run", *overlays, "--json", "plan.json", cwd=project)
         written = project / "plan.json"
         return (
             done.returncode,
@@ -174,7 +175,7 @@ def write_golden_pairs(path: Path) -> dict[str, dict]:
 
 def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_or_keys(project, plan, tmp_path):
     model = tmp_path / "model"
-    built = run_command("envs/with-training", "python", "scripts/build_gpt_oss_tokenizer.py", "--folder", str(model))
+    built = run_command("envs/with-training", "python", "-m", "tools.build_gpt_oss_tokenizer", "--folder", str(model))
     assert built.returncode == 0, built.stderr
     config = SIZES | {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss"}
     (model / "config.json").write_text(json.dumps(config))
@@ -220,7 +221,7 @@ def test_an_overlay_that_cannot_be_read_is_named(project, text, line):
     (project / "bad.yaml").unlink(missing_ok=True)
     if text:
         (project / "bad.yaml").write_text(text, encoding="utf-8")
-    done = run_command("python", "scripts/plan_run.py", "bad.yaml", cwd=project)
+    done = run_command("python", "-m", "tools.plan_run", "bad.yaml", cwd=project)
     assert done.returncode == 1
     assert re.fullmatch(line, done.stderr)
 
@@ -251,7 +252,7 @@ def test_make_plan_shows_the_plan_and_then_every_command(project):
     assert done.returncode == 0, done.stdout + done.stderr
     plan, _, commands = done.stdout.partition("Disk under results/")
     assert plan.startswith("Plan of tutorial: 1 training on 4 x h20")
-    assert "scripts/train_dpo.py --model models/gpt-oss-20b" in commands
+    assert "-m scripts.train_dpo --model models/gpt-oss-20b" in commands
 
 
 def test_make_plan_of_what_does_not_fit_shows_no_commands(project):

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from json_lines import read_json_lines
-from prepare_sft import main
+
+from pipeline.files.json_lines import read_json_lines
+from scripts.prepare_sft import main
 
 
 def talk(question: str, answer: str) -> dict:

@@ -5,8 +5,9 @@ import json
 
 import pytest
 from conversion import GOLDEN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
-from json_lines import read_json_lines, write_json_lines
-from preferences.problems import PROBLEMS
+
+from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.preferences.problems import PROBLEMS
 
 FOLDER = GOLDEN / "problems"
 RAW = {name_of(path): path for path in raw_files(FOLDER)}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from check_config import load_config, merge
 from conftest import ROOT, Run, commit, copy_project, run_command
-from list_jobs import list_changes
+
+from pipeline.graph.list_jobs import list_changes
+from pipeline.settings.check import load_config, merge
 
 pytestmark = pytest.mark.pipeline(minutes=9)
 
@@ -102,7 +103,7 @@ def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(clone, run):
 
 def test_the_order_of_times_does_not_matter(clone, run):
     files = sorted((path for path in (clone / "results").rglob("*") if path.is_file()), reverse=True)
-    inputs = [*(clone / "scripts").rglob("*.py"), *(clone / "data").iterdir()]
+    inputs = [*(clone / "scripts").rglob("*.py"), *(clone / "pipeline").rglob("*.py"), *(clone / "data").iterdir()]
     for number, path in enumerate([*files, *(path.parent for path in files), *inputs]):
         os.utime(path, (1e9 + number, 1e9 + number))  # long ago, so that an edit is later still
     assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
@@ -120,7 +121,7 @@ def test_what_is_published_takes_at_most_eight_megabytes_in_git(tmp_path):
     assert 0 < len(pack) <= STORE_BYTES
 
 
-@pytest.mark.parametrize("name", ["scripts/merge_adapter.py", "scripts/preferences/checks.py"])
+@pytest.mark.parametrize("name", ["scripts/merge_adapter.py", "pipeline/preferences/checks.py"])
 def test_an_edited_script_reruns_the_same_stages_in_both_engines(clone, snakemake_plan, dvc_plan, name):
     with (clone / name).open("a", encoding="utf-8") as script:
         script.write("# edited\n")
@@ -134,19 +135,23 @@ def test_an_edited_setting_reruns_the_same_stages_in_both_engines(clone, snakema
         yaml.safe_dump(merge(settings, CHANGES[setting]), sort_keys=False), encoding="utf-8"
     )
     if setting in GRAPH_SETTINGS:  # other rules run, which dvc.yaml has to know
-        assert run_command("python", "scripts/write_dvc_yaml.py", cwd=clone).returncode == 0
+        assert run_command("python", "-m", "tools.write_dvc_yaml", cwd=clone).returncode == 0
     assert snakemake_plan() == dvc_plan()
 
 
 def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_stages(
     clone, snakemake_plan, dvc_plan, run
 ):
-    edit(clone / "rules" / "merge.smk", "python {input.script:q} --model", "python -B {input.script:q} --model")
-    checked = run("python", "scripts/write_dvc_yaml.py", "--check", cwd=clone)
+    edit(
+        clone / "rules" / "merge.smk",
+        "python -m scripts.merge_adapter --model",
+        "python -B -m scripts.merge_adapter --model",
+    )
+    checked = run("python", "-m", "tools.write_dvc_yaml", "--check", cwd=clone)
     assert checked.returncode == 1
     assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
     assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
-    assert run("python", "scripts/write_dvc_yaml.py", cwd=clone).returncode == 0
+    assert run("python", "-m", "tools.write_dvc_yaml", cwd=clone).returncode == 0
     answered = {"infer_shard", "gather_predictions", "evaluate_answers"}
     scored = {"score_pairs", "evaluate_pairs", "gather_metrics"}
     described = {"write_report", "write_model_card", "write_provenance"}
@@ -161,5 +166,5 @@ def test_a_card_in_the_folder_of_the_model_changes_nothing_in_either_engine(clon
 
 
 def test_dvc_yaml_is_what_the_graph_says(run):
-    checked = run("python", "scripts/write_dvc_yaml.py", "--check")
+    checked = run("python", "-m", "tools.write_dvc_yaml", "--check")
     assert checked.returncode == 0, checked.stderr

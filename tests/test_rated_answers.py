@@ -2,7 +2,7 @@
 
 import json
 
-from rated_answers import write_rated_answers
+from pipeline.preferences.rated_answers import write_rated_answers
 
 PAIR = {
     "id": "a",

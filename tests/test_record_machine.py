@@ -1,4 +1,4 @@
-"""record_machine.py: what is recorded of the machine, the time and the code, and what is not."""
+"""training/machine.py: what is recorded of the machine, the time and the code, and what is not."""
 
 import getpass
 import json
@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hide_private import private_places
-from json_lines import read_json_lines
-from record_machine import (
+
+from pipeline.files.hide_private import private_places
+from pipeline.files.json_lines import read_json_lines
+from pipeline.training.machine import (
     COMMAND,
     describe_command,
     list_gpu_names,

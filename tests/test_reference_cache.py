@@ -1,6 +1,6 @@
 """reference_cache.py: what was computed is found again by every release."""
 
-from reference_cache import reference_digest
+from pipeline.training.reference_cache import reference_digest
 
 FLAGS = ["--torch_dtype", "bfloat16", "--target_modules", "q_proj", "v_proj", "--beta", "0.1", "--seed", "42"]
 

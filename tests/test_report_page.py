@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from chromium import Opened, run_chromium
-from make_evaluated_run import make_metrics, report_arguments, write_json, write_run
 from playwright.sync_api import Browser, Page, expect
-from write_report import main as write_report
-from write_sweep_report import main as write_sweep_report
+
+from benchmarks.make_evaluated_run import make_metrics, report_arguments, write_json, write_run
+from scripts.write_report import main as write_report
+from scripts.write_sweep_report import main as write_sweep_report
 
 ROWS = 52
 ENGLISH = {"locale": "en-US"}

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from evaluation.resample import bootstrap, interval, randomisation_p, sum_by_prompt, swap
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest
+
+from pipeline.evaluation.resample import bootstrap, interval, randomisation_p, sum_by_prompt, swap
 
 TIMES = 1000
 

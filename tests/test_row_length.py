@@ -1,7 +1,8 @@
 """row_length.py: few lengths, and little padding."""
 
 import pytest
-from row_length import row_length
+
+from pipeline.training.row_length import row_length
 
 
 @pytest.mark.parametrize(("tokens", "length"), [(1, 128), (128, 128), (1025, 1152), (4097, 4608), (4816, 5120)])

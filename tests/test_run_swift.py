@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from run_swift import Cause, run_swift, swift_environment
 
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("*.py")}
+from pipeline.launch.run_swift import Cause, run_swift, swift_environment
+
+FOLDERS = ("scripts", "tools", "pipeline")
+SOURCES = {path.name: path.read_text(encoding="utf-8") for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
 STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swift\(", text, re.MULTILINE))
 
 
@@ -33,7 +35,7 @@ def test_a_stage_that_runs_swift_loads_the_plugins_and_sets_the_date(name):
 
 def test_swift_is_started_and_its_template_loaded_in_one_place_each():
     assert [name for name, text in SOURCES.items() if '"swift", *' in text and "subprocess" in text] == ["run_swift.py"]
-    assert [name for name, text in SOURCES.items() if "get_template(" in text] == ["render_chat.py"]
+    assert [name for name, text in SOURCES.items() if re.search(r"(?<!\.)\bget_template\(", text)] == ["render_chat.py"]
 
 
 LOST = "RuntimeError: [pair.cc:553] Connection closed by peer [127.0.0.1]:41197. This is typically caused by a crash."

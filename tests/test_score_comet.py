@@ -5,8 +5,9 @@ import os
 import sys
 
 import pytest
-import score_comet
-from json_lines import read_json_lines
+
+from pipeline.files.json_lines import read_json_lines
+from scripts import score_comet
 
 # Scores each translation by its number of letters, and writes what the real one writes with --to_json.
 COMET = f"""#!{sys.executable}

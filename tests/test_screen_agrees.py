@@ -18,8 +18,9 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from preferences import duplicates, spill
-from preferences.checks import (
+
+from pipeline.preferences import duplicates, spill
+from pipeline.preferences.checks import (
     PAIR_CHECKS,
     Fault,
     PairCheck,
@@ -32,12 +33,12 @@ from preferences.checks import (
     find_text_faults,
     find_think_text,
 )
-from preferences.chunk import Chunk
-from preferences.columns import REJECTED, Columns
-from preferences.convert_chunk import Converted, Options, convert_chunk
-from preferences.formats import FORMATS
-from preferences.pair import Message, Pair
-from preferences.translation import LANGUAGES, translation_checks
+from pipeline.preferences.chunk import Chunk
+from pipeline.preferences.columns import REJECTED, Columns
+from pipeline.preferences.convert_chunk import Converted, Options, convert_chunk
+from pipeline.preferences.formats import FORMATS
+from pipeline.preferences.pair import Message, Pair
+from pipeline.preferences.translation import LANGUAGES, translation_checks
 
 SCHEMA = json.loads((ROOT / "schemas" / "pair.schema.json").read_text(encoding="utf-8"))
 VALIDATORS = {

@@ -1,15 +1,11 @@
 """benchmarks/speed/share_gpus.py: trainings side by side, each on GPUs of its own."""
 
-import sys
 import threading
 from typing import NamedTuple
 
 import pytest
-from conftest import ROOT
 
-sys.path.append(str(ROOT / "benchmarks" / "speed"))
-
-from share_gpus import share_gpus
+from benchmarks.speed.share_gpus import share_gpus
 
 
 class Row(NamedTuple):

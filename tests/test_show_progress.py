@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, run_command
-from read_progress import Progress, read_progress
 from terminal import run_in_terminal
+
+from pipeline.graph.read_progress import Progress, read_progress
 
 TOOLS = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
 SNAKEMAKE = str(ROOT / ".venv" / "bin" / "snakemake")

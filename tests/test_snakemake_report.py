@@ -1,7 +1,8 @@
 """The report's rule, and Snakemake's own report of a run with it: both are made without a network."""
 
 import pytest
-from make_evaluated_run import write_run
+
+from benchmarks.make_evaluated_run import write_run
 
 RULE = ["--allowed-rules", "write_report", "--", "results/tiny/report.html"]
 NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}

@@ -4,8 +4,9 @@ import json
 from collections import Counter
 
 import pytest
-from json_lines import read_json_lines, write_json_lines
-from split_preferences import judge_counts, main
+
+from pipeline.files.json_lines import read_json_lines, write_json_lines
+from scripts.split_preferences import judge_counts, main
 
 
 def pair(question: str, answer: str = "x", **changes) -> dict:

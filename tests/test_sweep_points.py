@@ -1,8 +1,9 @@
-"""sweep_points.py: which runs a sweep has, under which settings, and what cannot be swept."""
+"""settings/sweep.py: which runs a sweep has, under which settings, and what cannot be swept."""
 
 import pytest
-from check_config import check_config, find_problems, load_config, merge
-from sweep_points import Point, list_points, settings_by_run
+
+from pipeline.settings.check import check_config, find_problems, load_config, merge
+from pipeline.settings.sweep import Point, list_points, settings_by_run
 
 
 def settings(**sections) -> dict:

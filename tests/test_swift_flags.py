@@ -1,6 +1,6 @@
-"""swift_flags.py: settings as ms-swift's command line reads them."""
+"""settings/flags.py: settings as ms-swift's command line reads them."""
 
-from swift_flags import swift_flags
+from pipeline.settings.flags import swift_flags
 
 
 def test_settings_become_flags_under_their_own_names():

@@ -1,11 +1,12 @@
-"""swift_plugins.py: what is loaded exists, and what has an order is in it."""
+"""launch/plugins.py: what is loaded exists, and what has an order is in it."""
 
 import re
 
 import pytest
-from check_fast import LEVERS
 from conftest import ROOT
-from swift_plugins import CALLBACKS, EVERY_STAGE, plugin_files, plugin_flags, training_flags, training_plugins
+
+from pipeline.launch.plugins import CALLBACKS, EVERY_STAGE, plugin_files, plugin_flags, training_flags, training_plugins
+from pipeline.settings.levers import LEVERS
 
 
 def test_every_file_of_plugins_is_loaded_by_a_training_with_everything_on():

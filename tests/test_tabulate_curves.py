@@ -2,7 +2,7 @@
 
 import json
 
-from tabulate_curves import main
+from scripts.tabulate_curves import main
 
 CURVES = [
     {"step": 0, "eval_loss": 0.7, "eval_rewards/margins": 0.0, "epoch": 0},

@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 
 import pytest
-from tabulate_stages import tabulate_stages
+
+from pipeline.graph.tabulate_stages import tabulate_stages
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 

@@ -1,9 +1,11 @@
 """tabulate_sweep.py: the points of a sweep as rows, and the one with the lowest held-out loss."""
 
 import pytest
-from show_results import describe_sweep
-from tabulate_curves import write_table
-from tabulate_sweep import describe_point, find_lowest_loss, main
+
+from pipeline.files.tables import write_table
+from pipeline.report.sweep_table import describe_point, find_lowest_loss
+from scripts.tabulate_sweep import main
+from tools.show_results import describe_sweep
 
 METRICS = {
     "steps": 30,

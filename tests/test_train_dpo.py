@@ -5,13 +5,14 @@ import socket
 from pathlib import Path
 
 import pytest
-from gates import gate, put_gate
-from json_lines import read_json_lines
-from on_nodes import free_port
-from publish_training import find_unjudged
-from train_dpo import main, parse_arguments
-from training_command import tracking_of, training_command
-from training_contract import Contract
+
+from pipeline.files.json_lines import read_json_lines
+from pipeline.gates import gate, put_gate
+from pipeline.launch.contract import Contract
+from pipeline.launch.on_nodes import free_port
+from pipeline.training.command import tracking_of, training_command
+from pipeline.training.publish import find_unjudged
+from scripts.train_dpo import main, parse_arguments
 
 OPTIONS = {
     "model": "m",
@@ -103,9 +104,11 @@ def test_another_prompt_date_or_number_of_processes_starts_afresh(tmp_path, monk
         folders.append(arguments[arguments.index("--output_dir") + 1])
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.judge_model", no_model)
-    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
-    monkeypatch.setattr("train_adapter.claim_folder", make_folder)  # this process would have the first one for good
+    monkeypatch.setattr("pipeline.training.train_adapter.judge_model", no_model)
+    monkeypatch.setattr("pipeline.training.train_adapter.run_swift", stop_before_training)
+    monkeypatch.setattr(
+        "pipeline.training.train_adapter.claim_folder", make_folder
+    )  # this process would have the first one for good
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):
         (tmp_path / name).touch()
@@ -138,8 +141,8 @@ def test_the_name_of_a_folder_of_checkpoints_is_the_same_in_every_release(tmp_pa
         found.append(Path(arguments[arguments.index("--output_dir") + 1]))
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.judge_model", no_model)
-    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.setattr("pipeline.training.train_adapter.judge_model", no_model)
+    monkeypatch.setattr("pipeline.training.train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
     for name in ("m.sha256", "t.jsonl", "v.jsonl", "sft.sha256"):
@@ -157,8 +160,8 @@ def test_kto_is_given_two_rows_for_each_pair(tmp_path, monkeypatch):
         given.update(contract=contract_of(environment), dataset=arguments[arguments.index("--dataset") + 1])
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.judge_model", no_model)
-    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.setattr("pipeline.training.train_adapter.judge_model", no_model)
+    monkeypatch.setattr("pipeline.training.train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     pair = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):
@@ -177,8 +180,8 @@ def test_stacked_on_the_sft_adapter_the_reference_has_it_too(tmp_path, monkeypat
         given.update(command=" ".join(arguments), gates=contract_of(environment).gates)
         raise SystemExit
 
-    monkeypatch.setattr("train_adapter.judge_model", no_model)
-    monkeypatch.setattr("train_adapter.run_swift", stop_before_training)
+    monkeypatch.setattr("pipeline.training.train_adapter.judge_model", no_model)
+    monkeypatch.setattr("pipeline.training.train_adapter.run_swift", stop_before_training)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl", "sft.sha256"):
         (tmp_path / name).touch()
@@ -195,7 +198,7 @@ def test_a_training_whose_gate_failed_ends_with_that_gate_and_not_with_swifts_wo
         put_gate(contract_of(environment).gates_file, gate("first_loss", False, 7.03, 0.6931))
         raise SystemExit("swift rlhf stopped with status 1")
 
-    monkeypatch.setattr("train_adapter.run_swift", fail_a_gate)
+    monkeypatch.setattr("pipeline.training.train_adapter.run_swift", fail_a_gate)
     monkeypatch.chdir(tmp_path)
     for name in ("m.sha256", "t.jsonl", "v.jsonl"):
         (tmp_path / name).touch()

@@ -1,9 +1,10 @@
-"""training_contract.py: what is written is read, and what is recorded is the same on every machine."""
+"""launch/contract.py: what is written is read, and what is recorded is the same on every machine."""
 
 import json
 
 import pytest
-from training_contract import Contract, Tracking
+
+from pipeline.launch.contract import Contract, Tracking
 
 TRACKING = Tracking("offline", "results/tiny/swanlab", "p", "tiny", "abcdef")
 

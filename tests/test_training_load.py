@@ -1,12 +1,13 @@
-"""training_load.py: steps and tokens of a training."""
+"""planning/load.py: steps and tokens of a training."""
 
 from dataclasses import replace
 
 import pytest
-from estimate_tokens import PairTokens
 from planned import plan_dpo, same_pairs, settings
-from planned_trainings import Pairs, list_trainings
-from training_load import count_evaluations, count_passes
+
+from pipeline.planning.load import count_evaluations, count_passes
+from pipeline.planning.tokens import PairTokens
+from pipeline.planning.trainings import Pairs, list_trainings
 
 
 def test_the_tutorials_640_pairs_are_its_20_steps():

@@ -1,8 +1,9 @@
-"""training_record.py: what is resumed, and what is published."""
+"""training/record.py: what is resumed, and what is published."""
 
 import json
 
-from training_record import copy_adapter, differing_flags, read_curves, read_settings, run_digest
+from pipeline.files.json_files import run_digest
+from pipeline.training.record import copy_adapter, differing_flags, read_curves, read_settings
 
 
 def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
@@ -30,7 +31,7 @@ def test_curves_hold_each_step_once_and_no_times(tmp_path):
 
 
 def test_settings_do_not_tell_where_the_clone_lies_or_where_a_stopped_run_went_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("training_record.PACKAGES", ())  # they are in the training environment
+    monkeypatch.setattr("pipeline.training.record.PACKAGES", ())  # they are in the training environment
     monkeypatch.chdir(tmp_path)
     written = []
     for resumed in (None, f"{tmp_path}/results/checkpoint-30"):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from check_config import load_config
 from conftest import ROOT
-from list_jobs import Job, list_jobs
 from small_disk import small_disk
+
+from pipeline.graph.list_jobs import Job, list_jobs
+from pipeline.settings.check import load_config
 
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
-from list_jobs import list_jobs
-from run_records import record_of
-from write_code_digests import DIGESTS
-from write_dvc_yaml import list_params, render, write_command
+
+from pipeline.graph.list_jobs import list_jobs
+from pipeline.provenance.run_records import record_of
+from pipeline.publishing.code_digests import DIGESTS
+from pipeline.publishing.dvc_yaml import list_params, render, write_command
 
 
 def render_overlay(overlay: Path) -> dict:

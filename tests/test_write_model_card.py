@@ -8,7 +8,8 @@ import pytest
 import yaml
 from card import EVALUATION, SHAPE_20B, figure, write_card
 from conftest import ROOT
-from folder_manifest import write_manifest
+
+from pipeline.files.folder_manifest import write_manifest
 
 
 @pytest.fixture

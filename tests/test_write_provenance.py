@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from rocrate.rocrate import ROCrate
-from run_records import trace_back
 from small_run import ENVIRONMENT, FILES, TARGETS, run_small, write_crate
+
+from pipeline.provenance.run_records import trace_back
 
 MACHINE = {
     "commit": "abc123", "uncommitted_changes": True, "command": None, "started": "2026-01-01T10:00:00Z",

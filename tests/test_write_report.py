@@ -11,27 +11,29 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make_evaluated_run import make_metrics, report_arguments, write_json, write_run
-from report.curves import MOST_POINTS, chart_training, thin
-from report.diff_answers import diff_answers
-from report.facts import list_settings
-from report.figures import judge_change, summarize_figures
-from report.messages import say_in_all
-from report.numbers_in_words import show_duration, show_number
-from report.pick_changes import pick_changes
-from report.report_values import reproduce
-from report.sweep_values import chart_points
-from write_report import main, write_plots
-from write_sweep_report import main as write_sweep_report
 
-REPORT = ROOT / "scripts" / "report"
+from benchmarks.make_evaluated_run import make_metrics, report_arguments, write_json, write_run
+from pipeline.report.curves import MOST_POINTS, chart_training, thin
+from pipeline.report.diff_answers import diff_answers
+from pipeline.report.facts import list_settings
+from pipeline.report.figures import judge_change, summarize_figures
+from pipeline.report.messages import say_in_all
+from pipeline.report.numbers_in_words import show_duration, show_number
+from pipeline.report.pick_changes import pick_changes
+from pipeline.report.report_values import reproduce
+from pipeline.report.sweep_values import chart_points
+from scripts.write_report import main, write_plots
+from scripts.write_sweep_report import main as write_sweep_report
+
+REPORT = ROOT / "pipeline" / "report"
 MESSAGES = {
     name: json.loads((REPORT / "messages" / f"{name}.json").read_text(encoding="utf-8")) for name in ("en", "zh")
 }
 TEMPLATES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((REPORT / "template").glob("*.html")))
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
-    for path in sorted((ROOT / "scripts").rglob("*"))
+    for folder in ("scripts", "pipeline")
+    for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in (".py", ".html", ".js")
 )
 SETTINGS = {"run": "mine", "data": {"raw": "my.jsonl"}, "model": {"folder": "models/gpt-oss-20b"}}

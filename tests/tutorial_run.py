@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 from conftest import ROOT
-from swift_flags import swift_flags
+
+from pipeline.settings.flags import swift_flags
 
 DATE = "2025-08-06"  # in experiments/tutorial.yaml, and in the prompt of ms-swift 3.7.0
 SHAPE = {
@@ -72,7 +73,7 @@ def build_model(folder: Path, training_steps: int) -> Path:
     """Build the model, trained a little on the pairs; return its folder, which has a manifest beside it."""
     shape = SHAPE | {"training_steps": training_steps}
     train = write_pairs(folder / "all.jsonl", tutorial_pairs())
-    script = ["envs/with-training", "python", "scripts/build_tiny_model.py", str(train)]
+    script = ["envs/with-training", "python", "-m", "scripts.build_tiny_model", str(train)]
     places = ["--folder", str(folder / "model"), "--manifest", str(folder / "model.sha256")]
     run_quietly([*script, *places, "--shape", json.dumps(shape), "--prompt-date", DATE], folder / "build.log")
     return folder / "model"
@@ -111,7 +112,7 @@ def training_command(
         **{"machine": folder / "machine.json", "speed": folder / "speed.jsonl"},
     }
     options = [word for name, value in places.items() for word in (f"--{name}", str(value))]
-    return ["envs/with-training", "python", "scripts/train_dpo.py", *options, "--", *shlex.split(flags)]
+    return ["envs/with-training", "python", "-m", "scripts.train_dpo", *options, "--", *shlex.split(flags)]
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from step_clock import StepClock
 from swift.trainers import SwiftMixin
+
+from benchmarks.speed.step_clock import StepClock
 
 _train = SwiftMixin.train
 

@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
-from swift_plugins import LEVERS
+
+from pipeline.launch.plugins import LEVERS
 
 ROOT = Path(__file__).parents[2]
 FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}

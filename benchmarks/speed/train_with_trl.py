@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from random_weights import draw_weights
-from render_chat import load_renderer
-from step_clock import StepClock
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
+
+from benchmarks.speed.random_weights import draw_weights
+from benchmarks.speed.step_clock import StepClock
+from pipeline.models.render_chat import load_renderer
 
 
 def render_pairs(folder: Path, pairs: Path) -> Dataset:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from checkpoints import trim_log
-from gates import gate, record_gate
 from swift.rlhf_trainers import DPOTrainer
-from training_contract import Contract
+
+from pipeline.files.json_lines import trim_log
+from pipeline.gates import gate, record_gate
+from pipeline.launch.contract import Contract
 
 CONTRACT = Contract.read()
 # What a batch holds beside what the model reads, for ms-swift's trainer.

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from row_length import row_length
+
+from pipeline.training.row_length import row_length
 
 SHARED, CHOSEN, REJECTED = 0, 1, 2
 Mask = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

@@ -11,8 +11,9 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from on_nodes import free_port
 from processes import wait_until
+
+from pipeline.launch.on_nodes import free_port
 
 PACKAGES = ("gridengine-common", "gridengine-client", "gridengine-exec", "gridengine-master", "libjemalloc2")
 BOOTSTRAP = """admin_user none

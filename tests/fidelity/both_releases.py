@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from conftest import ROOT
-from on_nodes import free_port
-from swift_command import read_command
-from swift_flags import swift_flags
 from test_explain_command import TUTORIAL
 from tutorial_run import DATE, read_rows, run_quietly
+
+from pipeline.launch.on_nodes import free_port
+from pipeline.settings.flags import swift_flags
+from pipeline.swift_commands.read_command import read_command
 
 PROCESSES = 4
 OLD = ROOT / ".venv-fidelity" / "bin"

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from both_releases import LEFT_OUT, OLD, PINNED, PROCESSES, copy_for_old_release, trace, train_as_written
-from swift_command import read_command
 from test_explain_command import TUTORIAL
 from tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
+
+from pipeline.swift_commands.read_command import read_command
 
 PAIRS = tutorial_pairs()
 # The pairs lie in the file in the order in which 3.7.0 takes them.

@@ -27,10 +27,11 @@ def load_release() -> tuple[Any, Any, Any]:
             return get_template("gpt_oss", get_model_tokenizer(model, load_model=False)[1], **settings)
 
     except ModuleNotFoundError:
-        sys.path.insert(0, "scripts")
-        from render_chat import load_template as load_by_date
+        sys.path.insert(0, ".")
         from swift.dataloader import BatchSamplerShard
         from swift.dataset import load_dataset
+
+        from pipeline.models.render_chat import load_template as load_by_date
 
         def load_template(model: str, **settings: Any) -> Any:
             return load_by_date(Path(model), "2025-08-06", **settings)

@@ -35,11 +35,11 @@ def load() -> tuple[Callable[[bytes, Path], None], list[bytes]]:
     import atheris
 
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-    with atheris.instrument_imports(include=["preferences"]):
-        from preferences.convert_chunk import Options
-        from preferences.convert_files import convert_files  # noqa: F401  (what is imported here is watched)
-        from preferences.formats import FORMATS
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    with atheris.instrument_imports(include=["pipeline.preferences"]):
+        from pipeline.preferences.convert_chunk import Options
+        from pipeline.preferences.convert_files import convert_files  # noqa: F401  (what is imported here is watched)
+        from pipeline.preferences.formats import FORMATS
 
     from oracle import KINDS, account
 

@@ -6,11 +6,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from preferences.convert_chunk import Options
-from preferences.convert_files import convert_files
-from preferences.ledger import Counts
-from preferences.problems import PROBLEMS
-from preferences.read_files import RawFiles
+
+from pipeline.preferences.convert_chunk import Options
+from pipeline.preferences.convert_files import convert_files
+from pipeline.preferences.ledger import Counts
+from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.read_files import RawFiles
 
 KINDS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".jsonl.zst")
 ROOT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 os.chdir(ROOT)
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
-from run_swift import OFFLINE  # noqa: E402 (it lies in the folder that was just named)
+from pipeline.launch.run_swift import OFFLINE  # noqa: E402 (it lies in the folder that was just named)
 
 os.environ.update(OFFLINE)  # before ms-swift is imported, which reads it then
 
@@ -37,7 +37,7 @@ SHAPE = {
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> list[Path]:
     """Build a very small model twice from the same pairs; return both folders."""
-    from build_tiny_model import main
+    from scripts.build_tiny_model import main
 
     folder = tmp_path_factory.mktemp("model")
     train = folder / "train.jsonl"

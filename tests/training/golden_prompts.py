@@ -22,7 +22,7 @@ PROMPT_DATE = "2026-01-01"
 LOSS_SCALES = ("last_round", "ignore_empty_think")  # config.yaml's, and the tutorial's
 NUMBERS = re.compile(r"\[\s+(\d+(?:,\s+\d+)*)\s+\]")
 
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT))
 
 
 def read_golden(name: str) -> dict[str, Any]:
@@ -33,8 +33,9 @@ def read_golden(name: str) -> dict[str, Any]:
 
 def write_tokenizer(folder: Path) -> None:
     """Write gpt-oss's own tokenizer, and the config.json by which ms-swift knows whose it is."""
-    from build_gpt_oss_tokenizer import main
     from transformers import GptOssConfig
+
+    from tools.build_gpt_oss_tokenizer import main
 
     main(["--folder", str(folder)])
     GptOssConfig(architectures=["GptOssForCausalLM"]).save_pretrained(folder)
@@ -42,7 +43,7 @@ def write_tokenizer(folder: Path) -> None:
 
 def render_all(pairs: dict[str, dict[str, Any]], tokenizer: Path) -> dict[str, dict[str, Any]]:
     """Return what each golden file must hold."""
-    from render_chat import load_pair_encoder, load_prompt_renderer, load_template
+    from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_template
 
     decode = load_template(tokenizer, PROMPT_DATE).tokenizer.decode
     render_prompt = load_prompt_renderer(tokenizer, PROMPT_DATE)

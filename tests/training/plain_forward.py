@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import torch
 from peft import PeftModel
-from render_chat import load_template
 from transformers import AutoModelForCausalLM
+
+from pipeline.models.render_chat import load_template
 
 
 class Answer(NamedTuple):

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from conftest import ROOT
-from swanlab_records import read_records
-from training_contract import Contract, Tracking
+
+from pipeline.launch.contract import Contract, Tracking
+from pipeline.tracking.swanlab_records import read_records
 
 PATIENCE = 120.0  # seconds; left waiting for its server, SwanLab would need for ever
 STEPS = 6
@@ -32,7 +33,7 @@ class Recording:
         tracking = Tracking(mode, str(folder), "p", "n", "abcdef0123")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SWANLAB_")}
         environment |= Contract(folder, 0, 0, tracking=tracking).write()
-        environment |= {"PYTHONPATH": "scripts", "SWANLAB_API_HOST": host, "HOME": str(folder / "home")}
+        environment |= {"PYTHONPATH": ".", "SWANLAB_API_HOST": host, "HOME": str(folder / "home")}
         environment |= {"SWANLAB_API_KEY": key} if key else {}
         self.folder = folder
         self.process = subprocess.Popen(

@@ -2,9 +2,10 @@
 
 import hashlib
 
-import build_gpt_oss_tokenizer
 import pytest
 from transformers import AutoTokenizer
+
+from tools import build_gpt_oss_tokenizer
 
 
 def test_it_is_the_published_one_byte_for_byte(gpt_oss):

@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
-from build_random_model import main
 from conftest import SHAPE
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from scripts.build_random_model import main
 
 LARGE = SHAPE | {"vocab_size": 3000}
 

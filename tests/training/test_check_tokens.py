@@ -4,10 +4,11 @@ import json
 import shutil
 
 import pytest
-from check_tokens import main
-from json_lines import read_json_lines
 from tokenizers import Tokenizer, models, trainers
 from transformers import PreTrainedTokenizerFast
+
+from pipeline.files.json_lines import read_json_lines
+from scripts.check_tokens import main
 
 
 def pair(name: str, chosen: str, rejected: str = "Please save!") -> dict:

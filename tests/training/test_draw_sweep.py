@@ -5,8 +5,9 @@ import json
 import re
 
 import pytest
-from draw_sweep import choose_lines, sort_values
-from tabulate_sweep import main
+
+from pipeline.report.draw_sweep import choose_lines, sort_values
+from scripts.tabulate_sweep import main
 
 GRID = [{"dpo.beta": beta, "dpo.seed": seed} for beta in (0.05, 0.1, 0.2) for seed in (1, 2)]
 

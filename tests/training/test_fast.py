@@ -12,11 +12,12 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
-from gates import GateError
 from safetensors.torch import load_file
-from swift_flags import swift_flags
-from swift_plugins import LEVERS
-from training_contract import Contract
+
+from pipeline.gates import GateError
+from pipeline.launch.contract import Contract
+from pipeline.launch.plugins import LEVERS
+from pipeline.settings.flags import swift_flags
 
 pytestmark = pytest.mark.usefixtures("plugins_leave_no_trace")
 

@@ -4,7 +4,6 @@ import random
 import re
 
 import pytest
-from build_gpt_oss_tokenizer import read_vocabulary
 from golden_prompts import NAMES, PROMPT_DATE, read_golden
 from openai_harmony import (
     Conversation,
@@ -18,6 +17,8 @@ from openai_harmony import (
 )
 from random_texts import random_text
 from transformers import AutoTokenizer
+
+from tools.build_gpt_oss_tokenizer import read_vocabulary
 
 CHANNEL = re.compile(r"<\|channel\|>(\w+)<\|message\|>")
 KEEP_ANALYSIS = RenderConversationConfig(auto_drop_analysis=False)

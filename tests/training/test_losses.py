@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 import yaml
 from conftest import ROOT, SHAPE
-from first_loss import predict_first_loss
 from plain_forward import Answer, Pairs, score_pairs
-from rated_answers import write_rated_answers
-from swift_flags import swift_flags
-from training_contract import Contract
+
+from pipeline.launch.contract import Contract
+from pipeline.preferences.rated_answers import write_rated_answers
+from pipeline.settings.flags import swift_flags
+from pipeline.training.first_loss import predict_first_loss
 
 # The trainers' own remarks: what SimPO with an NLL term is called, and that TRL's KTO has moved.
 pytestmark = [

@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 import torch
-from merge_gates import judge_merge, load_model, load_probes
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
+
+from pipeline.models.merge_gates import judge_merge, load_model, load_probes
 
 PAIR = '{"messages": [{"role": "user", "content": "保存"}, {"role": "assistant", "content": "Save it"}]}\n'
 

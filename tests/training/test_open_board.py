@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from on_nodes import free_port
 from processes import PATIENCE, wait_until
 from swanlab_recording import STEPS, Recording, read_losses
+
+from pipeline.launch.on_nodes import free_port
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def results(tmp_path_factory) -> Path:
 def ask(results) -> Iterator[Any]:
     """Start the dashboard, and return a function that asks it; stop it by Ctrl-C."""
     port = free_port()
-    command = [sys.executable, "scripts/open_board.py", "--results", str(results), "--port", str(port)]
+    command = [sys.executable, "-m", "tools.open_board", "--results", str(results), "--port", str(port)]
     scratch = results / "scratch"
     scratch.mkdir()
     with subprocess.Popen(
@@ -74,7 +75,7 @@ def test_the_board_shows_the_whole_curve_also_of_a_training_that_went_on(ask, ex
 
 
 def test_without_a_record_there_is_one_line(tmp_path):
-    command = [sys.executable, "scripts/open_board.py", "--results", str(tmp_path)]
+    command = [sys.executable, "-m", "tools.open_board", "--results", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [

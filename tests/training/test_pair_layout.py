@@ -1,14 +1,9 @@
 """plugins/fast/pair_layout.py: pairs in one row, and which token sees which."""
 
-import sys
-
 import pytest
 import torch
-from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "plugins" / "fast"))
-
-from pair_layout import CHOSEN, REJECTED, SHARED, lay_out_pairs, visible
+from plugins.fast.pair_layout import CHOSEN, REJECTED, SHARED, lay_out_pairs, visible
 
 PAD = 99
 # Two pairs: a prompt of 2 tokens and answers that begin alike; a prompt of 1 token, and a chosen answer of none.

@@ -12,11 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from render_chat import load_renderer
 from swift import rlhf_trainers
 from swift.rlhf_trainers import rlhf_mixin
-from training_contract import Contract
 from transformers import AutoTokenizer
+
+from pipeline.launch.contract import Contract
+from pipeline.models.render_chat import load_renderer
 
 MESSAGES = [
     {"role": "system", "content": "Translate."},

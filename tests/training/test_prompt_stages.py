@@ -11,8 +11,9 @@ import another_day
 import pytest
 import yaml
 from conftest import SHAPE
-from render_chat import load_pair_encoder, load_prompt_renderer, load_renderer
-from swift_flags import swift_flags
+
+from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_renderer
+from pipeline.settings.flags import swift_flags
 
 DATE = "2020-02-02"
 PAIR = {
@@ -35,7 +36,7 @@ def run_tomorrow(script: str, options: dict[str, object], *rest: str) -> str:
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [sys.executable, f"scripts/{script}.py", *words, *rest],
+        [sys.executable, "-m", f"scripts.{script}", *words, *rest],
         env=os.environ | another_day.environment(1) | {"PATH": path, "SWIFT_DEBUG": "1"},
         capture_output=True,
         text=True,

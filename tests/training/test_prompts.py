@@ -12,7 +12,8 @@ import another_day
 import pytest
 from golden_prompts import GOLDEN, LOSS_SCALES, NAMES, PROMPT_DATE, read_golden, render_all
 from random_texts import random_text
-from render_chat import load_pair_encoder, load_prompt_renderer
+
+from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer
 
 TESTS = Path(__file__).parent
 DAYS = 400
@@ -93,7 +94,9 @@ def test_another_day_changes_nothing(gpt_oss, tmp_path):
 
 
 def test_without_the_frozen_date_another_day_changes_every_prompt(gpt_oss, tmp_path):
-    unfrozen = "import render_chat; render_chat.plugin_files = lambda: ['plugins/no_remote_code.py']"
+    unfrozen = (
+        "from pipeline.models import render_chat; render_chat.plugin_files = lambda: ['plugins/no_remote_code.py']"
+    )
     day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS), before=unfrozen)
     for path in GOLDEN.iterdir():
         golden, found = (folder.joinpath(path.name).read_text(encoding="utf-8") for folder in (GOLDEN, tmp_path))

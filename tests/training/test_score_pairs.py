@@ -7,17 +7,18 @@ import signal
 import subprocess
 import sys
 
-import answer_logps
 import pytest
-import score_pairs
 import torch
 from conftest import ROOT
-from json_lines import read_json_lines
 from peft import LoraConfig, get_peft_model
 from plain_forward import score_pairs as score_plainly
 from processes import wait_until
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
+
+from pipeline.files.json_lines import read_json_lines
+from pipeline.models import answer_logps
+from scripts import score_pairs
 
 DATE = "2020-02-02"
 ROUNDING = 5e-4  # of a sum of some hundred log-probabilities in float32, and of its four decimals
@@ -137,7 +138,7 @@ def test_a_killed_job_goes_on_with_the_pairs_that_it_had_scored(built, tmp_path,
     score_pairs.main(command(built[0], undisturbed, many, batch_size=1))
 
     arguments = command(built[0], tmp_path, many, batch_size=1)
-    script = [sys.executable, "scripts/score_pairs.py", *arguments]
+    script = [sys.executable, "-m", "scripts.score_pairs", *arguments]
     with subprocess.Popen(script, cwd=ROOT, stdout=subprocess.DEVNULL, env=dict(os.environ)) as job:
         assert wait_until(lambda: sum(begun.stat().st_size for begun in tmp_path.glob("scores.jsonl.*.begun")))
         job.kill()

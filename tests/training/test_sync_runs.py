@@ -22,7 +22,7 @@ def sync(results: Path, host: str = DEAD, key: str = "k" * 21, run: str = "mine"
     """Run the script, and return what it said."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SWANLAB_")}
     environment |= {"SWANLAB_API_HOST": host, "HOME": str(results)} | ({"SWANLAB_API_KEY": key} if key else {})
-    command = [sys.executable, "scripts/sync_runs.py", "--results", str(results), "--run", run]
+    command = [sys.executable, "-m", "tools.sync_runs", "--results", str(results), "--run", run]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

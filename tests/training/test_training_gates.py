@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from gates import GateError, read_gates
 from peft import LoraConfig, get_peft_model
-from swift_flags import swift_flags
-from training_contract import Contract
 from transformers import AutoModelForCausalLM
+
+from pipeline.gates import GateError, read_gates
+from pipeline.launch.contract import Contract
+from pipeline.settings.flags import swift_flags
 
 pytestmark = pytest.mark.usefixtures("plugins_leave_no_trace")
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from flag_knowledge import PINNED, known_of, load_defaults
 from swift.arguments import RLHFArguments
 from swift.dataset import DATASET_MAPPING
 from swift.loss_scale import get_loss_scale
 from swift.pipelines import rlhf_main
 from swift.rlhf_trainers import DPOTrainer
 from transformers.integrations.liger import apply_liger_kernel
+
+from pipeline.swift_commands.flag_knowledge import PINNED, known_of, load_defaults
 
 TURNS = [
     {"role": "system", "content": "Translate."},

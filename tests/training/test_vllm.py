@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from render_chat import load_prompt_renderer
-from swift_flags import infer_settings, swift_flags
+
+from pipeline.models.render_chat import load_prompt_renderer
+from pipeline.settings.flags import infer_settings, swift_flags
 
 DATE = "2020-02-02"
 SETTINGS = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
@@ -34,7 +35,7 @@ def answered(built, tmp_path_factory) -> dict[str, Any]:
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [sys.executable, "scripts/infer_shard.py", *words, "--", *swift_flags(infer_settings(SETTINGS)).split()],
+        [sys.executable, "-m", "scripts.infer_shard", *words, "--", *swift_flags(infer_settings(SETTINGS)).split()],
         env=os.environ | {"PATH": path, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,

@@ -1,0 +1,1 @@
+"""The speed of training at full size: rows, their clock, and plugins of ms-swift."""

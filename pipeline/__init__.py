@@ -1,0 +1,1 @@
+"""What scripts, tools and plugins share."""

@@ -1,0 +1,28 @@
+"""Groups of held-out pairs for which rewards are shown apart."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.evaluation.pair_scores import PairScores
+
+Members = dict[str, NDArray[np.bool_]]
+QUARTERS = (0.25, 0.5, 0.75)
+
+
+def group_by_tag(pairs: PairScores) -> Members:
+    """Return which pairs have each tag; nothing where none has one."""
+    tags: NDArray[Any] = np.array([tag or "" for tag in pairs.tags], object)
+    return {tag: tags == tag for tag in sorted(set(tags) - {""})}
+
+
+def group_by_length(pairs: PairScores) -> Members:
+    """Return which pairs are in each quarter by tokens of the longer answer, named as in "9 to 14 tokens"."""
+    longest = pairs.tokens.max(axis=1)
+    bounds = np.unique(np.quantile(longest, QUARTERS, method="lower"))
+    quarter = np.searchsorted(bounds, longest)
+    groups = [quarter == number for number in range(len(bounds) + 1)]
+    return {
+        f"{longest[members].min()} to {longest[members].max()} tokens": members for members in groups if members.any()
+    }

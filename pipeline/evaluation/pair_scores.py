@@ -1,0 +1,81 @@
+"""The log-probabilities of held-out pairs under several models."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.files.json_lines import iterate_json_lines
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class PairScores:
+    """What the figures of pairs are computed from; arrays have an entry a pair, in the order of the pairs.
+
+    `chosen` and `rejected` hold log-probabilities by model, in nats; `tokens` the lengths of both answers.
+    """
+
+    ids: list[str]
+    tags: list[str | None]
+    prompts: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    chosen: dict[str, Array]
+    rejected: dict[str, Array]
+    reference: str
+    beta: float
+
+    @property
+    def models(self) -> list[str]:
+        """The models, in the order in which they were made."""
+        return list(self.chosen)
+
+    def reward(self, logps: Mapping[str, Array], model: str) -> Array:
+        """Return the rewards of answers with these log-probabilities."""
+        return self.beta * (logps[model] - logps[self.reference])
+
+    def margin(self, model: str) -> Array:
+        """Return the reward margin of each pair."""
+        return self.reward(self.chosen, model) - self.reward(self.rejected, model)
+
+
+def read_pair_scores(files: Mapping[str, list[str]], pairs: Path, reference: str, beta: float) -> PairScores:
+    """Return the scores of models in the files of their shards, for the pairs that they were computed from."""
+    held_out = list(iterate_json_lines(pairs))
+    numbers: dict[str, int] = {}
+    prompts = [
+        numbers.setdefault(json.dumps(row["messages"][:-1], ensure_ascii=False), len(numbers)) for row in held_out
+    ]
+    rows = {model: gather_shards(paths, [row["id"] for row in held_out], pairs) for model, paths in files.items()}
+    first = next(iter(rows.values()))
+    return PairScores(
+        ids=[row["id"] for row in held_out],
+        tags=[row.get("tag") for row in held_out],
+        prompts=np.array(prompts, np.int64),
+        tokens=np.array([[row["chosen_tokens"], row["rejected_tokens"]] for row in first], np.int64),
+        chosen={model: column(found, "chosen_logp") for model, found in rows.items()},
+        rejected={model: column(found, "rejected_logp") for model, found in rows.items()},
+        reference=reference,
+        beta=beta,
+    )
+
+
+def gather_shards(paths: list[str], ids: list[str], pairs: Path) -> list[dict[str, Any]]:
+    """Return the rows of all shards in the order of the pairs, which were dealt to them in turn."""
+    shards = [list(iterate_json_lines(Path(path))) for path in paths]
+    expected = [ids[number :: len(shards)] for number in range(len(shards))]
+    for path, rows, own in zip(paths, shards, expected, strict=True):
+        if [row["id"] for row in rows] != own:
+            sys.exit(f"{path}: not the scores of the pairs in {pairs}; delete it and run again")
+    return [shards[i % len(shards)][i // len(shards)] for i in range(len(ids))]
+
+
+def column(rows: Iterable[Mapping[str, Any]], name: str) -> Array:
+    """Return one value of each row."""
+    return np.array([row[name] for row in rows], np.float64)

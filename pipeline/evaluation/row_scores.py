@@ -1,0 +1,39 @@
+"""Figures from scores that another program gave to each row: COMET, a judge."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.evaluation.row_metrics import Ratio, Statistics
+from pipeline.evaluation.side_by_side import SideBySide
+from pipeline.files.json_lines import iterate_json_lines
+
+POINTS = {"tie": 0.5}
+
+
+class Scored(Ratio):
+    """The mean of scores that were given to rows, by their id and the model."""
+
+    def __init__(self, scores: dict[tuple[str, str], float]) -> None:
+        self.scores = scores
+        self.unit = "mean"
+
+    def statistics(self, rows: SideBySide, model: str) -> Statistics:
+        """Return, rows x 2: the score, and one; NaN for a row without."""
+        found = np.array([self.scores.get((name, model), math.nan) for name in rows.ids], np.float64)
+        return np.stack([found, np.where(np.isnan(found), np.nan, 1.0)], axis=1)
+
+
+def read_scores(path: Path) -> Scored:
+    """Return the mean of the scores in a file of score_comet.py."""
+    rows: list[dict[str, Any]] = list(iterate_json_lines(path))
+    return Scored({(row["id"], model): float(score) for row in rows for model, score in row["scores"].items()})
+
+
+def judged_metric(path: Path, one: str, two: str) -> Scored:
+    """Return how often `two` wins against `one`, of what judge_answers.py wrote; an invalid verdict does not count."""
+    points = {one: 0.0, two: 1.0} | POINTS
+    rows = (row for row in iterate_json_lines(path) if set(row["first"]["order"]) == {one, two})
+    return Scored({(row["id"], two): points[row["winner"]] for row in rows if row["winner"] in points})

@@ -1,0 +1,1 @@
+"""Files of any content: JSON, manifests, tables, pages."""

@@ -1,0 +1,1 @@
+"""What goes with Snakemake's graph: checks at its start, progress, failures, jobs."""

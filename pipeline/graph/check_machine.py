@@ -1,0 +1,77 @@
+"""Check, before any job starts, that a run can end where it is about to start."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.models.model_folder import find_model_problem
+from pipeline.preferences.open_raw import list_raw_files
+
+
+def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
+    """Stop with one line if the plan cannot work on any machine: data missing, GPUs above the ceiling.
+
+    Snakemake would reduce a request above the ceiling without a word, and train on fewer GPUs than asked.
+    `ceilings` maps a resource to its limit (`--resources`, or a profile).
+    """
+    raw = config["data"]["raw"]
+    if not list_raw_files(raw):
+        mend = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
+        sys.exit(f"{raw}: no such file; {mend}")
+    own = config["sft"]["data"]
+    if config["sft"]["enabled"] and own and not Path(own).is_file():
+        sys.exit(f"{own}: no such file; put it there, or set sft.data")
+    if "gpu" not in ceilings:
+        return
+    ceiling = ceilings["gpu"].value
+    for setting in ("train", "infer"):
+        asked = config[setting]["gpus"]
+        if asked > ceiling:
+            sys.exit(
+                f"{setting}.gpus is {asked}, above the ceiling of {ceiling} that Snakemake was given; "
+                f"lower it, or add --resources gpu={asked}"
+            )
+
+
+def require_writable(folder: Path) -> None:
+    """Stop with one line if nothing can be written into a folder, or into where it would be made."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(nearest, os.W_OK):
+        sys.exit(f"{folder}: cannot be written to; make it writable, or link it to where there is room")
+
+
+def count_gpus() -> int:
+    """Return how many NVIDIA GPUs this machine has."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def check_machine(config: dict[str, Any], conda: bool) -> None:
+    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key, vLLM.
+
+    `conda` says whether Snakemake makes the environments itself.
+    """
+    gpus = count_gpus()
+    for setting in ("train", "infer"):
+        asked = config[setting]["gpus"]
+        if asked > gpus:
+            sys.exit(
+                f"{setting}.gpus is {asked}, but this machine has {gpus} GPUs; "
+                f"set it to {gpus}, or run where there are {asked}"
+            )
+    folder = config["model"]["folder"]
+    if folder and (problem := find_model_problem(Path(folder))):
+        sys.exit(problem)
+    if config["tracking"]["mode"] == "cloud" and not os.environ.get("SWANLAB_API_KEY"):
+        sys.exit("tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline")
+    # Answers come last: a training would have run for hours before its environment said so itself.
+    if config["infer"]["backend"] == "vllm" and not conda:
+        tried = subprocess.run(["envs/with-vllm", "true"], capture_output=True, text=True, check=False)
+        if tried.returncode:
+            sys.exit(tried.stderr.strip())

@@ -1,0 +1,51 @@
+"""Show on a terminal which stages run and how far each is, in place of Snakemake's messages about jobs.
+
+Snakefile calls it when jobs start. It takes the place of Snakemake's own handler of messages, and of nothing else: the
+log in .snakemake/log has them all. Where no terminal is, or more was asked for (--verbose, --printshellcmds), or less
+(--quiet), or a plugin (--logger), they are printed as ever. Why this is no such plugin: docs/tracking.md.
+"""
+
+import atexit
+import logging
+import os
+from typing import Any
+
+from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
+
+STREAM_HANDLER = "DefaultStreamHandler"  # Snakemake's name of it
+ASKED_FOR_LESS = {Quietness.RULES, Quietness.PROGRESS, Quietness.ALL}
+SHOWN: list[tuple[Any, logging.Handler]] = []  # the screen, and what it stands in for
+
+
+def show_progress(workflow: Any) -> None:
+    """Put the screen in place of Snakemake's handler until `stop_progress`, where there is a terminal to show it on."""
+    plain = next((handler for handler in logger.handlers if handler.name == STREAM_HANDLER), None)
+    settings = workflow.output_settings
+    if plain is None or not plain.is_tty or os.environ.get("TERM") == "dumb":
+        return
+    if settings.verbose or settings.printshellcmds or ASKED_FOR_LESS & set(settings.quiet or ()):
+        return
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name != "all"]
+    runs = {job.wildcards_dict.get("run") for job in jobs}
+    # Not at the top: every snakemake reads this module, also one that starts no job.
+    from rich.console import Console
+
+    from pipeline.graph.progress_screen import Screen
+
+    console = Console(file=plain.stream, no_color=settings.nocolor or None)
+    screen = Screen(console, len(jobs), ["run"] if len(runs) == 1 else [])
+    logger.removeHandler(plain)
+    logger.addHandler(screen)
+    SHOWN.append((screen, plain))
+    atexit.register(stop_progress)  # also after Ctrl-C
+    screen.live.start()
+
+
+def stop_progress() -> None:
+    """Clear the screen, and let Snakemake say the rest itself."""
+    while SHOWN:
+        screen, plain = SHOWN.pop()
+        screen.live.stop()
+        logger.removeHandler(screen)
+        logger.addHandler(plain)

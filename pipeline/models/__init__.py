@@ -1,0 +1,1 @@
+"""Models: shape, folder, template, log-probabilities, merge."""

@@ -1,0 +1,121 @@
+"""Log-probabilities of answers under a model, many conversations at a time, in a fixed amount of memory.
+
+The vocabulary of gpt-oss has 201,088 tokens: the logits of a batch of long conversations would be larger than the
+model. Here the model is run up to its last hidden states, and logits are taken for some answer tokens at a time.
+"""
+
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from pipeline.launch.run_swift import CPU_THREADS
+
+# Answer tokens whose logits are held at once: 400 MiB in float32 for gpt-oss's vocabulary.
+TOKENS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A prompt with an answer: its tokens, and the positions of those that count. All of it is 4 bytes a number."""
+
+    ids: "array[int]"  # no generic type when Python 3.11 runs
+    counted: "array[int]"
+
+    @classmethod
+    def from_labels(cls, ids: list[int], labels: list[int]) -> "Conversation":
+        """Return a conversation of which the tokens count that have a label; the first token is never foretold."""
+        return cls(array("i", ids), array("i", (n for n, label in enumerate(labels) if label >= 0 and n)))
+
+
+Pair = tuple[Conversation, Conversation]
+Scores = list[tuple[float, float]]
+
+
+def prepare_cpu() -> None:
+    """Let sums on the CPU come out the same, however many threads a rule has."""
+    torch.set_num_threads(CPU_THREADS)
+    torch.use_deterministic_algorithms(True)  # threads otherwise add up in the order in which they arrive
+
+
+def load_model(folder: Path, adapter: Path | None, gpus: int, **implementations: Any) -> Any:
+    """Return a model, with an adapter on it if one is given, on as many GPUs as are claimed.
+
+    `implementations` are those of transformers: dtype, attn_implementation, experts_implementation. Stops with one line
+    if it cannot be loaded.
+    """
+    placed = {"device_map": "auto"} if gpus else {}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, **implementations, **placed)
+        if adapter:
+            model = PeftModel.from_pretrained(model, adapter)
+    except Exception as error:  # what loaders raise has no common kind
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        sys.exit(f"{adapter or folder}: cannot be loaded: {said[0]}")
+    return model.eval()
+
+
+def sum_logps(model: Any, conversations: list[Conversation]) -> list[float]:
+    """Return the float32 sum of the log-probabilities of each conversation's tokens that count."""
+    model = model.get_base_model() if isinstance(model, PeftModel) else model
+    device = model.get_input_embeddings().weight.device
+    longest = max(len(one.ids) for one in conversations)
+    ids = torch.zeros(len(conversations), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, one in enumerate(conversations):
+        ids[row, : len(one.ids)] = torch.tensor(one.ids)
+        mask[row, : len(one.ids)] = 1
+    counts = [len(one.counted) for one in conversations]
+    rows = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    places = torch.tensor([place for one in conversations for place in one.counted], dtype=torch.long)
+    with torch.inference_mode():
+        hidden = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)[0]
+        # The hidden state before a token foretells it.
+        logps = token_logps(model.get_output_embeddings(), hidden[rows, places - 1], ids[rows, places])
+    return [float(part.sum()) for part in logps.split(counts)]
+
+
+def token_logps(head: Any, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the float32 log-probability of each target, of shape (tokens,), from states of shape (tokens, width)."""
+    found = [torch.zeros(0)]
+    for some, wanted in zip(states.split(TOKENS_AT_ONCE), targets.split(TOKENS_AT_ONCE), strict=True):
+        logits = head(some).float()
+        own = logits.gather(-1, wanted[:, None].to(logits.device))[:, 0]
+        found.append((own - logits.logsumexp(-1)).cpu())
+    return torch.cat(found)
+
+
+def deal_batches(pairs: list[Pair], size: int) -> list[list[int]]:
+    """Return the numbers of all pairs in batches of `size`, of like length; the longest, which need most, first."""
+    order = sorted(range(len(pairs)), key=lambda n: -max(len(one.ids) for one in pairs[n]))
+    starts = [*range(0, len(order), size), len(order)]
+    return [order[start:end] for start, end in pairwise(starts)]
+
+
+def score_pairs(score: Callable[[list[Conversation]], list[float]], pairs: list[Pair]) -> Scores:
+    """Return (chosen, rejected) of each pair; a batch that is too large for the GPU is scored in halves."""
+    try:
+        sums = iter(score([one for pair in pairs for one in pair]))
+        return list(zip(sums, sums, strict=True))
+    except torch.OutOfMemoryError as error:
+        if len(pairs) == 1:
+            longest = max(len(one.ids) for one in pairs[0])
+            sys.exit(f"a pair of {longest} tokens does not fit into the GPU's memory: {str(error).splitlines()[0]}")
+    print(f"{len(pairs)} pairs do not fit into the GPU's memory at once; they are scored in halves", flush=True)
+    torch.cuda.empty_cache()
+    middle = len(pairs) // 2
+    return [*score_pairs(score, pairs[:middle]), *score_pairs(score, pairs[middle:])]
+
+
+def score_batches(model: Any, pairs: list[Pair], batches: list[list[int]]) -> Iterator[dict[int, tuple[float, float]]]:
+    """Yield the scores of one batch after another, by the number of the pair."""
+    for batch in batches:
+        scores = score_pairs(lambda some: sum_logps(model, some), [pairs[n] for n in batch])
+        yield dict(zip(batch, scores, strict=True))

@@ -1,0 +1,20 @@
+"""The gate that what a stage loads is what its manifest names."""
+
+from pathlib import Path
+
+from pipeline.files.folder_manifest import manifest_text
+from pipeline.gates import Gate, gate
+
+
+def judge_files(name: str, folder: Path, manifest: Path) -> Gate:
+    """Return the gate that the files of a folder are those of its manifest, byte for byte."""
+    expected = read_manifest(manifest.read_text(encoding="utf-8"))
+    seen = read_manifest(manifest_text(folder, manifest))
+    differing = sorted(path for path in expected.keys() | seen.keys() if expected.get(path) != seen.get(path))
+    value = f"{differing[0]} is not what {manifest} names; fetch or make it again" if differing else "as named"
+    return gate(name, not differing, value, "as named")
+
+
+def read_manifest(text: str) -> dict[str, str]:
+    """Return the SHA-256 by path of a manifest."""
+    return {path: digest for digest, _, path in (line.partition("  ") for line in text.splitlines())}

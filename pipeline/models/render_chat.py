@@ -1,0 +1,78 @@
+"""Turn conversations into tokens exactly as ms-swift's training and inference do."""
+
+import os
+import runpy
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.files.hide_private import hide_in_record
+from pipeline.launch.plugins import plugin_files
+from pipeline.launch.run_swift import OFFLINE
+
+Messages = list[dict[str, str]]
+Rendered = tuple[list[int], list[int]]
+Encode = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Any:
+    """Return ms-swift's template of gpt-oss.
+
+    The folder needs a tokenizer and a config.json that names gpt-oss; `prompt_date` is YYYY-MM-DD. Settings
+    are those of `swift.get_template`, such as max_length and loss_scale.
+    """
+    os.environ.update(OFFLINE, PROMPT_DATE=prompt_date)
+    for plugin in plugin_files():
+        runpy.run_path(plugin)
+    from swift import get_template  # reads the environment when it is imported
+
+    return get_template(load_processor(tokenizer_folder), **settings)
+
+
+@cache
+def load_processor(tokenizer_folder: Path) -> Any:
+    """Return ms-swift's processor of a folder, after the plugins; gpt-oss's own takes seconds to load."""
+    from swift import get_processor
+    from swift.utils import get_logger
+
+    get_logger().addFilter(hide_in_record)
+    return get_processor(str(tokenizer_folder))
+
+
+def load_pair_encoder(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Encode:
+    """Return a function from a pair to what DPO training sees of it.
+
+    That is chosen_input_ids, chosen_labels (the token id where it is trained, else -100), rejected_input_ids and
+    rejected_labels, each of the conversation's length. Settings are those of `load_template`.
+    """
+    template = load_template(tokenizer_folder, prompt_date, **settings)
+    template.set_mode("rlhf")
+    return lambda pair: dict(template.encode({key: pair[key] for key in ("messages", "rejected_response")}))
+
+
+def load_prompt_renderer(tokenizer_folder: Path, prompt_date: str) -> Callable[[Messages], list[int]]:
+    """Return a function from messages to the token ids that `swift infer` sends: all but the last answer."""
+    template = load_template(tokenizer_folder, prompt_date)
+    template.set_mode("transformers")
+
+    def render(messages: Messages) -> list[int]:
+        ids: list[int] = template.encode({"messages": messages[:-1]})["input_ids"]
+        return ids
+
+    return render
+
+
+def load_renderer(tokenizer_folder: Path, prompt_date: str) -> Callable[[Messages], Rendered]:
+    """Return a function from messages to (token ids, labels), both of the conversation's length.
+
+    Labels are the token id where ms-swift trains (assistant turns), else -100.
+    """
+    template = load_template(tokenizer_folder, prompt_date)
+    template.set_mode("train")
+
+    def render(messages: Messages) -> Rendered:
+        encoded = template.encode({"messages": [dict(message) for message in messages]})
+        return encoded["input_ids"], encoded["labels"]
+
+    return render

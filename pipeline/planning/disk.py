@@ -1,0 +1,59 @@
+"""Estimate what a run leaves on disk, in bytes."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.models.shape import Shape, count_adapter
+from pipeline.planning.load import Load
+from pipeline.planning.memory import OPTIMISER_BYTES, TYPE_BYTES
+
+Settings = dict[str, Any]
+
+# Of a checkpoint, whatever the model: README, settings, trainer state, DeepSpeed's scripts; and of each process: state
+# of the random numbers, headers of its shards. Counted in a checkpoint of the tiny model.
+CHECKPOINT_BYTES, PROCESS_BYTES = 110_000, 37_500
+ANSWER_BYTES = 4  # of a token of an answer, in UTF-8
+MODEL_TYPE = "bfloat16"  # models are merged and built in it
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes that one training leaves."""
+
+    checkpoints: int
+    adapter: int
+    merged: int
+
+
+def model_bytes(shape: Shape) -> int:
+    """Return the bytes of the model's weights."""
+    return shape.parameters * TYPE_BYTES[MODEL_TYPE]
+
+
+def count_checkpoints(flags: Settings, load: Load) -> int:
+    """Return the checkpoints that lie there at one time: those that are kept, and one that is being written."""
+    epochs = math.ceil(load.epochs)
+    saves = epochs if flags["save_strategy"] == "epoch" else math.ceil(load.steps / flags["save_steps"])
+    return int(min(saves, flags["save_total_limit"] + 1))
+
+
+def checkpoint_bytes(shape: Shape, flags: Settings, processes: int) -> int:
+    """Return the bytes of a checkpoint: the adapter, and AdamW's states of it, in shards or not."""
+    weight = TYPE_BYTES[flags["torch_dtype"]] + OPTIMISER_BYTES
+    return weight * count_adapter(shape, flags) + CHECKPOINT_BYTES + PROCESS_BYTES * processes
+
+
+def training_disk(shape: Shape, flags: Settings, load: Load, is_merged: bool) -> Disk:
+    """Return what a training leaves; `is_merged` says whether its adapter becomes a model."""
+    return Disk(
+        checkpoints=count_checkpoints(flags, load) * checkpoint_bytes(shape, flags, load.processes),
+        adapter=TYPE_BYTES[flags["torch_dtype"]] * count_adapter(shape, flags),
+        merged=model_bytes(shape) if is_merged else 0,
+    )
+
+
+def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int, models: int) -> int:
+    """Return what inference writes at most: each model's answers in shards and in one file, and all side by side."""
+    answers = prompts * max_new_tokens * ANSWER_BYTES
+    return 2 * models * (prompt_bytes + answers) + prompt_bytes + models * answers

@@ -1,0 +1,187 @@
+"""Write a plan as tables for a terminal of 100 columns."""
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.planning.gpus import GIB, GPUS
+
+Plan = dict[str, Any]
+
+PARTS = {
+    "weights": "weights",
+    "gathered": "weights fetched from other GPUs",
+    "adapter": "adapter",
+    "gradients": "gradients of the adapter",
+    "optimiser": "AdamW's float32 copy and moments",
+    "kept": "kept for the backward pass",
+    "logits": "logits, or ...",
+    "layer": "... one layer at work, the larger",
+    "overhead": "CUDA, buffers, the allocator's slack",
+    "total": "in all",
+}
+
+
+def show_plan(plan: Plan) -> str:
+    """Return the plan in words and tables."""
+    blocks = [show_head(plan), show_counts(plan)]
+    if plan["gpus"]:
+        blocks += [show_memory(plan), show_hours(plan)]
+    else:
+        said = "No GPU is asked for (train.gpus is 0): neither GPU memory nor hours are estimated."
+        blocks.append([said])
+    blocks.append(show_disk(plan))
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def table(head: list[str], rows: Iterable[list[str]], first: int) -> list[str]:
+    """Return lines of columns: the first to the left, `first` characters wide, the others to the right."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(1, len(head))]
+    return [
+        f"  {line[0]:<{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths, strict=True))
+        for line in lines
+    ]
+
+
+def show_head(plan: Plan) -> list[str]:
+    """Return what is planned, for which model, and how its tokens were come by."""
+    trainings, model, pairs = plan["trainings"], plan["model"], plan["pairs"]
+    where = f"{plan['gpus']} x {plan['gpu_model']}" if plan["gpus"] else f"the CPU, {plan['processes']} processes"
+    many = "1 training" if len(trainings) == 1 else f"{len(trainings)} trainings, each"
+    lines = [
+        f"Plan of {plan['run']}: {many} on {where}",
+        f"  model   {model['shape']}",
+        f"          {amount(model['parameters'])} weights, {amount(model['active_parameters'])} of them at work for a "
+        f"token; {size(model['bytes'])} in bfloat16",
+        f"  pairs   {pairs['train']:,} to train, {pairs['held_out']:,} held out",
+    ]
+    if pairs["counted"]:
+        lines.append("  tokens  counted by the run's tokenizer")
+    else:
+        lines += [
+            "  tokens  estimated from the text, not counted (some percent off in all, up to 20 for a pair):",
+            *(f"          {line}" for line in textwrap.wrap(pairs["why_not_counted"], 88)),
+        ]
+    if pairs["too_long"]:
+        lines.append(
+            f"          {pairs['too_long']:,} training pairs are longer than dpo.max_length, and left out here"
+        )
+    return lines
+
+
+def group(trainings: list[Plan], keys: tuple[str, ...]) -> list[tuple[Plan, int]]:
+    """Return one of each kind of training, in order, and how many are of it: those that agree in stage and keys."""
+    kinds: dict[tuple[Any, ...], list[Plan]] = {}
+    for training in trainings:
+        kinds.setdefault((training["stage"], *(str(training[key]) for key in keys)), []).append(training)
+    return [(found[0], len(found)) for found in kinds.values()]
+
+
+def title(training: Plan, count: int, is_alone: bool) -> str:
+    """Return how a kind of training is called: by its stage, and its run where there are others."""
+    if count > 1:
+        return f"{training['stage']}, {count} trainings each"
+    return training["stage"] if is_alone else f"{training['stage']} of {training['run']}"
+
+
+def name_kinds(trainings: list[Plan], keys: tuple[str, ...]) -> list[tuple[str, Plan]]:
+    """Return one of each kind of training with its title."""
+    kinds = group(trainings, keys)
+    stages = [training["stage"] for training, _ in kinds]
+    return [(title(kind, count, stages.count(kind["stage"]) == 1), kind) for kind, count in kinds]
+
+
+def show_counts(plan: Plan) -> list[str]:
+    """Return rows, steps and tokens of each training."""
+    head = ["", "rows", "a step", "steps an epoch", "epochs", "steps", "tokens an epoch", "padded", "longest"]
+    keys = ("rows", "rows_per_step", "steps_per_epoch", "epochs", "steps", "tokens", "padded_tokens", "longest")
+    named = name_kinds(plan["trainings"], keys)
+    first = max(len(name) for name, _ in named)
+    rows = [[name, *(f"{kind[key]:,}" for key in keys)] for name, kind in named]
+    return ["Rows, steps, tokens", *table(head, rows, first)]
+
+
+def show_memory(plan: Plan) -> list[str]:
+    """Return the memory of a GPU by part, of the training that needs most, and whether it fits."""
+    training = max(plan["trainings"], key=lambda row: row["needed"])
+    memory = training["memory"]
+    own = training["deepspeed"]
+    head = ["", f"{own} (set)", *(name for name in memory if name != own)]
+    rows = [[text, *(gib(memory[name][part]) for name in memory)] for part, text in PARTS.items()]
+    of = "" if len(plan["trainings"]) == 1 else f" of the {training['stage']} training of {training['run']}"
+    lines = [
+        f"GPU memory{of} in GiB: {training['sequences']} sequences of {training['longest']:,} tokens at once",
+        *table(head, rows, max(map(len, PARTS.values()))),
+    ]
+    total = memory[own]["total"]
+    if training["needed"] > total:
+        lines.append(f"  Measuring the held-out rows needs more: {gib(training['needed'])}.")
+    return [*lines, f"  {judge(plan, training)}"]
+
+
+def judge(plan: Plan, training: Plan) -> str:
+    """Return whether a training fits into its GPU, and up to which length."""
+    if plan["gpu_memory"] is None:
+        known = ", ".join(gpu.name for gpu in GPUS)
+        return f"The memory of train.gpu_model {plan['gpu_model']} is not known here ({known} are): nothing is refused."
+    fits = "fits" if training["needed"] <= plan["gpu_memory"] else "does not fit"
+    longest = (
+        f"the longest sequence that does: {training['longest_fit']:,} tokens"
+        if training["longest_fit"]
+        else "none does"
+    )
+    return f"Of {gib(plan['gpu_memory'])} on {plan['gpu_model']}: it {fits}; {longest}."
+
+
+def show_hours(plan: Plan) -> list[str]:
+    """Return the hours on each GPU, and how far they can be trusted."""
+    names = [gpu.name for gpu in GPUS]
+    named = name_kinds(plan["trainings"], ("seconds", "step_seconds"))
+    rows = [
+        row
+        for name, kind in named
+        for row in (
+            [f"{name}: seconds a step", *(f"{kind['step_seconds'][gpu]:.1f}" for gpu in names)],
+            [f"{name}: hours", *(hours(kind["seconds"][gpu]) for gpu in names)],
+        )
+    ]
+    count = len(plan["trainings"])
+    if count > 1:
+        rows.append([f"all {count} trainings, one after another", *(hours(plan["seconds"][gpu]) for gpu in names)])
+    return [
+        "Hours, estimated",
+        *table(["", *names], rows, max(len(row[0]) for row in rows)),
+        "  Measured: one H100, one to four H200 of one host. Scaled from it by data sheets: H20.",
+        "  Not measured: several machines. Not in it: loading, merging, inference. More: docs/planning.md.",
+    ]
+
+
+def show_disk(plan: Plan) -> list[str]:
+    """Return what the run leaves on disk."""
+    rows = [[name, size(count)] for name, count in [*plan["disk"].items(), ("in all", sum(plan["disk"].values()))]]
+    beside = "" if "built model" in plan["disk"] else f", beside the {size(plan['model']['bytes'])} of the model itself"
+    return [f"Disk under results/{beside}", *table(["", ""], rows, 12)[1:]]
+
+
+def gib(count: float) -> str:
+    """Return bytes as GiB."""
+    return f"{count / GIB:.1f}" if count else "-"
+
+
+def size(count: float) -> str:
+    """Return bytes as a round number of the largest unit that is not above it."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count / 1e3:.1f} kB"
+
+
+def amount(count: int) -> str:
+    """Return a number of weights in words."""
+    return f"{count / 1e9:.2f} billion" if count >= 1e9 else f"{count / 1e6:.2f} million"
+
+
+def hours(seconds: float) -> str:
+    """Return seconds as hours, with two digits that mean something."""
+    return f"{seconds / 3600:.2f}" if seconds < 36_000 else f"{seconds / 3600:,.0f}"

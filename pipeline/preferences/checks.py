@@ -1,0 +1,236 @@
+"""What a schema cannot say of a pair. Each check has a fast screen over columns, and a plain function that decides.
+
+A screen may flag too much, never too little: `decide` has the last word, and says what is wrong.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.preferences.columns import ASSISTANT, REJECTED, SYSTEM, USER, Columns, as_utf8
+
+MAX_LENGTH_RATIO = 5
+MIN_LENGTH_DIFFERENCE = 100  # characters
+
+
+class Fault(NamedTuple):
+    """What is wrong with a pair: the code, the message (its position, REJECTED, or None for the whole), the detail."""
+
+    pair: int
+    code: str
+    where: int | None = None
+    detail: str = ""
+
+
+# Roles
+
+
+def find_role_faults(columns: Columns) -> Iterator[Fault]:
+    """Yield the pairs whose roles are out of order, by the first rule that they break."""
+    if not len(columns.lengths):
+        return
+    has_system = columns.roles[columns.starts] == SYSTEM
+    turn = columns.position - np.repeat(has_system, columns.lengths)
+    expected = np.where(turn < 0, SYSTEM, np.where(turn % 2, ASSISTANT, USER))
+    no_user = ~np.logical_or.reduceat(columns.roles == USER, columns.starts)
+    unfinished = columns.roles[columns.ends - 1] != ASSISTANT
+    disordered = np.logical_or.reduceat(columns.roles != expected, columns.starts)
+    for pair in np.flatnonzero(no_user | unfinished | disordered).tolist():
+        code = "no-user-turn" if no_user[pair] else "no-final-answer" if unfinished[pair] else "wrong-roles"
+        yield Fault(pair, code)
+
+
+# Texts, each on its own
+
+CONTROL_TOKEN = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>")
+THINKING = re.compile(
+    r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*<\|end\|><\|start\|>assistant<\|channel\|>final<\|message\|>",
+    re.DOTALL,
+)
+THINK_TAG = re.compile(r"</?think(?:ing)?>", re.IGNORECASE | re.ASCII)
+EMPTY_THINK = re.compile(r"<(think(?:ing)?)>\s*</\1>", re.IGNORECASE | re.ASCII)
+BLANK = "empty, or white space alone"
+CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+
+
+def find_blank(text: str, is_answer: bool) -> str | None:
+    """Find text of white space alone."""
+    return None if text.strip() else BLANK
+
+
+def find_control_token(text: str, is_answer: bool) -> str | None:
+    """Find a chat template's own token. Only an answer may begin with harmony's analysis channel."""
+    thinking = THINKING.match(text) if is_answer else None
+    found = CONTROL_TOKEN.search(text, thinking.end() if thinking else 0)
+    return f"the token {found[0]} inside a message" if found else None
+
+
+def find_think_text(text: str, is_answer: bool) -> str | None:
+    """Find a think tag around something."""
+    found = THINK_TAG.search(EMPTY_THINK.sub("", text))
+    return f"{found[0]} inside a message" if found else None
+
+
+def find_empty_think(text: str, is_answer: bool) -> str | None:
+    """Find a think block with nothing in it."""
+    return "an empty think block" if EMPTY_THINK.search(text) else None
+
+
+def find_control_character(text: str, is_answer: bool) -> str | None:
+    """Find a control character."""
+    found = CONTROL_CHARACTER.search(text)
+    return f"U+{ord(found[0]):04X} at character {found.start() + 1}" if found else None
+
+
+@dataclass(frozen=True)
+class TextCheck:
+    """A check of one text."""
+
+    code: str
+    screen: pl.Expr
+    decide: Callable[[str, bool], str | None]
+
+
+def contains(*signs: str) -> pl.Expr:
+    """Return the screen of texts that hold one of these."""
+    return pl.any_horizontal(pl.col("text").str.contains(sign, literal=True) for sign in signs)
+
+
+# str.strip() counts four separators as white space that Unicode does not.
+BLANK_SCREEN = ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]")
+THINK = pl.col("text").str.contains("(?i)</?think")
+TEXT_CHECKS = (
+    TextCheck("blank-text", BLANK_SCREEN, find_blank),
+    TextCheck("control-token", contains("<|", "<｜"), find_control_token),
+    TextCheck("empty-think", THINK, find_empty_think),
+    TextCheck("think-text", THINK, find_think_text),
+)
+# Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
+CONTROL = TextCheck("control-character", pl.col("text").str.contains(CONTROL_CHARACTER.pattern), find_control_character)
+RARE = TextCheck("control-character", contains("\x7f", "\ufffd"), find_control_character)
+ESCAPED = np.frombuffer(b"ubf", np.uint8)  # after a backslash
+FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa0 after it, and some signs
+
+
+def find_text_faults(columns: Columns, raw: bytes) -> Iterator[Fault]:
+    """Yield the faults of single texts; `raw` is the JSON that the pairs were read from."""
+    checks = [*TEXT_CHECKS, CONTROL if may_hold_controls(raw) else RARE]
+    screens = {id(check.screen): check.screen for check in checks}
+    flags = columns.texts.to_frame().select(screen.alias(str(name)) for name, screen in screens.items())
+    for check in checks:
+        for text in flags[str(id(check.screen))].arg_true().to_list():
+            pair, where = columns.place_of(text)
+            is_answer = where == REJECTED or columns.roles[text] == ASSISTANT
+            if (detail := check.decide(columns.texts[text], is_answer)) is not None:
+                yield Fault(pair, check.code, where, detail)
+
+
+def may_hold_controls(raw: bytes) -> bool:
+    """Say whether some JSON may hold a control character, other than the few that RARE finds."""
+    array = np.frombuffer(raw, np.uint8)
+    if b"\\" in raw and np.isin(bytes_after(array, ord("\\")), ESCAPED).any():
+        return True
+    return FIRST_OF_C1 in raw and bool((bytes_after(array, FIRST_OF_C1[0]) < 0xA0).any())
+
+
+def bytes_after(array: NDArray[np.uint8], byte: int) -> NDArray[np.uint8]:
+    """Return the byte after each of this value, but for the last."""
+    return array[np.flatnonzero(array[:-1] == byte) + 1]
+
+
+# The texts of a pair together
+
+
+@dataclass(frozen=True)
+class PairCheck:
+    """A check of question, chosen and rejected together; the fault lies in the column `at`.
+
+    A screen may also use `same_letters`: false only where the answers differ in more than white space and case.
+    """
+
+    code: str
+    screen: pl.Expr
+    decide: Callable[[str, str, str], str | None]
+    at: Literal["question", "chosen", "rejected"]
+
+
+def find_same(question: str, chosen: str, rejected: str) -> str | None:
+    """Find equal answers."""
+    return "the same as the chosen answer, so there is nothing to prefer" if chosen == rejected else None
+
+
+def find_nearly_same(question: str, chosen: str, rejected: str) -> str | None:
+    """Find answers that differ in white space or case alone."""
+    same = chosen != rejected and squeeze(chosen) == squeeze(rejected)
+    return "differs from the chosen answer only in white space or case" if same else None
+
+
+def squeeze(text: str) -> str:
+    """Return a text in lower case, without white space."""
+    return "".join(text.split()).lower()
+
+
+def find_length_ratio(question: str, chosen: str, rejected: str) -> str | None:
+    """Find answers of very different lengths."""
+    short, long = sorted((len(chosen), len(rejected)))
+    far = long > MAX_LENGTH_RATIO * short and long - short > MIN_LENGTH_DIFFERENCE
+    return f"{len(chosen)} characters chosen, {len(rejected)} rejected" if far else None
+
+
+CHOSEN, REJECTED_TEXT = pl.col("chosen"), pl.col("rejected")
+PAIR_CHECKS = (
+    PairCheck("same-answers", CHOSEN == REJECTED_TEXT, find_same, "rejected"),
+    PairCheck("nearly-same-answers", pl.col("same_letters"), find_nearly_same, "rejected"),
+    PairCheck(
+        "length-ratio",
+        (CHOSEN.str.len_chars().cast(pl.Int64) - REJECTED_TEXT.str.len_chars()).abs() > MIN_LENGTH_DIFFERENCE,
+        find_length_ratio,
+        "rejected",
+    ),
+)
+
+
+# What each byte adds to the sum of a text's letters: nothing for white space and beyond ASCII, the same for both cases.
+# Nothing for i and k either, which other letters turn into when they change their case.
+LETTER_SUMS = bytes(
+    0 if not 32 < byte < 127 or chr(byte) in "iIkK" else 37 * ord(chr(byte).lower()) % 256 for byte in range(256)
+)
+
+
+def compare_letters(answers: pl.DataFrame) -> pl.Series:
+    """Return which pairs have answers whose letters add up to the same sum."""
+    chosen, rejected = (sum_letters(answers[name]) for name in ("chosen", "rejected"))
+    return pl.Series(chosen == rejected)
+
+
+def sum_letters(texts: pl.Series) -> NDArray[np.uint8]:
+    """Return the sum of each text's letters, modulo 256."""
+    data, offsets = as_utf8(texts)
+    letters = np.frombuffer(data.tobytes().translate(LETTER_SUMS), np.uint8)
+    # The end of an empty text is the beginning of the next, where reduceat would take one byte too many.
+    full = np.diff(offsets) > 0
+    sums = np.zeros(len(full), np.uint8)
+    if full.any():
+        sums[full] = np.add.reduceat(letters, offsets[:-1][full], dtype=np.uint8)
+    return sums
+
+
+def find_pair_faults(columns: Columns, checks: Sequence[PairCheck]) -> Iterator[Fault]:
+    """Yield what is wrong with pairs as a whole."""
+    answers = columns.answers
+    flags = answers.with_columns(same_letters=compare_letters(answers)).select(
+        check.screen.alias(str(number)) for number, check in enumerate(checks)
+    )
+    for check, flag in zip(checks, flags, strict=True):
+        flagged = flag.arg_true()
+        texts = [answers[name].gather(flagged).to_list() for name in answers.columns]
+        for pair, *row in zip(flagged.to_list(), *texts, strict=True):
+            if (detail := check.decide(*row)) is not None:
+                last = int(columns.lengths[pair]) - 1
+                where = {"question": last - 1, "chosen": last, "rejected": REJECTED}[check.at]
+                yield Fault(pair, check.code, where, detail)

@@ -1,0 +1,81 @@
+"""Many pairs side by side, so that a check costs nanoseconds a pair."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from operator import attrgetter
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.preferences.pair import Pair
+
+SYSTEM, USER, ASSISTANT = range(3)
+ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
+REJECTED = -1  # stands for the rejected answer where a message's position is asked for
+
+
+class Columns:
+    """The texts of some pairs: every message of every pair in order, then every rejected answer.
+
+    Shapes: M messages and N pairs; `texts` and `owner` have M + N entries, `roles` has M, the others N.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        conversations = list(map(attrgetter("messages"), pairs))
+        messages = list(chain.from_iterable(conversations))
+        texts = [message.content for message in messages]
+        texts += map(attrgetter("rejected_response"), pairs)
+        self.texts = pl.Series("text", texts, dtype=pl.String)
+        roles = bytes([ROLES[message.role] for message in messages])
+        self.roles: NDArray[np.uint8] = np.frombuffer(roles, np.uint8)
+        self.lengths = np.fromiter(map(len, conversations), np.int64, len(pairs))  # in messages
+        self.ends = np.cumsum(self.lengths)
+        self.starts = self.ends - self.lengths
+
+    @cached_property
+    def utf8(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The bytes of all texts, one after the other, and where each begins; M + N + 1 entries."""
+        return as_utf8(self.texts)
+
+    @cached_property
+    def sizes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many bytes the chosen answer of each pair has, and the rejected one."""
+        sizes = np.diff(self.utf8[1])
+        return sizes[self.ends - 1], sizes[len(self.roles) :]
+
+    @cached_property
+    def owner(self) -> NDArray[np.int64]:
+        """The pair of each text."""
+        pairs = np.arange(len(self.lengths))
+        return np.concatenate([np.repeat(pairs, self.lengths), pairs])
+
+    @cached_property
+    def position(self) -> NDArray[np.int64]:
+        """The position of each message within its pair."""
+        return np.arange(len(self.roles)) - np.repeat(self.starts, self.lengths)
+
+    @cached_property
+    def answers(self) -> pl.DataFrame:
+        """The last user message (`question`), the chosen and the rejected answer of each pair."""
+        return pl.DataFrame(
+            {
+                # A conversation of one message is refused by its roles; what stands here does not matter.
+                "question": self.texts.gather(np.maximum(self.ends - 2, self.starts)),
+                "chosen": self.texts.gather(self.ends - 1),
+                "rejected": self.texts.tail(len(self.lengths)),
+            }
+        )
+
+    def place_of(self, text: int) -> tuple[int, int]:
+        """Return the pair of a text, and its position there or REJECTED."""
+        pair = int(self.owner[text])
+        return pair, REJECTED if text >= len(self.roles) else int(self.position[text])
+
+
+def as_utf8(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the bytes of N texts, one after the other, and where each begins; N + 1 entries."""
+    arrow = texts.rechunk().to_arrow()
+    _, offsets, data = arrow.buffers()
+    return np.frombuffer(data or b"", np.uint8), np.frombuffer(offsets, np.int64)[: len(texts) + 1]

@@ -1,0 +1,47 @@
+"""Conversations of the user's own, for supervised fine-tuning: which of them can be learned."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.preferences.fold_prompt import fold_prompt
+
+Messages = list[dict[str, str]]
+ROLES = ("system", "user", "assistant")
+
+
+def prompt_key(messages: Messages) -> str:
+    """Return what is asked as text, the same where the split takes two prompts for one."""
+    return json.dumps(fold_prompt(messages), ensure_ascii=False)
+
+
+def find_fault(row: Any, held_out: set[str]) -> str | None:
+    """Return what keeps a row from being learned, in words with the mend; None, if nothing does."""
+    messages = row.get("messages") if isinstance(row, dict) else None
+    if not isinstance(messages, list) or not messages:
+        return 'no list "messages"; write {"messages": [{"role": "user", "content": …}, …]}'
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or message.get("role") not in ROLES:
+            return f"messages[{number}] has no role of {', '.join(ROLES)}; give it one"
+        if not isinstance(message.get("content"), str) or not message["content"].strip():
+            return f"messages[{number}] has no text in content; fill it, or take the row out"
+    if messages[-1]["role"] != "assistant":
+        return "the last message is not the assistant's; add the answer to learn"
+    if prompt_key(messages) in held_out:
+        return "this prompt is held out for validation; take the row out"
+    return None
+
+
+def read_conversations(path: Path, held_out: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file of conversations; the first that cannot be learned ends it with one line."""
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                sys.exit(f"{path}:{number}: {error}; write one JSON object on each line")
+            if fault := find_fault(row, held_out):
+                sys.exit(f"{path}:{number}: {fault}")
+            yield {"messages": row["messages"]}

@@ -1,0 +1,323 @@
+"""Turn the rows of a chunk into pairs, and say of every row that is no pair why."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from pipeline.preferences.checks import (
+    PAIR_CHECKS,
+    Fault,
+    PairCheck,
+    find_pair_faults,
+    find_role_faults,
+    find_text_faults,
+)
+from pipeline.preferences.chunk import MAX_ROW_BYTES, Chunk, Place
+from pipeline.preferences.columns import REJECTED, Columns
+from pipeline.preferences.duplicates import EXAMPLES, PairKeys
+from pipeline.preferences.explain_row import explain_row, parse_strictly
+from pipeline.preferences.formats import FORMATS
+from pipeline.preferences.formats.source import Source
+from pipeline.preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
+from pipeline.preferences.pair import Message, Pair, encode_lines
+from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
+from pipeline.preferences.translation import translation_checks
+
+REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected)
+decode_pair = msgspec.json.Decoder(Pair).decode
+decode_any = msgspec.json.Decoder().decode
+WHITE = np.frombuffer(b" \t\r", np.uint8)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of `data:` that the conversion of a row depends on."""
+
+    min_margin: float = 1.0
+    languages: tuple[str, str] | None = None  # of source and answer
+    system: str | None = None
+
+
+@dataclass
+class Converted:
+    """What came of a chunk: N pairs, and the rows that are none."""
+
+    rows_in: int
+    pairs: bytes  # JSON Lines
+    ends: NDArray[np.uint64]  # of each pair's line in `pairs`
+    numbers: NDArray[np.uint64]  # of each pair's row among all rows
+    lines: NDArray[np.uint64]  # of each pair's row in its file; 0 where it has none
+    keys: PairKeys
+    rejected: list[tuple[int, list[Finding], Place]]  # by number among all rows
+    warned: Counter[str] = field(default_factory=Counter)  # rows by code
+    examples: dict[str, list[Place]] = field(default_factory=dict)
+    longer: tuple[int, int] = (0, 0)  # pairs whose chosen, and whose rejected answer is the longer one
+
+
+class RowReader:
+    """Reads the lines of a chunk: fast while they are as they should be, line by line where one is not."""
+
+    def __init__(self, chunk: Chunk, options: Options) -> None:
+        self.chunk = chunk
+        self.options = options
+        self.lines = list(BytesIO(chunk.data))
+        # An empty line at the end is a row too, if the reader says so.
+        self.lines += [b""] * (max(chunk.problems, default=-1) + 1 - len(self.lines))
+        self.is_utf8 = is_utf8(chunk.data)
+        self.indices: list[int] = []
+        self.pairs: list[Pair] = []
+        self.findings: dict[int, list[Finding]] = {index: [found] for index, found in chunk.problems.items()}
+        self.rows_in = 0
+        self.as_pairs = False  # the rows were read as pairs, all at once
+
+    def read(self) -> None:
+        """Fill `pairs`, with the index of each one's line, and `findings`."""
+        if self.chunk.format == "swift" and self.is_utf8 and not self.findings and self.is_small(self.chunk.data):
+            try:
+                self.pairs = list(map(decode_pair, self.lines))
+            except REFUSALS:
+                pass
+            else:
+                self.indices = list(range(len(self.lines)))
+                self.rows_in = len(self.lines)
+                self.as_pairs = True
+        if not self.as_pairs:
+            self.read_each()
+        self.drop_doubtful_rows()
+
+    def is_small(self, line: bytes) -> bool:
+        """Say whether a row is within the limit."""
+        return len(line) <= MAX_ROW_BYTES
+
+    def read_each(self) -> None:
+        """Read line by line."""
+        for index, line in enumerate(self.lines):
+            if index in self.findings:
+                self.rows_in += 1
+            elif line.strip():
+                self.rows_in += 1
+                try:
+                    pair = self.read_line(line)
+                except Rejected as refused:
+                    self.findings[index] = list(map(self.place, refused.findings))
+                else:
+                    self.pairs.append(pair)
+                    self.indices.append(index)
+
+    def read_line(self, line: bytes) -> Pair:
+        """Return the pair of one line; raise Rejected if it is none."""
+        if self.chunk.format is None or not self.is_small(line):
+            raise Rejected(*explain_row(line, self.chunk.format))
+        try:
+            if not self.is_utf8:
+                line.decode()
+            return self.decode(line)
+        except Rejected as refused:
+            _, doubt = parse_strictly(line)
+            raise Rejected(doubt) if doubt else refused from None
+        except REFUSALS as refused:
+            raise Rejected(*explain_row(line, self.chunk.format, refused)) from None
+
+    def decode(self, line: bytes) -> Pair:
+        """Return the pair of one line, whether or not it is in a chunk that was read all at once."""
+        if self.chunk.format == "swift":
+            with suppress(*REFUSALS):
+                return decode_pair(line)
+        return self.convert(line).pair
+
+    def place(self, finding: Finding) -> Finding:
+        """Return a finding without its column where a row does not begin its line."""
+        return finding._replace(column=None) if self.chunk.numbered else finding
+
+    def convert(self, line: bytes) -> Source:
+        """Return what the row's format makes of it."""
+        assert self.chunk.format is not None
+        row = row_decoder(self.chunk.format)(line)
+        source: Source = FORMATS[self.chunk.format].convert(row, self.options.min_margin)
+        return source
+
+    def drop_doubtful_rows(self) -> None:
+        """Reject rows in which a key stands twice, which the decoder does not notice.
+
+        Where the raw text has as many keys as the pairs have fields, none did. Where not, the rows are written
+        anew with all their keys, and counted one by one.
+        """
+        if self.as_pairs and count_keys(self.chunk.data) == sum(map(count_fields, self.pairs)):
+            return
+        doubtful = set()
+        for index in self.indices:
+            line = self.lines[index]
+            keys = count_keys(line)
+            if keys is None or keys != count_keys(msgspec.json.encode(decode_any(line))):
+                _, found = parse_strictly(line)
+                if found:
+                    self.findings[index] = [found]
+                    doubtful.add(index)
+        if doubtful:
+            rows = [row for row in zip(self.indices, self.pairs, strict=True) if row[0] not in doubtful]
+            self.indices, self.pairs = [index for index, _ in rows], [pair for _, pair in rows]
+
+
+def is_utf8(data: bytes) -> bool:
+    """Say whether the bytes are UTF-8, at the speed of polars."""
+    if data.isascii():
+        return True
+    try:
+        pl.Series([data], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+@cache
+def row_decoder(format_name: str) -> Any:
+    """Return the function that reads a row of a format."""
+    return msgspec.json.Decoder(FORMATS[format_name].Row).decode
+
+
+def count_keys(data: bytes) -> int | None:
+    """Return how many keys the objects of some JSON have; None where white space before a colon hides some.
+
+    A key ends with a quote that is not escaped, and a colon after it.
+    """
+    array = np.frombuffer(data, np.uint8)
+    colons = np.flatnonzero(array == ord(":"))
+    before = array[colons - 1]
+    if np.isin(before, WHITE).any():
+        return None
+    quoted = colons[before == ord('"')]
+    return int(np.count_nonzero(array[quoted - 2] != ord("\\")))
+
+
+def count_fields(pair: Pair) -> int:
+    """Return how many keys a pair in ms-swift's format has."""
+    return 2 + 2 * len(pair.messages) + (pair.id is not UNSET) + (pair.tag is not UNSET)
+
+
+@cache
+def pair_checks(languages: tuple[str, str] | None) -> tuple[PairCheck, ...]:
+    """Return the checks of pairs, with those of translations where languages are declared."""
+    return PAIR_CHECKS + (translation_checks(*languages) if languages else ())
+
+
+def convert_chunk(chunk: Chunk, options: Options) -> Converted:
+    """Return the pairs of a chunk, and what is wrong with its other rows."""
+    reader = RowReader(chunk, options)
+    reader.read()
+    columns = Columns(reader.pairs)
+    faults = list(find_faults(columns, chunk.data, pair_checks(options.languages)))
+    errors: dict[int, list[Fault]] = {}
+    warnings: dict[str, list[int]] = {}
+    for fault in faults:
+        if PROBLEMS[fault.code].severity == "error":
+            errors.setdefault(fault.pair, []).append(fault)
+    for fault in faults:
+        if PROBLEMS[fault.code].severity == "warning" and fault.pair not in errors:
+            warnings.setdefault(fault.code, []).append(reader.indices[fault.pair])
+    for pair, found in errors.items():
+        index = reader.indices[pair]
+        reader.findings[index] = locate(found, reader, index)
+    kept = np.delete(np.arange(len(reader.pairs)), list(errors))
+    return finish(reader, columns, kept, warnings)
+
+
+def find_faults(columns: Columns, raw: bytes, checks: Sequence[PairCheck]) -> Iterator[Fault]:
+    """Yield the faults of all pairs. Answers are compared only where roles and texts are in order."""
+    faulty = set()
+    for fault in chain(find_role_faults(columns), find_text_faults(columns, raw)):
+        faulty.add(fault.pair)
+        yield fault
+    for fault in find_pair_faults(columns, checks):
+        if fault.pair not in faulty:
+            yield fault
+
+
+def locate(faults: Sequence[Fault], reader: RowReader, index: int) -> list[Finding]:
+    """Return the faults of a pair with the paths of the texts in the raw row."""
+    try:
+        source = reader.convert(reader.lines[index])
+        paths = {None: "$", REJECTED: source.rejected_path} | dict(enumerate(source.message_paths))
+    except REFUSALS:  # a blank text, which only the reading of whole pairs lets through
+        paths = {fault.where: f"$.messages[{fault.where}].content" for fault in faults}
+        paths |= {None: "$", REJECTED: "$.rejected_response"}
+    return [Finding(fault.code, paths[fault.where], fault.detail) for fault in faults]
+
+
+def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warnings: dict[str, list[int]]) -> Converted:
+    """Return the pairs that are kept, named and encoded, with their keys."""
+    chunk = reader.chunk
+    name_pairs(reader)
+    keys = compute_keys(reader.pairs, columns, kept)
+    if reader.options.system is not None:
+        add_system(reader.pairs, reader.options.system)
+    every = len(kept) == len(reader.pairs)
+    encoded = encode_lines(reader.pairs if every else [reader.pairs[pair] for pair in kept.tolist()])
+    indices = np.array(reader.indices, np.int64)[kept]
+    return Converted(
+        rows_in=reader.rows_in,
+        pairs=encoded,
+        ends=(np.flatnonzero(np.frombuffer(encoded, np.uint8) == ord("\n")) + 1).astype(np.uint64),
+        numbers=(indices + chunk.number(0)).astype(np.uint64),
+        lines=lines_of(chunk, indices).astype(np.uint64),
+        keys=keys,
+        rejected=[(chunk.number(i), found, chunk.place(i)) for i, found in sorted(reader.findings.items())],
+        warned=Counter({code: len(set(rows)) for code, rows in warnings.items()}),
+        examples={
+            code: [chunk.place(index) for index in sorted(set(rows))[:EXAMPLES]] for code, rows in warnings.items()
+        },
+        longer=count_longer(columns, kept),
+    )
+
+
+def name_pairs(reader: RowReader) -> None:
+    """Give each pair a name, the number of its row where it has none."""
+    for index, pair in zip(reader.indices, reader.pairs, strict=True):
+        if pair.id is UNSET:
+            pair.id = f"row-{reader.chunk.number(index)}"
+        elif not isinstance(pair.id, str):
+            pair.id = str(pair.id)
+
+
+def add_system(pairs: Sequence[Pair], system: str) -> None:
+    """Begin each conversation that has no system message with this one."""
+    for pair in pairs:
+        if pair.messages[0].role != "system":
+            pair.messages = [Message("system", system), *pair.messages]
+
+
+def count_longer(columns: Columns, kept: NDArray[np.int64]) -> tuple[int, int]:
+    """Return in how many pairs the chosen answer is longer than the rejected one, and in how many shorter."""
+    difference = np.subtract(*columns.sizes)[kept]
+    return int((difference > 0).sum()), int((difference < 0).sum())
+
+
+def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64]) -> PairKeys:
+    """Return the keys of the pairs that are kept."""
+    hashes = text_keys(columns.texts)
+    prompts = prompt_keys(columns, hashes)
+    bands, signatures = sketch_prompts(columns)
+    return PairKeys(
+        ids=text_keys(pl.Series([pair.id for pair in pairs], dtype=pl.String))[kept],
+        prompts=prompts[kept],
+        pairs=pair_keys(columns, hashes, prompts)[kept],
+        bands=bands[kept],
+        signatures=signatures[kept],
+    )
+
+
+def lines_of(chunk: Chunk, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the line of each row, 0 where rows have none."""
+    if chunk.lines:
+        return np.array(chunk.lines, np.int64)[indices]
+    return np.zeros_like(indices) if chunk.numbered else indices + chunk.first

@@ -1,0 +1,66 @@
+"""Convert raw files into pairs.jsonl, rejects.jsonl and quality.json, all three or none."""
+
+import dataclasses
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pipeline.preferences.convert_chunk import Options
+from pipeline.preferences.ledger import Counts, Ledger
+from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.read_files import RawFiles
+from pipeline.preferences.workers import Workers
+
+OUTPUTS = ("rejects.jsonl", "quality.json", "pairs.jsonl")
+SMALL_BYTES = 16 << 20  # of input, for which starting more processes does not pay
+MOST_CORES = 8  # that one process can feed with rows
+
+
+def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores: int) -> Counts:
+    """Convert the files and return the account.
+
+    pairs.jsonl is not written if no pair is left, if a file breaks off, or if `stop` is set and a row was rejected.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    work = out / ".partial"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir()  # in here, since Ctrl-C may come as soon as it is there
+        with closing(Workers(work, choose_cores(raw, cores))) as workers, closing(Ledger(work, raw.files)) as ledger:
+            for chunk, result in workers.convert(raw.read(), options):
+                ledger.add(chunk, result)
+            counts = ledger.write(work / "pairs.jsonl", work / "rejects.jsonl", workers)
+        write_quality(work / "quality.json", counts)
+        publish(work, out, with_pairs=counts.pairs > 0 and not must_stop(counts, stop))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return counts
+
+
+def must_stop(counts: Counts, stop: bool) -> bool:
+    """Say whether the rows that were rejected stand in the way."""
+    return counts.codes["broken-file"] > 0 or (stop and counts.rows_at_fault > 0)
+
+
+def publish(work: Path, out: Path, with_pairs: bool) -> None:
+    """Put the new files in place of the old ones. At no moment do new ones stand beside old pairs."""
+    (out / "pairs.jsonl").unlink(missing_ok=True)
+    for name in OUTPUTS if with_pairs else OUTPUTS[:-1]:
+        (work / name).replace(out / name)
+
+
+def write_quality(path: Path, counts: Counts) -> None:
+    """Write the account, codes in the order of docs/problems.md."""
+    order = [code for code in PROBLEMS if counts.codes[code]]
+    account: dict[str, Any] = dataclasses.asdict(counts) | {
+        "codes": {code: counts.codes[code] for code in order},
+        "examples": {code: counts.examples[code] for code in order},
+    }
+    path.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def choose_cores(raw: RawFiles, cores: int) -> int:
+    """Return how many processes to use."""
+    return 1 if sum(path.stat().st_size for path in raw.paths) < SMALL_BYTES else min(cores, MOST_CORES)

@@ -1,0 +1,151 @@
+"""Say what is wrong with a row that the fast screen refused. jsonschema has the last word on structure."""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import best_match
+
+from pipeline.preferences.checks import BLANK
+from pipeline.preferences.chunk import MAX_ROW_BYTES
+from pipeline.preferences.formats import FORMATS
+from pipeline.preferences.problems import Finding
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "pair.schema.json"
+MAX_DETAIL = 200  # characters
+
+
+class DuplicateKey(ValueError):
+    """An object has a key twice."""
+
+
+class NotFinite(ValueError):
+    """A number is not one that JSON has."""
+
+
+def explain_row(line: bytes, format_name: str | None, refused: Exception | None = None) -> list[Finding]:
+    """Return what is wrong with a line of JSON; nothing only if neither this nor `refused` knows of anything."""
+    if len(line) > MAX_ROW_BYTES:
+        return [Finding("too-large")]
+    value, finding = parse_strictly(line)
+    if finding:
+        return [finding]
+    if format_name is None:
+        keys = ", ".join(value) if isinstance(value, dict) else f"not an object but {type(value).__name__}"
+        return [Finding("unknown-format", "$", shorten(f"its keys: {keys}" if isinstance(value, dict) else keys))]
+    findings = list(explain_structure(value, format_name))
+    if not findings and refused:
+        findings = [Finding("wrong-structure", "$", shorten(str(refused)))]
+    return findings
+
+
+def parse_strictly(line: bytes) -> tuple[Any, Finding | None]:
+    """Return the value of a line, or what keeps it from being read without doubt."""
+    try:
+        text = line.rstrip(b"\r\n").decode()
+        value = json.loads(
+            text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_float=finite_float
+        )
+    except UnicodeDecodeError as error:
+        column = len(line[: error.start].decode()) + 1
+        return None, Finding("not-utf8", "$", f"byte 0x{line[error.start]:02x}", column)
+    except json.JSONDecodeError as error:
+        return None, Finding("not-json", "$", error.msg, error.pos + 1)
+    except RecursionError:
+        return None, Finding("too-deep")
+    except DuplicateKey as error:
+        return None, Finding("duplicate-key", "$", f"the key {shorten(repr(str(error)))} stands twice in an object")
+    except NotFinite as error:
+        return None, Finding("not-finite", "$", f"{shorten(str(error))} is not a number of JSON")
+    except ValueError as error:  # a number of thousands of digits
+        return None, Finding("not-json", "$", shorten(str(error)))
+    try:
+        path = find_surrogate(value)
+    except RecursionError:
+        return None, Finding("too-deep")
+    return value, Finding("lone-surrogate", path) if path else None
+
+
+def unique_keys(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these items."""
+    row = dict(items)
+    if len(row) < len(items):
+        names = [key for key, _ in items]
+        raise DuplicateKey(next(key for key in names if names.count(key) > 1))
+    return row
+
+
+def refuse_constant(name: str) -> Any:
+    """Refuse NaN, Infinity and -Infinity, which json.loads would accept."""
+    raise NotFinite(name)
+
+
+def finite_float(text: str) -> float:
+    """Return a number, unless it is too large for one."""
+    if math.isinf(value := float(text)):
+        raise NotFinite(text)
+    return value
+
+
+def find_surrogate(value: Any, path: str = "$") -> str | None:
+    """Return the path of a text that holds half of a surrogate pair."""
+    if isinstance(value, str):
+        return path if any("\ud800" <= character <= "\udfff" for character in value) else None
+    if isinstance(value, dict):
+        children = [(f"{path}.{key}", child) for key, child in value.items()]
+        keys = (path for key in value if find_surrogate(key))
+        if found := next(keys, None):
+            return found
+    elif isinstance(value, list):
+        children = [(f"{path}[{number}]", child) for number, child in enumerate(value)]
+    else:
+        return None
+    return next((found for where, child in children if (found := find_surrogate(child, where))), None)
+
+
+@cache
+def validator(format_name: str) -> Draft202012Validator:
+    """Return the validator of a format's rows."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    return Draft202012Validator({"$ref": f"#/$defs/{format_name}", "$defs": schema["$defs"]})
+
+
+def explain_structure(value: Any, format_name: str) -> list[Finding]:
+    """Return what the schema has against a row, by path."""
+    errors = sorted(validator(format_name).iter_errors(value), key=lambda error: error.json_path)
+    return [explain_error(error, value) for error in errors]
+
+
+def explain_error(error: ValidationError, value: Any) -> Finding:
+    """Return one error of the schema as a finding."""
+    if error.validator == "anyOf":
+        parts: Any = error.validator_value
+        asked = [part["required"][0] for part in parts if "required" in part]
+        if asked and isinstance(error.instance, dict) and not set(asked) & set(error.instance):
+            return Finding("wrong-structure", error.json_path, f"one of {', '.join(asked)} is needed")
+        error = best_match([error]) or error
+    if error.validator == "pattern":
+        return Finding("blank-text", error.json_path, BLANK)
+    if (
+        error.validator == "required"
+        and error.json_path == "$"
+        and isinstance(value, dict)
+        and (other := other_format(value))
+    ):
+        return Finding("wrong-structure", "$", shorten(f"{error.message}; the keys are those of the {other} format"))
+    return Finding("wrong-structure", error.json_path, shorten(error.message))
+
+
+def other_format(value: dict[str, Any]) -> str | None:
+    """Return the format that a row would fit."""
+    fitting = (name for name, module in FORMATS.items() if module.recognise(value) and validator(name).is_valid(value))
+    return next(fitting, None)
+
+
+def shorten(text: str) -> str:
+    """Return a text with its middle left out where it is long."""
+    half = MAX_DETAIL // 2
+    return text if len(text) <= MAX_DETAIL else f"{text[:half]} … {text[-half:]}"

@@ -1,0 +1,28 @@
+"""The formats of preference data that are read row by row. To add one: a module here, and its schema.
+
+Each module has `Row` (the type that screens), `recognise` (by keys) and `convert` (to a pair). What `Row` refuses,
+`$defs/<name>` of schemas/pair.schema.json refuses too, and says why. MQM, whose pairs are made of many
+rows, is read by preferences/read_mqm.py.
+"""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from pipeline.preferences.formats import alpaca, hh, scored, sharegpt, swift, trl
+
+# In the order in which they are tried: trl accepts what is left of chosen and rejected.
+FORMATS: dict[str, ModuleType] = {
+    "swift": swift,
+    "sharegpt": sharegpt,
+    "scored": scored,
+    "alpaca": alpaca,
+    "hh": hh,
+    "trl": trl,
+}
+
+
+def recognise_format(row: object) -> str | None:
+    """Return the name of the first format that a row has the keys of."""
+    if not isinstance(row, Mapping):
+        return None
+    return next((name for name, module in FORMATS.items() if module.recognise(row)), None)

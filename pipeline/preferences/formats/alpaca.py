@@ -1,0 +1,41 @@
+"""Alpaca ranking: `instruction` and `input` are the prompt, with `chosen` and `rejected`.
+
+Source: LLaMA-Factory, data/README.md (Alpaca Format, Preference Dataset).
+"""
+
+from collections.abc import Mapping
+
+from msgspec import UNSET, Struct, UnsetType
+
+from pipeline.preferences.formats.source import Id, RawText, Source, Tag, make_pair
+from pipeline.preferences.pair import Message
+
+
+class Row(Struct, gc=False):
+    """A row; other keys are allowed and left behind. An empty `input` or `system` is none."""
+
+    instruction: RawText
+    chosen: RawText
+    rejected: RawText
+    input: str | UnsetType | None = UNSET
+    system: str | UnsetType | None = UNSET
+    history: list[tuple[RawText, RawText]] | UnsetType | None = UNSET
+    id: Id = UNSET
+    tag: Tag = UNSET
+
+
+def recognise(row: Mapping[str, object]) -> bool:
+    return "instruction" in row and "chosen" in row and "rejected" in row
+
+
+def convert(row: Row, min_margin: float) -> Source:
+    """Return the row as a pair; `history` holds earlier questions and answers."""
+    messages = [Message("system", row.system)] if row.system else []
+    paths = ["$.system"] * len(messages)
+    for number, (question, answer) in enumerate(row.history or []):
+        messages += [Message("user", question), Message("assistant", answer)]
+        paths += [f"$.history[{number}][0]", f"$.history[{number}][1]"]
+    question = f"{row.instruction}\n{row.input}" if row.input else row.instruction
+    messages += [Message("user", question), Message("assistant", row.chosen)]
+    pair = make_pair(messages, row.rejected, row.id, row.tag)
+    return Source(pair, [*paths, "$.instruction", "$.chosen"], "$.rejected")

@@ -1,0 +1,22 @@
+"""Take pairs apart into single answers, each with its label, which is what ms-swift's KTO reads."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.files.json_lines import iterate_json_lines, write_json_lines
+
+
+def rated_answers(pair: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the chosen answer as desirable, and the rejected one as undesirable."""
+    *prompt, chosen = pair["messages"]
+    for text, label in ((chosen["content"], True), (pair["rejected_response"], False)):
+        yield {"messages": [*prompt, {"role": "assistant", "content": text}], "label": label}
+
+
+def write_rated_answers(pairs: Path, folder: Path) -> Path:
+    """Write two rows for each pair of a file into a file of the same name in a folder, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / pairs.name
+    write_json_lines(target, (row for pair in iterate_json_lines(pairs) for row in rated_answers(pair)))
+    return target

@@ -1,0 +1,33 @@
+"""The rows of rejects.jsonl: where a row stands, what is wrong with it, and what to do."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.preferences.chunk import Place
+from pipeline.preferences.problems import PROBLEMS, Finding
+
+
+def describe_row(place: Place, findings: Sequence[Finding]) -> bytes:
+    """Return a line of rejects.jsonl: the first thing that is wrong with a row, and the others as `more`."""
+    first, *others = (describe_finding(finding) for finding in findings)
+    line = {"line": place.line} if place.line is not None else {}
+    row = {"row": place.row} if place.row is not None else {}
+    more = {"more": others} if others else {}
+    return json.dumps({"file": place.file} | line | row | first | more, ensure_ascii=False).encode() + b"\n"
+
+
+def describe_finding(finding: Finding) -> dict[str, Any]:
+    """Return one finding in words."""
+    problem = PROBLEMS[finding.code]
+    column = {"column": finding.column} if finding.column is not None else {}
+    said = finding.detail or problem.meaning.rstrip(".")
+    return column | {"code": finding.code, "path": finding.path, "problem": said, "mend": problem.mend}
+
+
+def say_reject(reject: dict[str, Any]) -> str:
+    """Return a row of rejects.jsonl in words, on one line."""
+    place = f"{reject['file']}:{reject['line']}" if "line" in reject else f"{reject['file']}: row {reject['row']}"
+    column = f"column {reject['column']}: " if "column" in reject else ""
+    path = f"{reject['path']}: " if reject["path"] != "$" else ""
+    return f"{place}: {column}{path}{reject['problem']}; {reject['mend']} ({reject['code']})"

@@ -1,0 +1,39 @@
+"""Copy a workflow beside its results: its code, the settings of the run, the versions of its packages."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.provenance.run_records import RecordedJob
+
+
+def copy_workflow(target: Path, code: list[Path], settings: dict[str, Any], environments: Iterable[str]) -> None:
+    """Write a folder with these files, config.yaml and envs/, a file a text; it appears whole or not at all."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for path in code:
+        (partial / path.parent).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, partial / path)
+    (partial / "config.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    (partial / "envs").mkdir()
+    for text in filter(None, environments):
+        (partial / "envs" / name_environment(text)).write_text(text, encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.replace(target)
+
+
+def name_environment(text: str) -> str:
+    """Return the name of the file for a conda environment; no two texts have the same."""
+    source = re.search(r"from (\w+)\.lock", text)
+    return f"{source[1] if source else 'environment'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.yaml"
+
+
+def find_engine(jobs: list[RecordedJob]) -> str | None:
+    """Return the version of Snakemake in the environments of the jobs, the last one first; None if none has it."""
+    found = (re.search(r'"snakemake==([\w.]+)', job.environment) for job in reversed(jobs))
+    return next((match[1] for match in found if match), None)

@@ -1,0 +1,1 @@
+"""dvc.yaml, and comparison with published results."""

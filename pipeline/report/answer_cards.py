@@ -1,0 +1,53 @@
+"""The answers that a page shows, as its script reads them: texts of a bounded length, and their difference."""
+
+from typing import Any
+
+from pipeline.report.diff_answers import diff_answers
+from pipeline.report.numbers_in_words import choose_decimals, is_number, show_number
+from pipeline.report.pick_changes import Picked
+
+Row = dict[str, Any]
+
+LONGEST = 3000  # characters of a text; a page has up to a thousand rows of five texts
+
+
+def make_cards(picked: Picked, models: list[str]) -> list[Row]:
+    """Return a card a row, in the order best, worst, others."""
+    kinds = [("better", picked.best), ("worse", picked.worst), ("other", picked.others)]
+    return [make_card(row, kind, models) for kind, rows in kinds for row in rows]
+
+
+def make_card(row: Row, kind: str, models: list[str]) -> Row:
+    """Return a row with the difference between the first model's answer and the last one's."""
+    answers = {model: cut(text or "") for model, text in row["answers"].items()}
+    first, last = (answers.get(models[place], "") for place in (0, -1))
+    card = {
+        "id": row["id"],
+        "tag": row.get("tag") or "",
+        "kind": kind,
+        "change": row["change"] if is_number(row.get("change")) else None,
+        "shown": show_number(row.get("change"), choose_decimals([row.get("change")]), signed=True),
+        "prompt": [[turn["role"], cut(turn["content"])] for turn in row["messages"]],
+        "diff": diff_answers(first, last),
+        "between": {model: text for model, text in answers.items() if model in models[1:-1]},
+        "chosen": cut(row["chosen"]),
+        "rejected": cut(row["rejected"]),
+        "scores": show_scores(row.get("scores") or {}, models),
+    }
+    return card
+
+
+def cut(text: str) -> str:
+    """Return a text, or its beginning with how much is missing."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} […+{len(text) - LONGEST:,}]"
+
+
+def show_scores(scores: dict[str, Row], models: list[str]) -> list[list[str]]:
+    """Return the name of each score, and the first and the last model's in words."""
+    first, last = (scores.get(models[place]) or {} for place in (0, -1))
+    rows = []
+    for name in dict.fromkeys([*first, *last]):
+        values = [side.get(name) for side in (first, last)]
+        decimals = choose_decimals(values)
+        rows.append([name, *(show_number(value, decimals) for value in values)])
+    return rows

@@ -1,0 +1,46 @@
+"""Charts as files, and the script that draws them in the page; all of it offline (vl-convert)."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from pipeline.report.charts import PAGE, PAGE_FONT, PAPER, PAPER_FONT, Spec, specify
+from pipeline.report.curves import Chart
+from pipeline.report.messages import LANGUAGES, say_name
+
+FILE_LANGUAGE = "en"  # what papers are mostly in; and no font for others has to be there
+WIDTH = 560  # pixels
+
+
+def specify_file(chart: Chart) -> Spec:
+    """Return the specification of a chart that stands alone, with its title."""
+    title = say_name(FILE_LANGUAGE, chart.kind, chart.title)
+    return specify(chart, FILE_LANGUAGE, PAPER, PAPER_FONT) | {"width": WIDTH, "title": title, "padding": 12}
+
+
+def draw_files(charts: list[Chart], folder: Path) -> None:
+    """Write an SVG and a PNG for each chart, under its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for chart in charts:
+        svg = vl_convert.vegalite_to_svg(specify_file(chart))
+        (folder / f"{chart.file}.svg").write_text(svg, encoding="utf-8")
+        (folder / f"{chart.file}.png").write_bytes(vl_convert.svg_to_png(svg))
+
+
+def specify_for_page(chart: Chart) -> dict[str, Any]:
+    """Return the specifications of a chart by language, with its points once."""
+    specs = {language: specify(chart, language, PAGE, PAGE_FONT) for language in LANGUAGES}
+    for spec in specs.values():
+        del spec["data"]
+    return {"name": chart.file, "points": chart.points, "specs": specs}
+
+
+@cache
+def chart_script() -> str:
+    """Return the JavaScript of Vega, Vega-Lite and Vega-Embed, all in one."""
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    if "</script" in script.lower() or "<!--" in script:
+        raise ValueError("vl-convert's script would end the element that it stands in")
+    return script

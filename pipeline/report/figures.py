@@ -1,0 +1,159 @@
+"""Figures of the evaluation as rows of tables: whatever figures a run has, under their own names if unknown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.evaluation.figures import is_figure
+from pipeline.report.numbers_in_words import choose_decimals, is_number, show_number, show_p
+
+Figure = dict[str, Any]  # {"value", "n", "low", "high", "command"}
+Row = dict[str, Any]
+
+GROUPS = ("answers", "pairs")
+HIGHER_IS_BETTER = {
+    "bleu",
+    "chrf",
+    "numbers_kept",
+    "placeholders_kept",
+    "tags_kept",
+    "urls_kept",
+    "term_hits",
+    "preference_accuracy",
+    "reward_accuracy",
+    "reward_margin",
+    "chosen_logp",
+}
+LOWER_IS_BETTER = {"ter", "empty", "refusals"}
+# What a summary shows, as far as there is room.
+FIRST = (
+    "chrf",
+    "bleu",
+    "ter",
+    "preference_accuracy",
+    "reward_accuracy",
+    "reward_margin",
+    "refusals",
+    "empty",
+    "numbers_kept",
+    "placeholders_kept",
+)
+IN_SUMMARY = 6
+MOST_PARTS = 40  # rows of a table by tag
+
+
+@dataclass(frozen=True)
+class PartTable:
+    """Figures of one model by a property of the rows, such as their tag."""
+
+    group: str
+    model: str
+    by: str  # tag, length, …
+    names: list[str]  # of figures
+    rows: list[Row]  # {"part", "n", "cells": by figure}
+    count: int  # of parts, some of which may have been left out
+
+
+def list_names(metrics: Row, group: str) -> list[str]:
+    """Return the names of a group's figures, of all models, the best known first."""
+    found = dict.fromkeys(
+        name
+        for figures in (metrics.get(group) or {}).values()
+        for name, value in (figures or {}).items()
+        if is_figure(value)
+    )
+    return sorted(found, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
+def compare_models(metrics: Row, group: str) -> list[Row]:
+    """Return a row a figure: `cells` by model, `changes` by comparison, all numbers in words."""
+    return [compare_figure(metrics, group, name) for name in list_names(metrics, group)]
+
+
+def compare_figure(metrics: Row, group: str, name: str) -> Row:
+    """Return the row of one figure, with the same decimals throughout."""
+    figures = {model: (metrics[group].get(model) or {}).get(name) for model in metrics["models"]}
+    changes = {pair: (found or {}).get(name) for pair, found in (metrics.get("comparisons") or {}).items()}
+    decimals = choose_decimals(figure["value"] for figure in figures.values() if figure)
+    commands = [figure["command"] for figure in figures.values() if figure and figure.get("command")]
+    return {
+        "name": name,
+        "cells": {model: show_figure(figure, decimals) for model, figure in figures.items()},
+        "changes": {pair: show_change(name, change, decimals) for pair, change in changes.items()},
+        "commands": list(dict.fromkeys(commands)),
+    }
+
+
+def show_figure(figure: Figure | None, decimals: int | None = None) -> Row:
+    """Return a figure in words: value, interval, count."""
+    figure = figure or {"value": None}
+    if decimals is None:
+        decimals = choose_decimals([figure["value"]])
+    return {"value": show_number(figure["value"], decimals), "n": figure.get("n")} | show_interval(figure, decimals)
+
+
+def show_interval(figure: Figure, decimals: int, signed: bool = False) -> Row:
+    """Return both ends of an interval in words, none where there is none."""
+    ends = [figure.get("low"), figure.get("high")]
+    return {"interval": [show_number(end, decimals, signed) for end in ends] if all(map(is_number, ends)) else None}
+
+
+def show_change(name: str, change: Figure | None, decimals: int) -> Row | None:
+    """Return a difference in words, with its interval, p, and what it means; none without a value."""
+    if not change or not is_number(change["value"]):
+        return None
+    value = {"value": show_number(change["value"], decimals, signed=True), "p": show_p(change.get("p"))}
+    return value | show_interval(change, decimals, signed=True) | {"meaning": judge_change(name, change)}
+
+
+def judge_change(name: str, change: Figure) -> str:
+    """Return better, worse, changed (where neither is better), same, or unclear: the interval holds 0, or is none."""
+    low, high = change.get("low"), change.get("high")
+    if low == high == 0:
+        return "same"
+    if not (is_number(low) and is_number(high)) or low <= 0 <= high:  # type: ignore[operator]
+        return "unclear"
+    if name not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
+        return "changed"
+    return "better" if (low > 0) == (name in HIGHER_IS_BETTER) else "worse"  # type: ignore[operator]
+
+
+def summarize_figures(metrics: Row) -> list[Row]:
+    """Return the rows of the best known figures, or of the first ones where none is known."""
+    rows = [row for group in GROUPS for row in compare_models(metrics, group)]
+    known = [row for row in rows if row["name"] in FIRST]
+    return (sorted(known, key=lambda row: FIRST.index(row["name"])) or rows)[:IN_SUMMARY]
+
+
+def list_part_tables(metrics: Row) -> list[PartTable]:
+    """Return the tables of figures by tag, by length, or by whatever else the evaluation has."""
+    return [
+        tabulate_parts(group, model, key.removeprefix("by_"), parts)
+        for group in GROUPS
+        for model, figures in (metrics.get(group) or {}).items()
+        for key, parts in (figures or {}).items()
+        if key.startswith("by_") and isinstance(parts, dict) and parts
+    ]
+
+
+def tabulate_parts(group: str, model: str, by: str, parts: dict[str, dict[str, Figure]]) -> PartTable:
+    """Return a table with a row a part, in the given order; of many parts, those with the most rows."""
+    names = list(dict.fromkeys(name for figures in parts.values() for name, f in figures.items() if is_figure(f)))
+    largest = sorted(parts, key=lambda part: -count_rows(parts[part]))[:MOST_PARTS]
+    decimals = {
+        name: choose_decimals(figures[name]["value"] for figures in parts.values() if name in figures) for name in names
+    }
+    rows = [
+        {
+            "part": part,
+            "n": count_rows(figures),
+            "cells": {name: show_figure(figures.get(name), decimals[name]) for name in names},
+        }
+        for part, figures in parts.items()
+        if part in set(largest)
+    ]
+    return PartTable(group, model, by, names, rows, len(parts))
+
+
+def count_rows(figures: dict[str, Figure]) -> int:
+    """Return of how many rows a part's figures are."""
+    return max((int(figure.get("n") or 0) for figure in figures.values() if is_figure(figure)), default=0)

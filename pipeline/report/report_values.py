@@ -1,0 +1,135 @@
+"""What the report of a run says, from the run's files; the template only places it."""
+
+import csv
+import shlex
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.gates import Gate
+from pipeline.report.curves import Chart
+from pipeline.report.facts import list_settings, read_json
+from pipeline.report.figures import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
+from pipeline.report.messages import say_in_all
+from pipeline.report.numbers_in_words import is_number, only_number
+from pipeline.report.pick_changes import Picked
+
+Row = dict[str, Any]
+Values = dict[str, Any]
+
+MOST_TAGS = 200  # to choose from
+
+
+def describe_evaluation(metrics: Row) -> Values:
+    """Return the tables of the evaluation's figures."""
+    models, pairs = metrics["models"], list(metrics.get("comparisons") or {})
+    main = f"{models[-1]}-{models[0]}"
+    comparisons = {group: compare_models(metrics, group) for group in GROUPS}
+    commands = [(row["name"], row["commands"]) for rows in comparisons.values() for row in rows if row["commands"]]
+    return {
+        "models": models,
+        "pairs": pairs,
+        "main_models": [models[0], models[-1]],
+        "main_pairs": [pair for pair in pairs if pair == main],
+        "summary": summarize_figures(metrics),
+        "comparisons": comparisons,
+        "commands": commands,
+        "signatures": metrics.get("signatures") or {},
+    }
+
+
+def chart_parts(metrics: Row) -> tuple[list[PartTable], list[Chart]]:
+    """Return the tables by part, and a chart of the first figure of each of the last model's."""
+    tables = list_part_tables(metrics)
+    charts: dict[str, Chart] = {}
+    for table in tables:
+        if table.model == metrics["models"][-1]:
+            chart = chart_table(table, metrics[table.group][table.model][f"by_{table.by}"])
+            charts.setdefault(chart.file, chart)
+    return tables, list(charts.values())
+
+
+def chart_table(table: PartTable, parts: dict[str, Row]) -> Chart:
+    """Return a chart of the first figure of a table, with the table's rows."""
+    name = table.names[0]
+    figures = {row["part"]: parts[row["part"]].get(name) or {} for row in table.rows}
+    points = [
+        {"part": part} | {end: only_number(figure.get(end)) for end in ("value", "low", "high")}
+        for part, figure in figures.items()
+        if is_number(figure.get("value"))
+    ]
+    return Chart(name, points, by=table.by)
+
+
+def describe_gates(gates: list[tuple[str, list[Gate]]]) -> Values:
+    """Return all gates, and how many there are."""
+    rows = [row for _, found in gates for row in found]
+    return {"gates": gates, "gates_count": len(rows), "gates_passed": sum(bool(row["passed"]) for row in rows)}
+
+
+def describe_settings(settings: Row, usual: Row, in_force: Row) -> Values:
+    """Return the settings of the run, the versions, and the trainer's command."""
+    return {
+        "settings": list_settings(settings, usual),
+        "versions": in_force.get("versions") or {},
+        "swift": shlex.join(in_force.get("command") or []),
+    }
+
+
+def describe_coverage(table: Path) -> Values:
+    """Return what the LoRA trains: its modules, and how many parameters they have."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {"coverage": rows, "parameters": sum(int(row["parameters"]) for row in rows)}
+
+
+def describe_answers(picked: Picked) -> Values:
+    """Return how many answers there are, the tags to choose from, and how differences look."""
+    shown = {row.get("tag") for row in picked.shown}
+    tags = [(tag, count) for tag, count in picked.tags.most_common() if tag in shown]
+    return {
+        "picked": picked,
+        "cards_count": len(picked.shown),
+        "tags": sorted(tags[:MOST_TAGS]),
+        "removed_example": Markup("<del>{}</del>").format(say_in_all("answers.marks.removed")),
+        "added_example": Markup("<ins>{}</ins>").format(say_in_all("answers.marks.added")),
+    }
+
+
+def reproduce(machine: Row, settings: Row) -> str:
+    """Return the commands that make the run again."""
+    commit = machine.get("commit")
+    command = machine.get("command") or "snakemake --cores all  # not recorded: an overlay goes with --configfile"
+    embedded = settings["data"]["raw"] == "data/preferences.jsonl"
+    lines = [
+        *([f"git checkout {commit}"] if commit else []),
+        "make setup",
+        ". .venv/bin/activate",
+        *([] if embedded else [f"# the pairs: {settings['data']['raw']}"]),
+        *([] if settings["model"]["folder"] is None else [f"# the model: {settings['model']['folder']}"]),
+        command,
+        f"sha256sum results/{settings['run']}/data/pairs.jsonl",
+    ]
+    return "\n".join(lines)
+
+
+def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
+    """Return the names of what has to be said of this run's results."""
+    built = [] if settings["model"]["folder"] else ["random" if settings["model"]["random"] else "tiny"]
+    parts = ["parts"] if has_parts else []
+    return [
+        *built,
+        "one_training",
+        "scores",
+        "preference",
+        "many",
+        *parts,
+        "selection",
+        *(["speed"] if has_speed else []),
+    ]
+
+
+def describe_data(quality: Path, tokens: Path) -> Values:
+    """Return the accounts of the rows."""
+    return {"quality": read_json(quality), "tokens": read_json(tokens)}

@@ -1,0 +1,1 @@
+"""Settings: which ones are allowed, and as flags of commands."""

@@ -1,0 +1,180 @@
+"""Check settings against schemas/config.schema.yaml, naming the key, the fault and the mend.
+
+The Snakefile calls check_config() on the merged settings; tools/check_config.py does so by hand.
+"""
+
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from pipeline.settings.inference import find_infer_problems
+from pipeline.settings.levers import find_fast_problems
+from pipeline.settings.losses import REFERENCED, find_loss_problems
+from pipeline.settings.resources import count_processes
+from pipeline.settings.sweep import apply_changes, find_sweep_problems, list_points
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+CONFIG = Path(__file__).parents[2] / "config.yaml"
+
+
+@cache
+def load_schema() -> dict[str, Any]:
+    """Return the schema of the settings, which nobody changes: reading it takes as long as planning the graph."""
+    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return schema
+
+
+def list_keys(schema: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return every known setting as a dotted path, sections included."""
+    keys = []
+    for name, part in schema.get("properties", {}).items():
+        keys += [f"{prefix}{name}", *list_keys(part, f"{prefix}{name}.")]
+    return keys
+
+
+def nearest_key(unknown: str, known: list[str]) -> str | None:
+    """Return the known setting that is spelt most like `unknown`, in any section."""
+    name = unknown.rpartition(".")[2]
+    by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
+    close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.8)
+    close = close or [by_name[match] for match in difflib.get_close_matches(name, by_name, n=1)]
+    return close[0] if close else None
+
+
+def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
+    """Yield one line for each thing that a schema error says is wrong."""
+    path = ".".join(str(part) for part in error.absolute_path)
+    instance: Any = error.instance
+    schema: Any = error.schema
+    value: Any = error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            section = f"{path}." if path else ""
+            for name in sorted(set(instance) - set(schema["properties"])):
+                near = nearest_key(f"{section}{name}", known)
+                mend = f"did you mean {near}?" if near else "see docs/configuration.md"
+                yield f"{section}{name}: unknown setting; {mend}"
+        case "required":
+            missing = sorted(set(value) - set(instance))
+            yield f"{path or 'the settings'}: {', '.join(missing)} missing; config.yaml has the usual value"
+        case "type" if isinstance(instance, str) and is_number(instance):
+            number = f"{float(instance):g}"
+            yield f"{path}: '{instance}' is text, not a number; write {yaml_number(number)}"
+        case "minProperties" | "maxProperties" if (
+            "properties" in schema and schema.get("additionalProperties") is False
+        ):
+            yield f"{path}: needs exactly one of {', '.join(schema['properties'])}"
+        case "pattern":
+            yield f"{path}: {instance!r} does not have the form {value}"
+        case _:
+            yield f"{path}: {error.message}; see docs/configuration.md"
+
+
+def is_number(text: str) -> bool:
+    """Say whether the text would be a number, were it not quoted or written as YAML does not read it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def yaml_number(number: str) -> str:
+    """Return a number as YAML 1.1 reads it: an exponent needs a point before it."""
+    mantissa, exponent, power = number.partition("e")
+    return f"{mantissa}.0e{power}" if exponent and "." not in mantissa else number
+
+
+def find_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each problem of the settings, and of the points of a sweep; none, if they can be used."""
+    problems = find_run_problems(config)
+    if problems or not config["sweep"]:
+        return problems
+    return find_sweep_problems(config) or find_point_problems(config)
+
+
+def find_point_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each problem that the points' settings have, with the first point that has it."""
+    first: dict[str, str] = {}
+    for point in list_points(config):
+        for problem in find_run_problems(apply_changes(config, point.changes)):
+            first.setdefault(problem, point.name)
+    return [f"sweep: point {name}: {problem}" for problem, name in first.items()]
+
+
+def find_run_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each problem of the settings as far as they concern one run."""
+    schema = load_schema()
+    known = list_keys(schema)
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path)
+    problems = [line for error in errors for line in explain(error, known)]
+    if problems:
+        return problems
+    tiny = config["model"]["tiny"]
+    if tiny["attention_heads"] % tiny["key_value_heads"]:
+        problems.append("model.tiny.key_value_heads: must divide model.tiny.attention_heads")
+    if tiny["experts_per_token"] > tiny["experts"]:
+        problems.append("model.tiny.experts_per_token: must not exceed model.tiny.experts")
+    if config["model"]["random"] and config["model"]["folder"]:
+        problems.append(
+            "model.random: no model is built where model.folder names one; set it to false, or that to null"
+        )
+    if config["tracking"]["host"] and config["tracking"]["mode"] != "cloud":
+        problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
+    if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:
+        problems.append("dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has none")
+    if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in REFERENCED:
+        problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
+    if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
+        problems.append("dpo.save_steps: goes with dpo.save_strategy steps, and is null with epoch")
+    problems += find_fast_problems(config) + find_infer_problems(config)
+    return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
+
+
+def value_at(settings: Any, keys: list[str]) -> Any:
+    """Return the value that nested settings have under these keys, or Ellipsis without one."""
+    for key in keys:
+        settings = settings.get(key, ...) if isinstance(settings, dict) else ...
+    return settings
+
+
+def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
+    """Name where the setting of a problem comes from: the last file that has it so, or the command line."""
+    keys = problem.partition(":")[0].split(".")
+    while (merged := value_at(config, keys)) is ...:  # a setting within a sweep has points in its name
+        keys.pop()
+    for file in reversed(files):
+        value = value_at(yaml.safe_load(file.read_text(encoding="utf-8")), keys)
+        if value is not ... and (value == merged or isinstance(merged, dict)):
+            return os.path.relpath(file)
+    return "--config"
+
+
+def check_config(config: dict[str, Any], files: list[Path]) -> None:
+    """Stop with one line for each problem of the settings that were merged from `files`."""
+    if problems := find_problems(config):
+        sys.exit("\n".join(f"{origin(problem, config, files)}: {problem}" for problem in problems))
+
+
+def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `overlay`, section by section, as Snakemake merges them."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def load_config(overlays: list[Path]) -> dict[str, Any]:
+    """Return config.yaml with the overlays merged over it."""
+    config: dict[str, Any] = {}
+    for file in [CONFIG, *overlays]:
+        config = merge(config, yaml.safe_load(file.read_text(encoding="utf-8")))
+    return config

@@ -1,0 +1,99 @@
+"""Which rule reads which settings, said once.
+
+Snakemake's parameters, those of DVC's stages and the column "read by" of docs/configuration.md follow from READS. A
+script is handed its part of the settings, and nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.settings.check import load_schema
+from pipeline.settings.flags import NO_FLAGS, PREFERENCES
+
+Config = Mapping[str, Any]
+
+# A section stands for all settings in it.
+TRAINING = ("gates", "prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes")
+MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt.date")
+ANSWERS = ("infer", "dpo.experts_impl", "prompt.date")
+TOKENS = ("dpo.max_length", "dpo.truncation_strategy", "dpo.loss_scale", "prompt.date")
+SFT = tuple(name for name in load_schema()["properties"]["sft"]["properties"] if name not in NO_FLAGS)
+# What SFT takes from `dpo`: what says nothing of pairs, and what `sft` has no value of its own for.
+SFT_FROM_DPO = tuple(
+    name for name in load_schema()["properties"]["dpo"]["properties"] if name not in (*PREFERENCES, *SFT)
+)
+READS: dict[str, tuple[str, ...]] = {
+    "convert_preferences": (
+        *("data.raw", "data.format", "data.on_problem", "data.languages", "data.system", "data.min_margin"),
+        "data.max_unpacked_gb",
+    ),
+    "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),
+    "build_tiny_model": ("model.tiny", "prompt.date"),
+    "build_random_model": ("model.tiny",),
+    "check_model": ("model.folder",),
+    "check_tokens": ("data.on_problem", *TOKENS),
+    "prepare_sft": ("sft.data",),
+    "train_sft": (*(f"sft.{name}" for name in SFT), *(f"dpo.{name}" for name in SFT_FROM_DPO), *TRAINING),
+    "train_dpo": ("dpo", "train.fast", *TRAINING),
+    "tabulate_curves": (),
+    "merge_sft": MERGE,
+    "merge_adapter": MERGE,
+    "infer_shard": ANSWERS,
+    "infer_shard_before": ANSWERS,
+    "gather_predictions": ("infer.shards",),
+    "gather_predictions_before": ("infer.shards",),
+    "evaluate_answers": (
+        *("data.languages", "evaluate.terms", "evaluate.own", "evaluate.resamples", "evaluate.seed"),
+        *("evaluate.judge", "evaluate.comet"),
+    ),
+    "score_pairs": (
+        *("infer.gpus", "infer.shards", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
+        *("evaluate.batch_size", *TOKENS),
+    ),
+    "evaluate_pairs": ("dpo.beta", "evaluate.resamples", "evaluate.seed", "infer.shards"),
+    "gather_metrics": (),
+    "judge_answers": ("evaluate.judge", "evaluate.seed"),
+    "score_comet": ("evaluate.comet", "infer.gpus"),
+    "write_report": (
+        *("run", "data", "model", "prompt", "train", "sft", "dpo", "gates", "tracking", "merge", "infer", "evaluate"),
+    ),
+    "write_model_card": ("data", "model", "prompt", "sft", "infer"),
+    "write_provenance": (
+        *("run", "data", "model", "prompt", "train", "sft", "dpo", "gates", "tracking", "merge", "infer", "evaluate"),
+    ),
+    "tabulate_sweep": ("sweep",),
+    "write_sweep_report": ("sweep",),
+}
+# Read when the graph is built: they say which jobs there are, or what DVC keeps.
+GRAPH = ("run", "sweep", "sft.enabled", "sft.join", "model.folder", "model.random", "infer.shards", "dvc.push_merged")
+
+
+def part_for(rule: str, config: Config) -> dict[str, Any]:
+    """Return the part of the settings that a rule reads, with the names of config.yaml."""
+    part: dict[str, Any] = {}
+    for setting in READS[rule]:
+        section, _, name = setting.partition(".")
+        if name:
+            part.setdefault(section, {})[name] = config[section][name]
+        else:
+            part[section] = config[section]
+    return part
+
+
+def reads(rule: str, setting: str) -> bool:
+    """Say whether a rule reads a setting, which is a dotted path."""
+    return any(setting == known or setting.startswith(f"{known}.") for known in READS[rule])
+
+
+def readers_of(setting: str) -> Iterator[str]:
+    """Yield the rules that read a setting."""
+    return (rule for rule in READS if reads(rule, setting))
+
+
+def list_settings(schema: Mapping[str, Any], config: Any, prefix: str = "") -> Iterator[str]:
+    """Yield every setting that is no section as a dotted path, as far as `config` has it."""
+    for name, part in schema["properties"].items():
+        if "properties" in part and isinstance(config[name], dict):
+            yield from list_settings(part, config[name], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

@@ -1,0 +1,1 @@
+"""Swift commands, and what is known of their flags."""

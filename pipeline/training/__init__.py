@@ -1,0 +1,1 @@
+"""A training: from its newest checkpoint to the published adapter."""

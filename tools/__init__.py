@@ -1,0 +1,1 @@
+"""What people, make and continuous integration run."""

@@ -1,0 +1,65 @@
+"""Check that every object that DVC keeps is what its name says: its own MD5.
+
+    python -m tools.check_objects
+
+DVC trusts an object of its cache once it was checked, and puts a damaged one into results without a word. This reads
+all of them, in the cache and in remotes that are folders. Ends with status 1 and a line for each that is damaged.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from dvc.repo import Repo
+
+
+def list_stores(repo: Repo) -> list[Path]:
+    """Return the folders with objects: the cache, and every remote on this machine."""
+    remotes = [repo.cloud.get_remote(name) for name in repo.config["remote"]]
+    folders = [Path(remote.path) for remote in remotes if remote.fs.protocol == "local"]
+    return [
+        path
+        for path in (Path(repo.cache.local.path), *(folder / "files" / "md5" for folder in folders))
+        if path.is_dir()
+    ]
+
+
+def is_damaged(path: Path) -> bool:
+    """Say whether an object is not what its name says."""
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "md5").hexdigest()
+    return found != path.parent.name + path.name.removesuffix(".dir")
+
+
+def list_damaged(store: Path) -> Iterator[Path]:
+    """Yield the damaged objects of a folder."""
+    yield from (
+        path for path in sorted(store.glob("??/*")) if len(path.name.removesuffix(".dir")) == 30 and is_damaged(path)
+    )
+
+
+def name_uses(lock: Path) -> dict[str, str]:
+    """Return what each object is in dvc.lock, by its MD5."""
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
+    return {part["md5"]: part["path"] for stage in stages.values() for part in (*stage.get("deps", []), *stage["outs"])}
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    repo = Repo()
+    uses = name_uses(Path("dvc.lock"))
+    damaged = [path for store in list_stores(repo) for path in list_damaged(store)]
+    for path in damaged:
+        use = uses.get(path.parent.name + path.name, "part of a folder, or of an earlier version")
+        print(f"{path}: damaged ({use}); remove it, then run: dvc pull, or git checkout .dvc/store", file=sys.stderr)
+    if damaged:
+        sys.exit(1)
+    print("Every object is what its name says.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Say what a run will take before anything is submitted: steps, tokens, GPU memory, hours and disk.
+
+    python -m tools.plan_run experiments/tutorial.yaml --json plan.json
+
+Overlays are merged over config.yaml, as by `snakemake --configfile`. `make plan EXPERIMENT=tutorial` does this, and
+then shows every command. A training that does not fit into its GPU's memory ends it with exit status 1 and the settings
+that would fit. docs/planning.md has the formulas, and what was measured for them.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.files.json_files import write_json
+from pipeline.models.shape import PUBLISHED, Shape, find_shape
+from pipeline.planning.disk import answers_bytes, model_bytes, training_disk
+from pipeline.planning.find_fit import Fit, find_fit, longest_fit
+from pipeline.planning.gpus import GIB, GPUS, Gpu, find_gpu
+from pipeline.planning.hours import step_seconds, training_seconds
+from pipeline.planning.memory import estimate_memory, largest_batch, sharding
+from pipeline.planning.pair_tokens import Gathered, gather_pairs
+from pipeline.planning.show_plan import show_plan
+from pipeline.planning.trainings import Training, list_trainings, needed_memory
+from pipeline.settings.check import CONFIG, check_config, load_config
+from pipeline.settings.flags import as_text
+from pipeline.settings.sweep import list_points
+
+Settings = dict[str, Any]
+
+COMPARED = ("zero3", "zero2", "zero0")  # beside what the run has
+
+
+def read_settings(overlays: list[Path]) -> Settings:
+    """Return the settings of config.yaml with overlays; stop with one line for each that is wrong."""
+    for path in overlays:
+        if not path.is_file():
+            sys.exit(f"{path}: no such file; name an overlay, such as experiments/tutorial.yaml")
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            sys.exit(f"{path}:{line}: {error.problem}; write YAML")
+        except (yaml.YAMLError, UnicodeDecodeError):
+            sys.exit(f"{path}: not text; write YAML in UTF-8")
+        if not isinstance(found, dict):
+            sys.exit(f"{path}: no settings; write sections as in config.yaml")
+    config = load_config(overlays)
+    check_config(config, [CONFIG, *overlays])
+    return config
+
+
+def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str, Any]:
+    """Return what one training takes: counts, bytes and seconds. Memory and time only where it is on GPUs."""
+    load, flags = training.load, training.flags
+    counts = ("rows_per_step", "batches", "steps_per_epoch", "steps", "sequences", "tokens", "padded_tokens", "longest")
+    plan: dict[str, Any] = {"run": training.run, "stage": training.section, "rows": len(load.rows)}
+    plan |= {"epochs": load.epochs, "deepspeed": sharding(flags), **{name: getattr(load, name) for name in counts}}
+    plan["disk"] = asdict(training_disk(shape, flags, load, has_merged(training)))
+    if not training.config["train"]["gpus"]:
+        return plan
+    stages = dict.fromkeys([sharding(flags), *COMPARED])
+    memory = {
+        name: estimate_memory(shape, flags | {"deepspeed": name}, largest_batch(load), load.processes)
+        for name in stages
+    }
+    return plan | {
+        "memory": {name: asdict(parts) | {"total": parts.total} for name, parts in memory.items()},
+        "needed": needed_memory(shape, training),
+        "longest_fit": longest_fit(shape, training, gpu.memory) if gpu else None,
+        "step_seconds": {gpu.name: step_seconds(shape, flags, gpu, load) for gpu in GPUS},
+        "seconds": {gpu.name: training_seconds(shape, flags, gpu, load, training.held_out) for gpu in GPUS},
+    }
+
+
+def has_merged(training: Training) -> bool:
+    """Say whether the adapter of a training is merged into a model."""
+    return training.section == "dpo" or training.config["sft"]["join"] == "merged"
+
+
+def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: list[dict[str, Any]]) -> dict[str, int]:
+    """Return the bytes of a run by part. The model that is tuned is among them only where the run builds it."""
+    parts = {
+        name: sum(training["disk"][name] for training in trainings) for name in ("checkpoints", "adapter", "merged")
+    }
+    infer, held_out = config["infer"], len(gathered.pairs.held_out)
+    models = 2 + config["sft"]["enabled"]  # the one before DPO, that after SFT, and the tuned one
+    answers = answers_bytes(held_out, gathered.prompts_bytes, infer["max_new_tokens"], models)
+    # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
+    copies = 3 + config["sft"]["enabled"]
+    built = {} if config["model"]["folder"] else {"built model": model_bytes(shape)}
+    return built | parts | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
+
+
+def describe_model(shape: Shape, config: Settings) -> str:
+    """Return in words where the shape is from."""
+    assumed = f", assumed: {config['model']['folder']}/config.json is not there" if shape == PUBLISHED else ""
+    return f"{shape.source}{assumed}"
+
+
+def make_plan(shape: Shape, config: Settings, gathered: Gathered, trainings: list[Training]) -> dict[str, Any]:
+    """Return the plan: counts, bytes and seconds, as --json writes it."""
+    asked = config["train"]["gpu_model"]
+    gpu = find_gpu(asked)
+    planned = [plan_training(shape, training, gpu) for training in trainings]
+    return {
+        "run": config["run"],
+        "gpus": config["train"]["nodes"] * config["train"]["gpus"],
+        "processes": trainings[0].load.processes,
+        "gpu_model": asked,
+        "gpu_memory": gpu.memory if gpu else None,
+        "model": {
+            "shape": describe_model(shape, config),
+            "parameters": shape.parameters,
+            "active_parameters": shape.active,
+            "bytes": model_bytes(shape),
+        },
+        "pairs": {
+            "train": len(gathered.pairs.train),
+            "held_out": len(gathered.pairs.held_out),
+            "too_long": gathered.too_long,
+            "counted": gathered.counted,
+            "why_not_counted": gathered.reason,
+        },
+        "trainings": planned,
+        "seconds": {
+            gpu.name: sum(row["seconds"][gpu.name] for row in planned) for gpu in GPUS if "seconds" in planned[0]
+        },
+        "disk": plan_disk(shape, config, gathered, planned),
+    }
+
+
+def find_refusal(shape: Shape, trainings: list[Training]) -> str | None:
+    """Return in one line which training does not fit into its GPU, and what would; None, if all do."""
+    for training in trainings:
+        train = training.config["train"]
+        gpu = find_gpu(train["gpu_model"])
+        if not train["gpus"] or not gpu or (needed := needed_memory(shape, training)) <= gpu.memory:
+            continue
+        fit = find_fit(shape, training, gpu.memory)
+        mend = "no settings fit; take larger GPUs, or more of them under zero3"
+        if fit:
+            mend = describe_fit(fit, training)
+        return (
+            f"{training.run}: the {training.section} training needs {needed / GIB:.1f} GiB of GPU memory, "
+            f"train.gpu_model {train['gpu_model']} has {gpu.memory / GIB:.1f}; {mend}"
+        )
+    return None
+
+
+def describe_fit(fit: Fit, training: Training) -> str:
+    """Return the settings that fit in words, with what they cost beside time."""
+    settings = ", ".join(f"{name}: {as_text(value)}" for name, value in fit.changes.items())
+    said = f"{settings} would need {fit.memory / GIB:.1f}"
+    if length := fit.changes.get("dpo.max_length"):
+        longer = sum(max(row.sequences) > length for row in training.load.rows)
+        said += f"; {longer:,} of {len(training.load.rows):,} rows are longer"
+    if "dpo.attn_impl" in fit.changes:
+        said += "; of flex_attention see docs/planning.md"
+    return said
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same numbers there, in bytes and seconds")
+    args = parser.parse_args(argv)
+
+    config = read_settings(args.overlays)
+    try:
+        shape = find_shape(config["model"])
+    except ValueError as error:
+        sys.exit(str(error))
+    gathered = gather_pairs(config, args.overlays)
+    trainings = list_trainings(config, gathered.pairs)
+    plan = make_plan(shape, config, gathered, trainings)
+    plan["refused"] = find_refusal(shape, trainings)
+    if args.json:
+        write_json(args.json, plan)
+    print(show_plan(plan), flush=True)
+    if plan["refused"]:
+        sys.exit(plan["refused"])
+
+
+if __name__ == "__main__":
+    main()

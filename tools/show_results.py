@@ -1,0 +1,117 @@
+"""Say where the results of a run are, and what they come to.
+
+    python -m tools.show_results --run tiny
+
+Without --run, of the run that config.yaml names.
+"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.files.folder_manifest import CARD
+from pipeline.files.json_lines import read_json_lines
+from pipeline.gates import read_gates
+from pipeline.report.sweep_table import find_lowest_loss
+from pipeline.settings.check import load_config
+
+
+def describe_curves(rows: list[dict[str, Any]]) -> str:
+    """Return the first loss and the held-out reward accuracy in words."""
+    losses = [row["loss"] for row in rows if "loss" in row]
+    held_out = [row["eval_rewards/accuracies"] for row in rows if "eval_rewards/accuracies" in row]
+    words = [f"loss {losses[0]:.4f} -> {losses[-1]:.4f}"] if losses else []
+    words += [f"held-out reward accuracy {held_out[-1]:.2f}"] if held_out else []
+    return ", ".join(words)
+
+
+def describe_quality(path: Path) -> str:
+    """Return how many rows were used, and what was found in them."""
+    account = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not account:
+        return ""
+    found = ", ".join(account["codes"])
+    return f"{account['rows_used']} of {account['rows_in']} rows used" + (f"; found: {found}" if found else "")
+
+
+def describe_evaluation(path: Path) -> str:
+    """Return how much more the tuned model prefers chosen answers than its reference does, with the interval."""
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    margin = metrics.get("pairs", {}).get("dpo", {}).get("reward_margin")
+    if not margin:
+        return ""
+    return f"held-out reward margin {margin['value']:.2f} [{margin['low']:.2f}, {margin['high']:.2f}]"
+
+
+def describe_sweep(path: Path) -> str:
+    """Return how many points a sweep's table has, and the one with the lowest held-out loss."""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    best = find_lowest_loss(rows)
+    found = f"; lowest held-out loss {float(best['held_out_loss']):.4f}: {best['point']}" if best else ""
+    return f"{len(rows)} points{found}"
+
+
+def describe_gates(folder: Path) -> str:
+    """Return how many gates the stages of a run passed, and the ones that were only reported."""
+    gates = [
+        row
+        for path in [*sorted(folder.glob("*/gates.json")), folder / "sft" / "merge" / "gates.json"]
+        for row in read_gates(path)
+    ]
+    failed = ", ".join(row["gate"] for row in gates if not row["passed"])
+    return f"{sum(row['passed'] for row in gates)} of {len(gates)} gates passed" + (
+        f"; not: {failed}" if failed else ""
+    )
+
+
+def describe_card(folder: Path) -> str:
+    """Return where the model's card is: DVC brings the model without it."""
+    placed = (folder / "merged" / CARD).is_file()
+    return f"its card{', also in it' if placed else f'; copy it to merged/{CARD} before you share the model'}"
+
+
+def show_results(run: str) -> str:
+    """Return a line for each kind of result that is there: where it is, and what it comes to."""
+    folder = Path("results") / run
+    predictions = folder / "infer" / "predictions.jsonl"
+    curves = folder / "dpo" / "curves.jsonl"
+    table = folder / "sweep.csv"
+    quality = folder / "data" / "quality.json"
+    answers, rows = (read_json_lines(path) if path.is_file() else [] for path in (predictions, curves))
+    lines = [
+        (quality, describe_quality(quality)),
+        (predictions, f"{len(answers)} answers to held-out prompts"),
+        (folder / "evaluate" / "metrics.json", describe_evaluation(folder / "evaluate" / "metrics.json")),
+        (folder / "report.html", "all of this on one page, in English and Chinese"),
+        (folder / "merged", "the tuned model, ready for transformers"),
+        (folder / "model_card.md", describe_card(folder)),
+        (curves, describe_curves(rows)),
+        (folder / "dpo" / "gates.json", f"{describe_gates(folder)}, of all stages"),
+        (table, describe_sweep(table)),
+        (folder / "sweep.svg", "the same as a plot"),
+        (folder / "ro-crate-metadata.json", "which jobs made all this: a Workflow Run RO-Crate"),
+        (folder / "sweep.html", "the points on one page"),
+        (folder / "swanlab", "SwanLab's record of the training; make board shows it"),
+        (folder / "stages.csv", "how long each job took, and how much memory"),
+        (folder / "logs", "a log for each stage"),
+    ]
+    there = [(str(path), text) for path, text in lines if path.exists()]
+    width = max((len(path) for path, _ in there), default=0)
+    shown = [f"  {path:<{max(width, 42)}} {text}" for path, text in there]
+    return "\n".join([f"Run {run}:", *shown])
+
+
+def main(argv: list[str] | None = None) -> None:
+    assert __doc__
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", help="name of the run")
+    print(show_results(parser.parse_args(argv).run or load_config([])["run"]))
+
+
+if __name__ == "__main__":
+    main()
