@@ -53,7 +53,7 @@ publish: dvc.yaml ## Run config.yaml, and make its results the published ones; c
 test: export OMP_WAIT_POLICY := passive
 test: check ## Check the code, then run every test, two files at a time
 	@pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	@envs/with-training python -m pytest --numprocesses 2 --dist loadfile tests/training
+	@envs/with-training python -m pytest --numprocesses 2 --dist loadfile
 	@$(MAKE) test-engines
 	@$(MAKE) test-provenance
 
@@ -62,20 +62,20 @@ test-fast: setup ## Run the tests that take seconds
 
 test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an environment of its own (2 GB); 20 minutes
 	@envs/install.sh fidelity .venv-fidelity
-	@.venv-fidelity/bin/python -m pytest tests/fidelity/test_flags_3_7_0.py
-	@python -m pytest -s tests/fidelity/test_same_losses.py
+	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
+	@python -m pytest -s tests/runs/fidelity/test_same_losses.py
 
 test-slurm: setup ## Run the graph on a real Slurm of two nodes on this machine; needs root; 7 minutes
-	@pytest tests/test_slurm.py
+	@pytest tests/runs/test_slurm.py
 
 test-engines: setup ## Submit to LSF, HTCondor, PBS, Grid Engine, Kubernetes, or stand-ins (1.2 GB); 2 minutes
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
-	@pytest --numprocesses 2 --dist loadfile tests/engines
+	@pytest --numprocesses 2 --dist loadfile tests/runs/engines
 
 test-provenance: setup ## Check a run's RO-Crate with the validator of its profiles (50 MB); 2 minutes
 	@envs/install.sh provenance .venv-provenance
-	@pytest tests/provenance
+	@pytest tests/runs/provenance
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

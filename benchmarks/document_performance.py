@@ -79,7 +79,7 @@ OF_SEVERAL = """
 are gathered anew in a backward pass only when the whole of it has ended: on every GPU there are all layers, 36.8 GiB.
 `gradient_checkpointing_kwargs: {use_reentrant: false}`, which the ZeRO-3 experiments have, lets go of each layer: 24.0
 GiB on two GPUs in place of 59.2. On four, `make plan` says 13.6 GiB in place of 49.5; that was not measured (on two it
-says 23.4). The losses are the same ([test_four_ranks.py](../tests/test_four_ranks.py)). The tutorial's chart shows
+says 23.4). The losses are the same ([test_four_ranks.py](../tests/runs/test_four_ranks.py)). The tutorial's chart shows
 16.72 GiB, with releases of 2025.
 
 **A rank killed, and resumed.** `experiments/tutorial.yaml` ran on four of them, on random weights and the embedded
@@ -117,7 +117,7 @@ Each is a file of `plugins/fast` and a setting of `train.fast`:
 - `cached_reference`: the reference's log-probabilities of a pair once, by the policy's own kernels with a silent
   adapter, so that the first margins are 0. What was kept is compared with the first step's: the gate `kept_reference`.
 
-Under [test_fast.py](../tests/training/test_fast.py), ms-swift trains on the CPU with each lever and without: losses,
+Under [test_fast.py](../tests/plugins/test_fast.py), ms-swift trains on the CPU with each lever and without: losses,
 gradient norms and adapters agree. The default run ends with the loss 0.51555777, with `packed_pairs`,
 `cached_reference` and plain data parallel in place of ZeRO-3 too:
 

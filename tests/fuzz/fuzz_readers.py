@@ -1,6 +1,6 @@
 """Look for bytes that the conversion of preferences cannot account for, guided by the code that they reach.
 
-    python tests/fuzz/fuzz_readers.py -atheris_runs=100000
+    python -m tests.fuzz.fuzz_readers -atheris_runs=100000
 
 Takes libFuzzer's options, and folders of inputs, or single inputs to try again. The first byte of an input names its
 kind of file, the second one the settings. An input that breaks something is kept in the system's folder for temporary
@@ -18,7 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 import zstandard
-from seeds import ROWS, seed_files
+
+from tests.fuzz.seeds import ROWS, seed_files
 
 RAM = Path("/dev/shm")
 INSIDE = "--inside"  # of the process that is watched
@@ -35,13 +36,12 @@ def load() -> tuple[Callable[[bytes, Path], None], list[bytes]]:
     import atheris
 
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     with atheris.instrument_imports(include=["pipeline.preferences"]):
         from pipeline.preferences.convert_chunk import Options
         from pipeline.preferences.convert_files import convert_files  # noqa: F401  (what is imported here is watched)
         from pipeline.preferences.formats import FORMATS
 
-    from oracle import KINDS, account
+    from tests.fuzz.oracle import KINDS, account
 
     format_names = ("auto", *FORMATS, "mqm")
     settings = (Options(), Options(languages=("zh", "en"), system="Translate."))
@@ -92,7 +92,9 @@ def main() -> None:
     with TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
         runs, start = Path(folder) / "runs", time.monotonic()
         runs.write_bytes(bytes(8))
-        done = subprocess.run([sys.executable, __file__, INSIDE, folder, *sys.argv[1:]], check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.fuzz.fuzz_readers", INSIDE, folder, *sys.argv[1:]], check=False
+        )
         count, seconds = int.from_bytes(runs.read_bytes(), "little"), time.monotonic() - start
     print(f"{count:,} inputs in {seconds:.0f} s, {count / seconds:.0f} a second")
     sys.exit(done.returncode)

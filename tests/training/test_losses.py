@@ -14,16 +14,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 import yaml
-from conftest import ROOT, SHAPE
-from plain_forward import Answer, Pairs, score_pairs
 
 from pipeline.launch.contract import Contract
 from pipeline.preferences.rated_answers import write_rated_answers
 from pipeline.settings.flags import swift_flags
 from pipeline.training.first_loss import predict_first_loss
+from tests.support.plain_forward import Answer, Pairs, score_pairs
+from tests.support.project import ROOT
+from tests.support.training_fixtures import SHAPE
 
 # The trainers' own remarks: what SimPO with an NLL term is called, and that TRL's KTO has moved.
 pytestmark = [
+    pytest.mark.training_environment,
     pytest.mark.usefixtures("plugins_leave_no_trace"),
     pytest.mark.filterwarnings("ignore:You are using CPO-SimPO method:UserWarning"),
     pytest.mark.filterwarnings("ignore:The `KTO:FutureWarning"),

@@ -24,6 +24,8 @@ from transformers.integrations.liger import apply_liger_kernel
 
 from pipeline.swift_commands.flag_knowledge import PINNED, known_of, load_defaults
 
+pytestmark = pytest.mark.training_environment
+
 TURNS = [
     {"role": "system", "content": "Translate."},
     {"role": "user", "content": "打开"},

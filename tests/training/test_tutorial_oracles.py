@@ -12,9 +12,20 @@ from statistics import mean
 import pytest
 import torch
 import yaml
-from conftest import ROOT
-from plain_forward import score_pairs
-from tutorial_run import DATE, FLOAT32, build_model, load_settings, train_tutorial, tutorial_pairs, write_pairs
+
+from tests.support.plain_forward import score_pairs
+from tests.support.project import ROOT
+from tests.support.tutorial_run import (
+    DATE,
+    FLOAT32,
+    build_model,
+    load_settings,
+    train_tutorial,
+    tutorial_pairs,
+    write_pairs,
+)
+
+pytestmark = pytest.mark.training_environment
 
 PAIRS = tutorial_pairs()
 STEP = PAIRS[:32]

@@ -1,0 +1,181 @@
+"""The model card: what it says, from what the stages wrote. test_model_card.py reads it with Hugging Face's library."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.files.folder_manifest import write_manifest
+from tests.support.card import EVALUATION, SHAPE_20B, figure, write_card
+from tests.support.project import ROOT
+
+
+@pytest.fixture
+def card(tmp_path, monkeypatch):
+    """Return a function that writes a card in a folder of its own, and returns its text."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments, **files: write_card(tmp_path, *arguments, **files)
+
+
+def metadata(text: str) -> dict[str, Any]:
+    """Return the metadata at the top of a card."""
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def section(text: str, heading: str) -> str:
+    """Return the text below a heading."""
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def code(text: str) -> str:
+    """Return the program of a card."""
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def prompt_of(program: str, **names: str) -> str:
+    """Return the prompt that the program of a card sends."""
+    line = next(line for line in program.splitlines() if line.startswith("prompt = "))
+    return eval(line.removeprefix("prompt = "), names)
+
+
+def test_the_metadata_says_what_the_hub_asks_for(card):
+    found = metadata(card())
+    assert found["library_name"] == "transformers"
+    assert found["pipeline_tag"] == "text-generation"
+    assert found["language"] == ["zh", "en"]
+    assert {"dpo", "lora", "ms-swift"} <= set(found["tags"])
+
+
+def test_the_tiny_model_has_no_base_and_the_licence_of_the_project(card):
+    found = metadata(card())
+    assert "base_model" not in found
+    assert found["license"] == "mit"
+
+
+def test_a_model_of_other_pairs_has_a_licence_that_the_card_does_not_know(card):
+    found = metadata(card({"data": {"raw": "my_pairs.jsonl"}}))
+    assert (found["license"], found["license_name"]) == ("other", "that-of-the-base-model-and-the-data")
+
+
+def test_a_folder_with_the_name_and_shape_of_gpt_oss_is_named_as_the_base(card):
+    found = metadata(card({"model": {"folder": "/models/gpt-oss-20b"}}, config=SHAPE_20B))
+    assert (found["base_model"], found["base_model_relation"]) == ("openai/gpt-oss-20b", "finetune")
+    assert found["license"] == "apache-2.0"
+
+
+@pytest.mark.parametrize(
+    ("folder", "shape"), [("models/my-gpt-oss", SHAPE_20B), ("models/gpt-oss-20b", SHAPE_20B | {"hidden_size": 64})]
+)
+def test_a_folder_with_another_name_or_shape_is_not(card, folder, shape):
+    assert "base_model" not in metadata(card({"model": {"folder": folder}}, config=shape))
+
+
+def test_without_languages_there_is_no_language(card):
+    assert "language" not in metadata(card({"data": {"languages": None}}))
+
+
+def test_the_index_has_every_figure_of_the_last_model_that_has_a_value(card):
+    (entry,) = metadata(card())["model-index"]
+    found = {
+        (result["task"]["type"], metric["name"]): (metric["type"], metric["value"], metric["verified"])
+        for result in entry["results"]
+        for metric in result["metrics"]
+    }
+    assert found == {
+        ("translation", "bleu"): ("bleu", 1.875, False),
+        ("text-generation", "preference accuracy"): ("accuracy", 0.6, False),
+        ("text-generation", "reward accuracy"): ("accuracy", 0.81, False),
+    }
+
+
+def test_without_figures_there_is_no_index(card):
+    text = card(None, {"models": ["base", "dpo"], "answers": {}, "pairs": {}, "comparisons": {}, "signatures": {}})
+    assert "model-index" not in metadata(text)
+    assert "|" not in section(text, "Figures")
+
+
+def test_groups_of_figures_may_be_absent(card):
+    assert "reward accuracy" not in card(None, {"models": ["dpo"]})
+
+
+def test_figures_stand_side_by_side_with_their_intervals(card):
+    rows = section(card(), "Figures").splitlines()
+    assert "| bleu | 2.125 [1.25, 3.5] | 1.875 [1, 3] | 52 |" in rows
+    assert "| reward accuracy | – | 0.81 [0.68, 0.89] | 52 |" in rows
+    assert "| dpo − base | bleu | -0.25 [-1, 0.5] | 0.41 |" in rows
+
+
+def test_a_figure_without_a_value_is_a_dash(card):
+    assert "| urls kept | – | – | 0 |" in section(card(), "Figures").splitlines()
+
+
+def test_a_model_after_sft_has_a_column_of_its_own(card):
+    models = EVALUATION | {"models": ["base", "sft", "dpo"]}
+    models["answers"] = EVALUATION["answers"] | {"sft": {"bleu": figure(3.0)}}
+    text = card({"sft": {"enabled": True}}, models)
+    assert "| bleu | 2.125 [1.25, 3.5] | 3 | 1.875 [1, 3] | 52 |" in section(text, "Figures").splitlines()
+    assert "tuned with SFT, then with preference pairs" in text
+
+
+def test_a_bar_in_a_tag_does_not_break_the_table(card):
+    assert "| a\\|b | 0.9 | 20 |" in section(card(), "Figures").splitlines()
+
+
+def test_settings_are_those_in_force(card):
+    rows = section(card(), "Training").splitlines()
+    assert {"| `learning_rate` | 4e-05 |", "| `target_modules` | all-linear |", "| steps | 90 |"} <= set(rows)
+
+
+def test_data_are_counted_and_hashed(card):
+    text = section(card(), "Data")
+    assert "3 raw rows (`pairs.jsonl`): 2 used, 1 rejected" in text
+    assert re.search(r"\| `dpo/train.jsonl` \| 1 \| `[0-9a-f]{64}` \|", text)
+
+
+def test_a_gate_that_failed_is_named(card):
+    text = section(card(), "Gates")
+    assert "| data | 1 of 1 |" in text and "| dpo | 0 of 1 |" in text
+    assert "- dpo: loss_collapse is 0.001, expected at least 0.02" in text
+
+
+def test_the_tiny_model_is_said_to_be_unable(card):
+    assert "**It cannot do the task.**" in section(card(), "Limits")
+
+
+def test_a_real_model_is_not(card):
+    text = card({"model": {"folder": "models/gpt-oss-20b"}}, config=SHAPE_20B)
+    assert "cannot do the task" not in text
+
+
+def test_no_folder_outside_the_project_is_named(card, tmp_path):
+    text = card({"data": {"raw": "/somewhere/else/pairs.jsonl"}, "model": {"folder": "/models/mine"}})
+    assert not [place for place in ("/somewhere", "/models", str(tmp_path)) if place in text]
+
+
+def test_the_program_sends_the_prompt_of_the_training(card):
+    golden = json.loads((ROOT / "tests/golden/prompts/no-system.json").read_text(encoding="utf-8"))
+    question = golden["pair"]["messages"][0]["content"]
+    assert prompt_of(code(card()), question=question) == golden["prompt"]["text"]
+
+
+def test_the_program_sends_the_system_message_of_the_training(card):
+    golden = json.loads((ROOT / "tests/golden/prompts/tutorial-translation.json").read_text(encoding="utf-8"))
+    system, question = (message["content"] for message in golden["pair"]["messages"][:2])
+    program = code(card({"data": {"system": system}}))
+    assert f"system = {system!r}" in program.splitlines()
+    assert prompt_of(program, system=system, question=question) == golden["prompt"]["text"]
+
+
+def test_the_same_run_gives_the_same_bytes(card):
+    assert card() == card()
+
+
+def test_the_model_has_a_copy_that_its_manifest_leaves_out(card, tmp_path):
+    text, run = card(), tmp_path / "results/tiny"
+    assert (run / "merged/README.md").read_text(encoding="utf-8") == text
+    write_manifest(run / "merged", tmp_path / "merged.sha256")
+    assert "README.md" not in (tmp_path / "merged.sha256").read_text(encoding="utf-8")

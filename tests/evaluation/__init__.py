@@ -1,0 +1,1 @@
+"""Tests of pipeline/evaluation, and of the scripts that evaluate."""

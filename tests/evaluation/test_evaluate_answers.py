@@ -1,0 +1,196 @@
+"""Answers of several models, side by side: what is counted, how sure it is, and how a figure is computed again."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.evaluate_answers import main
+from tests.support.project import ROOT, run_command
+
+SYSTEM = {"role": "system", "content": "Translate."}
+
+
+def write_predictions(path: Path, rows: list[tuple[str, str, str]]) -> Path:
+    """Write sources, answers and chosen answers as predictions."""
+    lines = [
+        {
+            "id": f"row-{i}",
+            "tag": "tone",
+            "messages": [SYSTEM, {"role": "user", "content": source}],
+            "response": answer,
+            "chosen": chosen,
+            "rejected": "no",
+        }
+        for i, (source, answer, chosen) in enumerate(rows)
+    ]
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+SOURCES = ["打开 {name} 的 3 个文件", "见 https://example.org/a", "<b>保存</b>", "取消", "退出登录"]
+CHOSEN = ["Open 3 files of {name}", "See https://example.org/a", "<b>Save</b>", "Cancel", "Sign out now"]
+BASE = ["Open files of name", "See https://example.org/b", "Save", "", "I'm sorry, but I can't translate that."]
+DPO = ["Open 3 files of {name}", "See https://example.org/a", "<b>Save</b>", "Cancel", "Sign out"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return predictions of two models, as the command line names them."""
+    return [
+        f"{model}={write_predictions(tmp_path / f'{model}.jsonl', list(zip(SOURCES, answers, CHOSEN, strict=True)))}"
+        for model, answers in (("base", BASE), ("dpo", DPO))
+    ]
+
+
+@pytest.fixture
+def evaluated(files, tmp_path):
+    """Return what the figures are."""
+    rows = tmp_path / "answers.jsonl"
+    main([*files, "--target", "en", "--metrics", str(tmp_path / "m.json"), "--rows", str(rows)])
+    found = json.loads((tmp_path / "m.json").read_text("utf-8"))
+    return found | {"rows": [json.loads(line) for line in rows.read_text("utf-8").splitlines()]}
+
+
+def value(evaluated, model, name):
+    """Return a figure of a model, and of how many rows it is."""
+    figure = evaluated["answers"][model][name]
+    return figure["value"], figure["n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "dpo"),
+    [
+        ("numbers_kept", (0, 1), (1, 1)),
+        ("placeholders_kept", (0, 1), (1, 1)),
+        ("urls_kept", (0, 1), (1, 1)),
+        ("tags_kept", (0, 1), (1, 1)),
+        ("empty", (0.2, 5), (0, 5)),
+        ("refusals", (0.2, 5), (0, 5)),
+    ],
+)
+def test_what_answers_keep_and_lack_is_counted_where_it_applies(evaluated, name, base, dpo):
+    assert (value(evaluated, "base", name), value(evaluated, "dpo", name)) == (base, dpo)
+
+
+def test_the_length_ratio_is_of_all_characters(evaluated):
+    expected = sum(map(len, DPO)) / sum(map(len, CHOSEN))
+    assert value(evaluated, "dpo", "length_ratio")[0] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Sorry, I cannot help with that.",
+        "As an AI language model, I",
+        "抱歉，我无法翻译。",
+        "作为一个人工智能",
+        "I can't assist",
+    ],
+)
+def test_refusals_are_found(refusal, tmp_path, capsys):
+    file = write_predictions(tmp_path / "a.jsonl", [("x", refusal, "y")])
+    main([f"dpo={file}", "--only", "refusals"])
+    assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["refusals"]["value"] == 1
+
+
+def test_an_answer_that_speaks_of_refusing_is_no_refusal(tmp_path, capsys):
+    file = write_predictions(tmp_path / "a.jsonl", [("x", "The server cannot help: sorry was not said.", "y")])
+    main([f"dpo={file}", "--only", "refusals"])
+    assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["refusals"]["value"] == 0
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf", "ter"])
+def test_scores_are_those_of_sacrebleus_own_command(name, evaluated, tmp_path):
+    (tmp_path / "chosen.txt").write_text("\n".join(CHOSEN) + "\n", encoding="utf-8")
+    (tmp_path / "dpo.txt").write_text("\n".join(DPO) + "\n", encoding="utf-8")
+    done = run_command(
+        *("sacrebleu", str(tmp_path / "chosen.txt"), "-i", str(tmp_path / "dpo.txt"), "-m", name, "--width", "6")
+    )
+    theirs = json.loads(done.stdout)
+    assert value(evaluated, "dpo", name)[0] == pytest.approx(theirs["score"], abs=1e-6)
+    assert theirs["signature"] == evaluated["signatures"][name]
+
+
+def test_every_figure_has_an_interval_around_it(evaluated):
+    for figures in [*evaluated["answers"].values(), *evaluated["comparisons"].values()]:
+        for name, figure in figures.items():
+            assert figure["low"] <= figure["value"] <= figure["high"] or name in ("bleu", "chrf", "ter"), name
+
+
+def test_a_comparison_says_what_was_gained_and_how_likely_chance_does_that(evaluated):
+    gained = evaluated["comparisons"]["dpo-base"]["chrf"]
+    assert gained["value"] == pytest.approx(
+        value(evaluated, "dpo", "chrf")[0] - value(evaluated, "base", "chrf")[0], abs=1e-5
+    )
+    assert 0 < gained["p"] < 0.2  # five prompts can say no more
+
+
+@pytest.mark.parametrize("name", ["bleu", "numbers_kept"])
+def test_the_command_of_a_figure_computes_it_again(name, evaluated):
+    figure = evaluated["answers"]["dpo"][name]
+    _, *command = shlex.split(figure["command"])
+    again = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(again.stdout)["answers"]["dpo"] == {name: figure}
+
+
+def test_rows_show_the_answers_side_by_side_and_by_how_much_they_rose(evaluated):
+    row = evaluated["rows"][0]
+    assert (row["answers"], row["tag"]) == ({"base": BASE[0], "dpo": DPO[0]}, "tone")
+    assert row["scores"]["dpo"]["chrf"] == 100
+    assert row["change"] == pytest.approx(100 - row["scores"]["base"]["chrf"], abs=1e-5)
+
+
+def test_without_a_target_language_only_what_fits_any_answer_is_computed(files, capsys):
+    main(files)
+    assert set(json.loads(capsys.readouterr().out)["answers"]["dpo"]) == {"length_ratio", "empty", "refusals"}
+
+
+def test_terms_are_looked_for_in_the_answers_to_sources_that_have_them(files, tmp_path, capsys):
+    (tmp_path / "terms.tsv").write_text("保存\tsave\n退出登录\tlog out\n没有\tnone\n", encoding="utf-8")
+    main([*files, "--terms", str(tmp_path / "terms.tsv"), "--only", "term_hits"])
+    found = json.loads(capsys.readouterr().out)["answers"]["dpo"]["term_hits"]
+    assert (found["value"], found["n"]) == (0.5, 2)
+
+
+def test_a_figure_of_the_users_own_is_a_function_in_a_file(files, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text("def is_long(source, answer, chosen):\n    return len(answer) > 10\n")
+    main([*files, "--own", f"{tmp_path / 'mine.py'}:is_long", "--only", "own"])
+    assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["own"]["value"] == 0.6
+
+
+def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path, capsys):
+    winners = ["dpo", "dpo", "tie", "base", "invalid"]
+    rows = [
+        {"id": f"row-{i}", "first": {"order": ["base", "dpo"]}, "second": {"order": ["dpo", "base"]}, "winner": winner}
+        for i, winner in enumerate(winners)
+    ]
+    file = tmp_path / "judgements.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    main([*files, "--judgements", str(file), "--only", "win_rate"])
+    found = json.loads(capsys.readouterr().out)["comparisons"]["dpo-base"]["win_rate"]
+    assert (found["value"], found["n"]) == (2.5 / 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{base}", "--only", "blue"], "--only: blue: not a figure of this comparison; there are: "),
+        (["{base}", "--own", "nowhere.py:f"], "evaluate.own: nowhere.py:f: name a file and its function"),
+        (["base.jsonl"], "base.jsonl: give each file with its model's name"),
+        (["{base}", "dpo={other}"], "line 1: not the prompt of that line in"),
+        (["dpo={empty}"], "no predictions; run the inference again"),
+        (["dpo={broken}"], "broken.jsonl, line 1: no prediction ("),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, said, files, tmp_path):
+    write_predictions(tmp_path / "other.jsonl", [("别的", "Other", "Other")])
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "broken.jsonl").write_text('{"id": "a"}\n')
+    names = {"base": files[0]} | {name: str(tmp_path / f"{name}.jsonl") for name in ("other", "empty", "broken")}
+    with pytest.raises(SystemExit) as stopped:
+        main([word.format(**names) for word in arguments])
+    assert said in str(stopped.value) and "\n" not in str(stopped.value)

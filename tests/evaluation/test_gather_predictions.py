@@ -1,0 +1,66 @@
+"""gather_predictions.py: each answer goes to its own prompt, however many shards there were."""
+
+import json
+
+import jsonschema
+import pytest
+
+from scripts.gather_predictions import gather, judge_answers
+from tests.support.project import ROOT
+
+
+def pair(number: int) -> dict:
+    messages = [{"role": "user", "content": f"question {number}"}, {"role": "assistant", "content": "good"}]
+    return {"id": f"p{number}", "tag": "tone", "messages": messages, "rejected_response": "bad"}
+
+
+PAIRS = [pair(number) for number in range(5)]
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """Return a function that deals the answers of PAIRS out to files, as infer_shard.py does."""
+
+    def deal(count: int) -> list:
+        files = [tmp_path / f"{shard}.jsonl" for shard in range(count)]
+        for shard, file in enumerate(files):
+            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in range(5)[shard::count]]
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return files
+
+    return deal
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_number_of_shards_changes_nothing(shards, count):
+    assert [row["response"] for row in gather(PAIRS, shards(count))] == [f"answer {n}" for n in range(5)]
+
+
+def test_an_answer_that_never_opens_its_message_is_kept_as_it_is(tmp_path):
+    file = tmp_path / "0.jsonl"
+    file.write_text('{"response": "<|channel|>f."}\n', encoding="utf-8")
+    assert gather(PAIRS[:1], [file])[0]["response"] == "<|channel|>f."
+
+
+def test_a_prediction_fits_its_schema(shards):
+    schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
+    for row in gather(PAIRS, shards(1)):
+        jsonschema.validate(row, schema)
+
+
+def test_a_missing_answer_is_refused_with_the_file_that_lacks_it(shards):
+    files = shards(2)
+    files[1].write_text("", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"1.jsonl: 0 answers for 2 prompts; delete it and run again"):
+        gather(PAIRS, files)
+
+
+def test_answers_of_other_prompts_or_none_at_all_fail_their_gates(shards):
+    predictions = gather(PAIRS, shards(1))
+
+    def failed(rows: list) -> set[str]:
+        return {row["gate"] for row in judge_answers(PAIRS, rows) if not row["passed"]}
+
+    assert failed(predictions) == set()
+    assert failed(predictions[1:] + predictions[:1]) == {"answers"}
+    assert failed([row | {"response": " "} for row in predictions]) == {"empty_answers"}

@@ -1,0 +1,1 @@
+"""Bytes that the conversion of preferences must account for."""

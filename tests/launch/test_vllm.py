@@ -1,0 +1,77 @@
+"""infer.backend: vllm, as far as it goes without vLLM: ms-swift runs in earnest, and hands over to a stand-in."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.models.render_chat import load_prompt_renderer
+from pipeline.settings.flags import infer_settings, swift_flags
+
+pytestmark = pytest.mark.training_environment
+
+DATE = "2020-02-02"
+SETTINGS = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+SETTINGS["infer"] |= {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16", "max_new_tokens": 7}
+PAIRS = [
+    {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes"}]}
+    for text in ("first", "second", "third")
+]
+
+
+@pytest.fixture(scope="module")
+def answered(built, tmp_path_factory) -> dict[str, Any]:
+    """Answer the pairs' prompts; return the rows, and what the stand-in for vLLM was given."""
+    folder = tmp_path_factory.mktemp("vllm")
+    (folder / "vllm").mkdir()
+    shutil.copy("tests/support/vllm_stand_in.py", folder / "vllm" / "__init__.py")
+    (folder / "val.jsonl").write_text("".join(f"{json.dumps(pair)}\n" for pair in PAIRS), encoding="utf-8")
+    options = {"model": built[0], "val": folder / "val.jsonl", "answers": folder / "answers.jsonl"}
+    options |= {"shard": 0, "shards": 1, "gpus": 0, "prompt-date": DATE}  # none is there to be claimed
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.infer_shard", *words, "--", *swift_flags(infer_settings(SETTINGS)).split()],
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    given = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
+    rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {
+        "rows": rows,
+        "engine": next(words["engine"] for words in given if "engine" in words),
+        "prompts": [words for words in given if "prompt" in words],
+    }
+
+
+def test_vllm_is_given_the_model_the_gpus_and_the_type(answered, built):
+    asked = {name: answered["engine"][name] for name in ("model", "tensor_parallel_size", "dtype")}
+    assert asked == {"model": str(built[0]), "tensor_parallel_size": 2, "dtype": "bfloat16"}
+
+
+def test_vllm_runs_no_code_of_a_model_folder(answered):
+    assert answered["engine"]["trust_remote_code"] is False
+
+
+def test_vllm_is_given_the_prompts_that_check_tokens_saw(answered, built):
+    render = load_prompt_renderer(built[0], DATE)
+    assert [given["prompt"] for given in answered["prompts"]] == [render(pair["messages"]) for pair in PAIRS]
+
+
+def test_vllm_is_asked_for_the_likeliest_tokens_and_no_more_than_were_set(answered):
+    asked = [(given["asked"]["temperature"], given["asked"]["max_tokens"]) for given in answered["prompts"]]
+    assert asked == [(0, 7)] * len(PAIRS)
+
+
+def test_answers_are_in_the_order_of_the_prompts_in_whatever_order_vllm_ends_them(answered):
+    for row, pair in zip(answered["rows"], PAIRS, strict=True):
+        assert pair["messages"][0]["content"] in row["response"]
+        assert row["messages"][-1] == {"role": "assistant", "content": row["response"]}

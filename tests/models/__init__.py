@@ -1,0 +1,1 @@
+"""Tests of pipeline/models, and of the scripts that make and check models."""

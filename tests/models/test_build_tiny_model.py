@@ -1,0 +1,47 @@
+"""build_tiny_model.py: a gpt-oss of the real architecture, the same bytes every time."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+pytestmark = pytest.mark.training_environment
+
+HARMONY = ["<|start|>", "<|message|>", "<|end|>", "<|channel|>", "<|return|>", "<|call|>"]
+
+
+def test_it_has_the_parts_of_gpt_oss(built):
+    model = AutoModelForCausalLM.from_pretrained(built[0])
+    assert type(model).__name__ == "GptOssForCausalLM"
+    names = [name.partition("layers.0.")[2] for name, _ in model.named_parameters()]
+    assert {"self_attn.sinks", "mlp.router.weight", "mlp.experts.gate_up_proj", "mlp.experts.down_proj"} <= set(names)
+    assert model.config.layer_types == ["sliding_attention", "full_attention"]
+
+
+def test_it_is_saved_in_bfloat16_like_the_real_one(built):
+    config = json.loads((built[0] / "config.json").read_text(encoding="utf-8"))
+    assert config["dtype"] == "bfloat16"
+
+
+def test_every_weight_learned_something(built):
+    model = AutoModelForCausalLM.from_pretrained(built[0], dtype=torch.float32)
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+    biases = [parameter for name, parameter in model.named_parameters() if name.endswith("o_proj.bias")]
+    assert biases and all(bias.abs().sum() > 0 for bias in biases)  # they start at zero
+
+
+def test_harmony_tokens_are_one_token_each(built):
+    tokenizer = AutoTokenizer.from_pretrained(built[0])
+    assert [len(tokenizer.encode(token, add_special_tokens=False)) for token in HARMONY] == [1] * len(HARMONY)
+
+
+def test_any_text_survives_the_tokenizer(built):
+    tokenizer = AutoTokenizer.from_pretrained(built[0])
+    text = "保存 {name} %s 🙂 Größe\n\t12345"
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_two_builds_give_the_same_bytes(built):
+    first, second = (folder.with_name("model.sha256").read_text(encoding="utf-8") for folder in built)
+    assert first == second

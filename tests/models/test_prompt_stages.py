@@ -1,0 +1,107 @@
+"""Every stage on another day: what training and inference feed to the model is what the checks saw."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_renderer
+from pipeline.settings.flags import swift_flags
+from tests.support import another_day
+from tests.support.training_fixtures import SHAPE
+
+pytestmark = pytest.mark.training_environment
+
+DATE = "2020-02-02"
+PAIR = {
+    "messages": [
+        {"role": "system", "content": "Translate."},
+        {"role": "user", "content": "保存"},
+        {"role": "assistant", "content": "Save"},
+        {"role": "user", "content": "打开"},
+        {"role": "assistant", "content": "Open"},
+    ],
+    "rejected_response": "Opening",
+}
+CONFIG = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+DPO = CONFIG["dpo"]
+ONE_STEP = {"num_train_epochs": 1, "eval_strategy": "no", "eval_on_start": False}
+
+
+def run_tomorrow(script: str, options: dict[str, object], *rest: str) -> str:
+    """Run a script with the clock a day ahead; it must end well. Return what it printed."""
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", f"scripts.{script}", *words, *rest],
+        env=os.environ | another_day.environment(1) | {"PATH": path, "SWIFT_DEBUG": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def logged(output: str, name: str) -> list[int]:
+    """Return the numbers that ms-swift logged under a name."""
+    (found,) = re.findall(rf"\[{name}\] (\[[\d, -]+\])", output)
+    numbers: list[int] = json.loads(found)
+    return numbers
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    path.write_text(json.dumps(PAIR) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def training(built, rows, tmp_path_factory):
+    """Return what a training of one step on the pair logged."""
+    folder = tmp_path_factory.mktemp("training")
+    options = {"model": built[0], "model-manifest": f"{built[0]}.sha256", "train": rows, "val": rows}
+    options |= {
+        "gpus": 0,
+        "cpu-processes": 1,
+        "prompt-date": DATE,
+        "run": "test",
+        "checkpoints": folder / "checkpoints",
+    }
+    options |= {"tracking-mode": "disabled", "tracking-project": "test", "tracking-folder": folder / "swanlab"}
+    names = ("adapter", "manifest", "curves", "coverage", "settings", "gates", "machine", "speed")
+    options |= {name: folder / name for name in names}
+    options["gate-settings"] = json.dumps(CONFIG["gates"])
+    return run_tomorrow("train_dpo", options, "--", *swift_flags(DPO | ONE_STEP).split())
+
+
+def test_training_sees_the_tokens_and_masks_that_check_tokens_saw(training, built):
+    checked = load_pair_encoder(built[0], DATE, loss_scale=DPO["loss_scale"])(PAIR)
+    for answer in ("chosen", "rejected"):
+        assert logged(training, f"{answer.upper()}_INPUT_IDS") == checked[f"{answer}_input_ids"]
+        assert logged(training, f"{answer.upper()}_LABELS_IDS") == checked[f"{answer}_labels"]
+
+
+def test_inference_sends_the_prompt_that_check_tokens_saw(built, rows, tmp_path):
+    options = {"model": built[0], "val": rows, "answers": tmp_path / "answers.jsonl"}
+    options |= {"shard": 0, "shards": 1, "gpus": 0, "prompt-date": DATE}
+    output = run_tomorrow("infer_shard", options, "--", "--max_new_tokens", "1", "--torch_dtype", "float32")
+    assert logged(output, "INPUT_IDS") == load_prompt_renderer(built[0], DATE)(PAIR["messages"])
+
+
+def test_the_tiny_model_is_taught_on_what_training_sees(built):
+    ids, _ = load_renderer(built[0], DATE)(PAIR["messages"])
+    assert ids == load_pair_encoder(built[0], DATE)(PAIR)["chosen_input_ids"]
+
+
+def test_a_tiny_model_that_is_built_tomorrow_is_the_same_byte_for_byte(built, tmp_path):
+    train = built[0].parents[1] / "train.jsonl"
+    options = {"folder": tmp_path / "model", "manifest": tmp_path / "model.sha256"}
+    options |= {"shape": json.dumps(SHAPE), "prompt-date": DATE}
+    run_tomorrow("build_tiny_model", options, str(train))
+    assert (tmp_path / "model.sha256").read_bytes() == built[0].with_name("model.sha256").read_bytes()

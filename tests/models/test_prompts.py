@@ -1,0 +1,128 @@
+"""The prompt: the same tokens in training and inference, on any day, in any zone and locale."""
+
+import datetime
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer
+from tests.support import another_day
+from tests.support.golden_prompts import GOLDEN, LOSS_SCALES, NAMES, PROMPT_DATE, read_golden, render_all
+from tests.support.project import ROOT
+from tests.support.random_texts import random_text
+
+pytestmark = pytest.mark.training_environment
+
+DAYS = 400
+
+
+@pytest.fixture(scope="module")
+def rendered(gpt_oss):
+    return render_all({name: read_golden(name)["pair"] for name in NAMES}, gpt_oss)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("part", ["prompt", "chosen", "rejected"])
+def test_tokens_and_loss_masks_are_those_of_the_golden_file(rendered, name, part):
+    assert rendered[name][part] == read_golden(name)[part]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("answer", ["chosen", "rejected"])
+def test_the_loss_counts_exactly_what_follows_the_prompt(name, answer):
+    golden = read_golden(name)
+    prompt, ids = golden["prompt"]["ids"], golden[answer]["ids"]
+    assert ids[: len(prompt)] == prompt
+    assert golden[answer]["trained"]["last_round"] == [0] * len(prompt) + [1] * (len(ids) - len(prompt))
+
+
+def test_the_loss_scale_of_the_tutorial_counts_earlier_answers_too():
+    golden = read_golden("tutorial-calculator")
+    trained = golden["chosen"]["trained"]["ignore_empty_think"][: len(golden["prompt"]["ids"])]
+    counted = [token for token, one in zip(golden["prompt"]["ids"], trained, strict=True) if one]
+    # <|channel|>final<|message|>等于2: the answer of the first turn, without the <|end|> after it.
+    assert counted == [200005, 17196, 200008, 11167, 10013, 17]
+
+
+@pytest.mark.parametrize("loss_scale", LOSS_SCALES)
+@pytest.mark.parametrize("folder", ["gpt_oss", "built"])
+def test_the_prompt_is_an_exact_prefix_of_both_answers_whatever_the_texts(folder, loss_scale, request):
+    found = request.getfixturevalue(folder)
+    tokenizer = found if folder == "gpt_oss" else found[0]
+    encode = load_pair_encoder(tokenizer, PROMPT_DATE, loss_scale=loss_scale)
+    render_prompt = load_prompt_renderer(tokenizer, PROMPT_DATE)
+    drawn = random.Random(5)
+    for _ in range(300):
+        turns = ["user", "assistant"] * drawn.randint(1, 3)
+        roles = ["system", *turns] if drawn.random() < 0.5 else turns
+        messages = [{"role": role, "content": random_text(drawn)} for role in roles]
+        pair = {"messages": messages, "rejected_response": random_text(drawn)}
+        prompt, encoded = render_prompt(messages), encode(pair)
+        for answer in ("chosen", "rejected"):
+            assert encoded[f"{answer}_input_ids"][: len(prompt)] == prompt, pair
+
+
+# The clock, the time zone, the locale
+
+
+def write_files(folder: Path, tokenizer: Path, environment: dict[str, str], before: str = "pass") -> str:
+    """Write the golden files into a folder, in a process with this environment; return the day that it saw."""
+    day = "import datetime; print(datetime.date.today())"
+    code = f"{day}; from tests.support import golden_prompts; {before}; golden_prompts.main()"
+    path = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH", os.environ.get("PYTHONPATH"))]))
+    command = [sys.executable, "-c", code, "--into", str(folder), "--tokenizer", str(tokenizer)]
+    done = subprocess.run(
+        command, env=os.environ | environment | {"PYTHONPATH": path}, capture_output=True, text=True, errors="replace"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split()[0]
+
+
+def assert_golden(folder: Path) -> None:
+    """See that the files are the golden ones, byte for byte."""
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in GOLDEN.iterdir()
+    }
+
+
+def test_another_day_changes_nothing(gpt_oss, tmp_path):
+    day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS))
+    assert datetime.date.fromisoformat(day) > datetime.date.today() + datetime.timedelta(DAYS - 2)
+    assert_golden(tmp_path)
+
+
+def test_without_the_frozen_date_another_day_changes_every_prompt(gpt_oss, tmp_path):
+    unfrozen = (
+        "from pipeline.models import render_chat; render_chat.plugin_files = lambda: ['plugins/no_remote_code.py']"
+    )
+    day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS), before=unfrozen)
+    for path in GOLDEN.iterdir():
+        golden, found = (folder.joinpath(path.name).read_text(encoding="utf-8") for folder in (GOLDEN, tmp_path))
+        assert f"Current date: {day}" in found
+        assert found != golden
+
+
+def test_another_time_zone_changes_nothing(gpt_oss, tmp_path):
+    write_files(tmp_path, gpt_oss, {"TZ": "Pacific/Kiritimati"})  # where it is tomorrow already, for ten hours a day
+    assert_golden(tmp_path)
+
+
+def test_an_ascii_locale_changes_nothing(gpt_oss, tmp_path):
+    write_files(tmp_path, gpt_oss, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert_golden(tmp_path)
+
+
+def test_a_turkish_locale_that_is_not_utf8_changes_nothing(gpt_oss, tmp_path):
+    if not shutil.which("localedef") or not Path("/usr/share/i18n/locales/tr_TR").exists():
+        pytest.skip("this machine has no sources of locales")
+    name = "tr_TR.ISO-8859-9"  # i and I are not a pair there, and a comma is the decimal point
+    subprocess.run(["localedef", "-i", "tr_TR", "-f", "ISO-8859-9", str(tmp_path / name)], check=True)
+    (out := tmp_path / "out").mkdir()
+    before = "import locale; locale.setlocale(locale.LC_ALL, ''); assert locale.localeconv()['decimal_point'] == ','"
+    write_files(out, gpt_oss, {"LOCPATH": str(tmp_path), "LC_ALL": name, "PYTHONUTF8": "0"}, before)
+    assert_golden(out)

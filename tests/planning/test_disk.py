@@ -1,0 +1,42 @@
+"""planning/disk.py: what a run leaves."""
+
+import pytest
+
+from pipeline.models.shape import PUBLISHED, find_shape
+from pipeline.planning.disk import answers_bytes, checkpoint_bytes, count_checkpoints, model_bytes, training_disk
+from tests.support.planned import plan_dpo, same_pairs, settings
+
+
+def test_a_checkpoint_of_the_tiny_model_is_as_large_as_it_was():
+    config = settings("")
+    assert checkpoint_bytes(find_shape(config["model"]), config["dpo"], 2) == pytest.approx(393_893, rel=0.1)
+
+
+def test_the_tiny_model_is_as_large_as_its_file():
+    assert model_bytes(find_shape(settings("")["model"])) == pytest.approx(4_692_624, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 1),
+        ({"num_train_epochs": 9}, 6),  # five are kept while the next is written
+        ({"save_strategy": "steps", "save_steps": 8}, 3),  # at steps 8 and 16, and the last
+        ({"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1}, 2),
+    ],
+)
+def test_checkpoints_are_counted_as_they_are_kept(changes, count):
+    training = plan_dpo(settings(dpo=changes), same_pairs(640))
+    assert count_checkpoints(training.flags, training.load) == count
+
+
+def test_what_is_merged_is_as_large_as_the_model():
+    training = plan_dpo(settings())
+    assert training_disk(PUBLISHED, training.flags, training.load, True).merged == 2 * PUBLISHED.parameters
+    assert training_disk(PUBLISHED, training.flags, training.load, False).merged == 0
+
+
+def test_answers_of_each_model_are_in_shards_in_one_file_and_side_by_side():
+    answers = 10 * 100 * 4
+    expected = 2 * 2 * (1000 + answers) + 1000 + 2 * answers
+    assert answers_bytes(prompts=10, prompt_bytes=1000, max_new_tokens=100, models=2) == expected

@@ -1,0 +1,144 @@
+"""plugins/training_gates.py, in real trainings of a very small model: what passes, and what stops a training where."""
+
+import json
+import os
+import runpy
+import shlex
+from types import SimpleNamespace
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from pipeline.gates import GateError, read_gates
+from pipeline.launch.contract import Contract
+from pipeline.settings.flags import swift_flags
+
+pytestmark = [pytest.mark.training_environment, pytest.mark.usefixtures("plugins_leave_no_trace")]
+
+SETTINGS = {
+    "tuner_type": "lora",
+    "torch_dtype": "float32",
+    "bf16": False,
+    "fp16": False,
+    "target_modules": ["all-linear"],
+    "loss_type": "sigmoid",
+    "beta": 0.1,
+    "learning_rate": 0.01,
+    "max_steps": 3,
+    "per_device_train_batch_size": 2,
+    "gradient_accumulation_steps": 1,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "lora_dropout": 0,
+    "router_aux_loss_coef": 0.0,
+    "gradient_checkpointing": False,
+}
+PLUGINS = ("whole_model", "fp32_logps", "frozen_date", "every_row")
+WANTED = {"collapse": "report", "loss_share": 0.02, "chosen_fall": 20}
+ASKED = {"rlhf_type": "dpo", "init_weights": "true"}
+
+
+@pytest.fixture
+def train(built, tmp_path, monkeypatch):
+    """Return a function that trains under the gates, and returns the gates by name."""
+    from swift import rlhf_main
+
+    answers = [("Save", "Please save!"), ("Save it", "Store"), ("Keep", "Save?"), ("Store", "No"), ("Save all", "All")]
+    pairs = [
+        {
+            "messages": [{"role": "user", "content": "保存"}, {"role": "assistant", "content": chosen}],
+            "rejected_response": rejected,
+        }
+        for chosen, rejected in answers
+    ]
+    data = tmp_path / "train.jsonl"
+    data.write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
+    file = tmp_path / "gates" / "gates.json"
+    file.parent.mkdir()
+    reference = f"{os.path.relpath(built[0])}, without an adapter"
+
+    def run(gates: dict | None = None, *flags: str, rows: int = len(pairs), **settings: object) -> dict[str, dict]:
+        wanted = WANTED | {"reference": reference, "asked": ASKED} | (gates or {})
+        contract = Contract(file.parent, rows, 0, gates=wanted)
+        for name, value in {**contract.write(), "PROMPT_DATE": "2020-02-02"}.items():
+            monkeypatch.setenv(name, value)
+        for plugin in (*PLUGINS, "count_rows", "training_gates"):
+            runpy.run_path(f"plugins/{plugin}.py")
+        arguments = ["--model", str(built[0]), "--dataset", str(data), *shlex.split(swift_flags(SETTINGS | settings))]
+        arguments += ["--output_dir", str(tmp_path / "out"), "--add_version", "false", "--check_model", "false"]
+        arguments += ["--callbacks", "count_rows", "training_gates"]
+        rlhf_main([*arguments, *flags, "--use_cpu", "true", "--report_to", "none", "--strict", "true"])
+        return {row["gate"]: row for row in read_gates(file)}
+
+    run.file = file
+    return run
+
+
+def test_a_training_as_it_was_asked_for_passes_every_gate(train):
+    gates = train()
+    assert [name for name, row in gates.items() if not row["passed"]] == []
+    assert set(gates) == {
+        *("lora_coverage", "reference", "first_grad_norm", "first_loss", "first_margin", "rows_trained"),
+    }
+    assert gates["rows_trained"]["value"] == 5  # in batches of two
+
+
+def test_the_table_of_the_lora_says_which_parts_have_one(train):
+    train(
+        {},
+        target_modules=["q_proj", "v_proj"],
+        target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
+        max_steps=1,
+    )
+    table = train.file.with_name("lora_coverage.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0::3] for line in table] == [
+        ["module", "experts"],
+        ["mlp.experts.down_proj", "yes"],
+        ["mlp.experts.gate_up_proj", "yes"],
+        ["self_attn.q_proj", "no"],
+        ["self_attn.v_proj", "no"],
+    ]
+    assert {line.split(",")[1] for line in table[1:]} == {"2"}
+
+
+def test_a_first_loss_that_is_not_the_predicted_one_stops_the_training(train, tmp_path):
+    # A LoRA that starts with weights of its own: the policy is not the reference.
+    with pytest.raises(GateError, match=r"first_loss is .*, expected 0\.693147 within 0\.0001"):
+        train({}, init_weights="false")
+    assert '"loss"' in (tmp_path / "out" / "logging.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_process_without_the_margin_of_kto_judges_the_loss_alone():
+    judge = runpy.run_path("plugins/training_gates.py")["judge_first_loss"]
+    kto = SimpleNamespace(desirable_weight=1.0, undesirable_weight=1.0, router_aux_loss_coef=0.0)
+    (only,) = judge(kto, {"rlhf_type": "kto", "init_weights": "true"}, {"loss": 0.5})
+    assert only["gate"] == "first_loss" and only["passed"]
+
+
+def test_rows_that_ms_swift_left_out_stop_it_before_the_model_is_prepared(train, tmp_path):
+    with pytest.raises(RuntimeError, match="ms-swift loaded 5 training rows of 6"):
+        train(rows=6)
+    assert not (tmp_path / "out" / "logging.jsonl").exists()
+
+
+def test_on_the_sft_adapter_the_reference_has_it_and_the_first_margin_is_0(train, built, tmp_path):
+    torch.manual_seed(1)
+    config = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(built[0]), config).save_pretrained(tmp_path / "sft")
+    reference = {"reference": f"{os.path.relpath(built[0])}, with the SFT adapter"}
+    gates = train(reference, "--adapters", str(tmp_path / "sft"), "--ref_adapters", str(tmp_path / "sft"))
+    assert gates["first_margin"]["passed"] and gates["first_loss"]["value"] == 0.693147
+
+
+def test_a_reference_that_was_not_asked_for_stops_it_before_the_first_step(train, tmp_path):
+    with pytest.raises(GateError, match=r"reference is .*, without an adapter, expected sft/merged, without"):
+        train({"reference": "sft/merged, without an adapter"})
+    assert '"loss"' not in (tmp_path / "out" / "logging.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_loss_that_collapses_stops_it_at_that_step_where_that_is_asked_for(train):
+    stop = {"collapse": "stop", "loss_share": 0.999999}
+    with pytest.raises(GateError, match=r"loss_collapse is 0\.\d+ at step [23]"):
+        train(stop, learning_rate=0.05)

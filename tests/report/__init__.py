@@ -1,0 +1,1 @@
+"""Tests of pipeline/report, and of the scripts that tabulate and report."""

@@ -1,0 +1,303 @@
+"""write_report.py: what the page says of figures, curves, gates and answers, and that it is whole."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.make_evaluated_run import make_metrics, report_arguments, write_json, write_run
+from pipeline.report.curves import MOST_POINTS, chart_training, thin
+from pipeline.report.diff_answers import diff_answers
+from pipeline.report.facts import list_settings
+from pipeline.report.figures import judge_change, summarize_figures
+from pipeline.report.messages import say_in_all
+from pipeline.report.numbers_in_words import show_duration, show_number
+from pipeline.report.pick_changes import pick_changes
+from pipeline.report.report_values import reproduce
+from pipeline.report.sweep_values import chart_points
+from scripts.write_report import main, write_plots
+from scripts.write_sweep_report import main as write_sweep_report
+from tests.support.project import ROOT
+
+REPORT = ROOT / "pipeline" / "report"
+MESSAGES = {
+    name: json.loads((REPORT / "messages" / f"{name}.json").read_text(encoding="utf-8")) for name in ("en", "zh")
+}
+TEMPLATES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((REPORT / "template").glob("*.html")))
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8")
+    for folder in ("scripts", "pipeline")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".html", ".js")
+)
+SETTINGS = {"run": "mine", "data": {"raw": "my.jsonl"}, "model": {"folder": "models/gpt-oss-20b"}}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    """Return the folder of a run with a report."""
+    folder = tmp_path_factory.mktemp("results") / "made-up"
+    write_run(folder, 12, machine=False)
+    main(report_arguments(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(written) -> str:
+    """Return the report as it was written."""
+    return (written / "report.html").read_text(encoding="utf-8")
+
+
+def changes(*values: float | None) -> Iterator[dict]:
+    """Yield rows of answers with these changes."""
+    return ({"id": str(number), "change": value} for number, value in enumerate(values))
+
+
+def places(text: str) -> set[str]:
+    """Return the names of the places of a message."""
+    return {name for _, name, *_ in Formatter().parse(text) if name}
+
+
+def ids(rows: list[dict]) -> list[str]:
+    return [row["id"] for row in rows]
+
+
+def test_both_languages_have_the_same_messages():
+    assert list(MESSAGES["en"]) == list(MESSAGES["zh"])
+
+
+def test_messages_have_the_same_places_in_both_languages():
+    english, chinese = ({key: places(text) for key, text in MESSAGES[it].items()} for it in MESSAGES)
+    assert english == chinese
+
+
+def test_every_message_that_a_template_names_is_there():
+    named = set(re.findall(r'\bt\("([^"]+)"[,)]|attr\("[^"]+", "([^"]+)"[,)]', TEMPLATES))
+    assert {key for pair in named for key in pair if key} - set(MESSAGES["en"]) == set()
+
+
+def test_no_message_is_left_over():
+    words = set(re.findall(r"[\w.]+", SOURCES))
+    kinds = {key for key in MESSAGES["en"] if key.partition(".")[0] in ("figure", "chart", "line", "axis")}
+    left = {key for key in MESSAGES["en"] if not {key, key.removeprefix("js."), key.rpartition(".")[2]} & words}
+    assert left - kinds == set()
+
+
+def test_a_value_in_a_message_is_escaped():
+    assert "&lt;b&gt;" in say_in_all("run.cores", cores="<b>")
+
+
+def test_english_is_compared_by_words():
+    assert diff_answers("The old key.", "The new key.") == [("=", "The "), ("-", "old"), ("+", "new"), ("=", " key.")]
+
+
+def test_chinese_is_compared_by_characters():
+    assert diff_answers("密钥已更新。", "密钥已删除。") == [("=", "密钥已"), ("-", "更新"), ("+", "删除"), ("=", "。")]
+
+
+def test_changed_words_side_by_side_are_one_change():
+    assert diff_answers("one two three four five", "one 2 3 four five")[1:3] == [("-", "two three"), ("+", "2 3")]
+
+
+def test_texts_with_little_in_common_are_shown_one_after_the_other():
+    assert diff_answers("alpha beta gamma", "请重新启动") == [("-", "alpha beta gamma"), ("+", "请重新启动")]
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_the_pieces_of_a_difference_make_both_texts(old, new):
+    pieces = diff_answers(old, new)
+    sides = ["".join(text for kind, text in pieces if kind in ("=", side)) for side in "-+"]
+    assert sides == [old, new]
+
+
+def test_the_largest_changes_come_first_each_way():
+    picked = pick_changes(changes(1, -5, 3, 0, -2, 9, None), largest=2)
+    assert (ids(picked.best), ids(picked.worst)) == (["5", "2"], ["1", "4"])
+
+
+def test_what_is_no_largest_change_is_among_the_others():
+    picked = pick_changes(changes(1, -5, 3, 0, -2, 9, None), largest=1)
+    assert ids(picked.others) == ["0", "2", "3", "4", "6"]
+
+
+def test_no_more_rows_are_kept_than_asked_for():
+    picked = pick_changes(changes(*range(-500, 500)), largest=10, sample=20)
+    assert (len(picked.shown), picked.total) == (40, 1000)
+
+
+def test_the_sample_is_the_same_every_time():
+    picks = [ids(pick_changes(changes(*[0] * 1000), sample=20).others) for _ in range(2)]
+    assert picks[0] == picks[1] != [str(number) for number in range(20)]
+
+
+def test_changes_are_counted_by_kind():
+    assert pick_changes(changes(1, -5, 3, 0, None)).counts == {"better": 2, "worse": 1, "same": 1, "unscored": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "meaning"),
+    [
+        ("bleu", 0.1, 2, "better"),
+        ("bleu", -2, -0.1, "worse"),
+        ("ter", 0.1, 2, "worse"),
+        ("bleu", -1, 2, "unclear"),
+        ("bleu", None, None, "unclear"),
+        ("empty", 0, 0, "same"),
+        ("length_ratio", 0.1, 2, "changed"),
+    ],
+)
+def test_a_difference_means_something_where_its_interval_leaves_out_zero(name, low, high, meaning):
+    assert judge_change(name, {"value": 1, "low": low, "high": high}) == meaning
+
+
+def test_figures_of_unknown_names_are_shown_under_their_own():
+    figures = {"base": {"comet": {"value": 0.8}}, "dpo": {"comet": {"value": 0.9}}}
+    rows = summarize_figures({"models": ["base", "dpo"], "answers": figures})
+    assert [(row["name"], row["cells"]["dpo"]["value"]) for row in rows] == [("comet", "0.900")]
+
+
+def test_a_summary_has_the_best_known_figures_of_answers_and_pairs():
+    names = [row["name"] for row in summarize_figures(make_metrics(12, ["base", "dpo"]))]
+    assert names == ["chrf", "bleu", "ter", "preference_accuracy", "reward_accuracy", "reward_margin"]
+
+
+def test_an_evaluation_without_figures_has_an_empty_summary():
+    assert summarize_figures({"models": ["base", "dpo"], "answers": {}, "pairs": {"dpo": None}}) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (float("nan"), "–"), (0, "0"), (-0.0, "0.000"), (12345, "12,345"), (-1.5, "−1.50"), (2e-5, "2.0e−5")],
+)
+def test_numbers_are_written_in_one_way(value, shown):
+    assert show_number(value) == shown
+
+
+def test_a_duration_has_its_two_largest_units():
+    assert [show_duration(seconds) for seconds in (0, 59.6, 3601, 9296)] == ["0 s", "1 min", "1 h 1 s", "2 h 34 min"]
+
+
+def test_a_spike_of_a_long_curve_is_not_lost():
+    points = [{"step": step, "value": 100 if step == 7777 else 0, "line": "training"} for step in range(20000)]
+    thinned = thin(points)
+    assert len(thinned) <= MOST_POINTS
+    assert points[7777] in thinned
+
+
+def test_a_loss_without_rewards_has_no_charts_of_them():
+    rows = [{"step": 1, "loss": 2.0, "nll_loss": 1.0, "grad_norm": float("inf")}]
+    assert [chart.file for chart in chart_training(rows)] == ["loss"]
+
+
+def test_a_chart_of_the_sft_has_a_name_of_its_own():
+    assert [chart.file for chart in chart_training([{"step": 1, "loss": 2.0}], "sft")] == ["sft_loss"]
+
+
+def test_a_setting_that_differs_is_marked():
+    rows = list_settings({"run": "x", "dpo": {"beta": 0.2, "seed": 42}}, {"run": "x", "dpo": {"beta": 0.1, "seed": 42}})
+    assert [row["name"] for row in rows if row["differs"]] == ["dpo.beta"]
+
+
+def test_the_commands_name_the_commit_and_what_git_does_not_have():
+    machine = {"commit": "abc", "command": "snakemake --cores all --configfile experiments/mine.yaml"}
+    lines = reproduce(machine, SETTINGS).splitlines()
+    assert lines[0] == "git checkout abc"
+    assert lines[3:5] == ["# the pairs: my.jsonl", "# the model: models/gpt-oss-20b"]
+    assert lines[5] == machine["command"]
+
+
+def test_the_page_says_what_was_not_recorded(text):
+    assert MESSAGES["en"]["run.no_machine"] in text
+    assert MESSAGES["zh"]["curves.none.speed"] in text
+
+
+def test_html_of_users_is_in_the_page_as_text_only(text):
+    assert "<script>document.title" not in text
+    assert "\\u003cscript\\u003edocument.title" in text
+
+
+def test_the_page_names_no_address_to_load_from(text):
+    assert re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', text.partition('<script type="application/json"')[0]) == []
+
+
+def test_a_failed_gate_is_said_to_have_failed(text):
+    row = text.partition("<code>merged_logits</code>")[2].partition("</tr>")[0]
+    assert "failed" in row
+
+
+def test_every_curve_is_a_file_of_both_kinds(written):
+    names = {"loss", "held_out_loss", "reward_accuracy", "reward_margin", "log_probability", "learning_rate"}
+    names |= {"gradient_norm"}
+    found = {path.name for path in (written / "plots").iterdir()}
+    assert found == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+
+
+def test_curves_are_the_same_bytes_every_time(written, tmp_path):
+    rows = [json.loads(line) for line in (written / "dpo" / "curves.jsonl").read_text(encoding="utf-8").splitlines()]
+    write_plots(chart_training(rows), tmp_path / "plots")
+    assert (tmp_path / "plots.sha256").read_bytes() == (written / "plots.sha256").read_bytes()
+
+
+def test_a_machine_of_which_little_is_known_makes_a_report_all_the_same(written, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    write_json(folder / "logs" / "train_dpo.machine.json", {"commit": None, "cores": 2})
+    main(report_arguments(folder))
+    assert "2 cores" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_missing_file_is_named_with_what_to_do(written, tmp_path):
+    missing = tmp_path / "metrics.json"
+    line = f"{missing}: no such file; run the stage that writes it, or name another with --metrics"
+    with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
+        main([*report_arguments(written), "--metrics", str(missing)])
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(written, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    metrics = json.loads((folder / "evaluate" / "metrics.json").read_text(encoding="utf-8"))
+    write_json(folder / "evaluate" / "metrics.json", metrics | {"comparisons": {"dpo-base": {"bleu": {"n": 1}}}})
+    with pytest.raises(KeyError):
+        main(report_arguments(folder))
+    assert (folder / "report.html").read_bytes() == (written / "report.html").read_bytes()
+
+
+def test_an_evaluation_of_nothing_makes_a_report_all_the_same(written, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    write_json(folder / "evaluate" / "metrics.json", {"models": ["base", "dpo"]})
+    (folder / "evaluate" / "answers.jsonl").write_text("", encoding="utf-8")
+    main(report_arguments(folder))
+    assert MESSAGES["en"]["comparison.none"] in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_sweep_has_a_row_a_point_that_leads_to_its_report(tmp_path):
+    write_json(tmp_path / "evaluation.json", make_metrics(12, ["base", "dpo"]))
+    write_json(tmp_path / "training.json", {"steps": 30})
+    files = [f"--{kind}s={tmp_path}/{kind}.json" for kind in ("training", "evaluation")]
+    page = tmp_path / "sweep.html"
+    write_sweep_report(
+        ["--run", "s", "--page", str(page), "--points", '{"soft": {"dpo.beta": 0.05}}', "--runs=s-soft", *files]
+    )
+    assert '<a href="../s-soft/report.html">soft</a>' in page.read_text(encoding="utf-8")
+
+
+def test_a_point_that_came_to_no_number_leaves_the_page_whole():
+    trainings = [{"held_out": {"after": {"loss": value}}} for value in (0.5, float("nan"))]
+    charts = chart_points(["good", "bad"], trainings, [{"models": ["base", "dpo"]}] * 2)
+    assert [point["value"] for point in charts[0].points] == [0.5, None]
+
+
+def test_a_sweep_needs_a_file_for_each_point(tmp_path):
+    with pytest.raises(SystemExit, match=r"^--runs: 1 for 2 points; name one for each$"):
+        write_sweep_report(
+            ["--run=s", "--page=x", "--points", '{"a": {}, "b": {}}', "--runs=a", "--trainings=t", "--evaluations=e"]
+        )

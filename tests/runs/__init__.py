@@ -1,0 +1,1 @@
+"""Whole runs: the default one, interrupted ones, on several nodes, under other engines."""

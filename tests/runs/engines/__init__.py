@@ -1,0 +1,1 @@
+"""Other engines, or stand-ins for them."""

@@ -1,0 +1,1 @@
+"""The RO-Crate of a run before the validator of its profiles."""

@@ -1,0 +1,305 @@
+"""The real default, from a clone to answers: what a newcomer's first `make` does. Minutes."""
+
+import json
+import math
+import os
+import re
+import secrets
+import shlex
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from pipeline.publishing.compare_results import compare_results
+from tests.support import another_day
+from tests.support.private_bytes import find_words
+from tests.support.project import ROOT, commit, copy_project, run_command
+
+pytestmark = pytest.mark.pipeline(minutes=16)
+
+# What must not get into any file: secrets of the environment, and whose machine it is.
+NAMES = ("SWANLAB_API_KEY", "HF_TOKEN", "MODELSCOPE_API_TOKEN", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY")
+SECRETS = {name: secrets.token_hex(16) for name in NAMES}
+HOST, USER = "host-of-the-test", "user-of-the-test"
+
+
+def read_rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory) -> dict:
+    """Run `make` twice in a copy of the project without data and results; return where, and what it said."""
+    project = tmp_path_factory.mktemp("default") / "project"
+    copy_project(project)
+    home = project.with_name(USER)
+    home.mkdir()
+    environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"} | SECRETS
+    environment |= {"HOME": str(home), "USER": USER, "LOGNAME": USER}
+    said = [
+        subprocess.run(on_a_host("make"), cwd=project, env=environment, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    return {"run": project / "results" / "tiny", "first": said[0], "second": said[1]}
+
+
+def on_a_host(*command: str) -> list[str]:
+    """Return a command that runs another on a host of another name, where that is allowed."""
+    if os.geteuid():
+        return list(command)
+    return ["unshare", "--uts", "sh", "-c", f"hostname {HOST} && exec {shlex.join(command)}"]
+
+
+@pytest.fixture
+def run_folder(default) -> Path:
+    return default["run"]
+
+
+@pytest.fixture
+def curves(run_folder) -> list[dict]:
+    return read_rows(run_folder / "dpo" / "curves.jsonl")
+
+
+def test_it_ends_well_and_says_where_the_results_are(default):
+    assert default["first"].returncode == 0, default["first"].stdout + default["first"].stderr
+    for place in ("infer/predictions.jsonl", "dpo/curves.jsonl", "swanlab", "logs"):
+        assert f"results/tiny/{place}" in default["first"].stdout.rpartition("Run tiny:")[2]
+
+
+def test_the_readme_shows_how_it_ends(default):
+    def shape(text: str) -> list[str]:
+        """Return the lines without figures that differ from processor to processor."""
+        return [re.sub(r"\d+\.\d+", "#", line.strip()) for line in text.strip().splitlines()]
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("    Run tiny:\n")[2].partition("\n\n")[0]
+    assert shape(shown) == shape(default["first"].stdout.rpartition("Run tiny:")[2])
+
+
+def test_a_second_run_finds_nothing_to_do(default):
+    assert default["second"].returncode == 0
+    assert "Nothing to be done" in default["second"].stderr + default["second"].stdout
+
+
+def test_no_pair_is_lost(run_folder):
+    rows = {name: read_rows(run_folder / "data" / f"{name}.jsonl") for name in ("pairs", "train", "val")}
+    assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 288
+    settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["arguments"]["dataset"] == ["results/tiny/dpo/train.jsonl"]
+    assert settings["contract"]["train_rows"] == len(rows["train"])  # checked by plugins/count_rows.py
+    assert f"size={len(rows['train'])}" in (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
+
+
+def test_the_first_loss_is_ln_2(curves):
+    first = next(row for row in curves if "loss" in row)
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert first["rewards/margins"] == 0
+    assert first["grad_norm"] > 0
+
+
+def test_the_held_out_pairs_are_preferred_as_they_should_be(curves):
+    held_out = [row["eval_rewards/accuracies"] for row in curves if "eval_loss" in row]
+    assert held_out[0] == 0  # before the first step the policy is the reference
+    assert held_out[-1] >= 0.75
+
+
+def test_training_ran_under_zero3_in_two_processes(run_folder):
+    settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["environment"]["NPROC_PER_NODE"] == "2"
+    assert settings["arguments"]["deepspeed"]["zero_optimization"]["stage"] == 3
+    shards = list((run_folder / "checkpoints").rglob("*zero_pp_rank_*_optim_states.pt"))
+    assert {path.name.partition("rank_")[2][0] for path in shards} == {"0", "1"}
+
+
+def test_nothing_was_compiled_on_the_way(run_folder):
+    log = (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
+    assert "built successfully" not in log  # DeepSpeed's words; a fresh machine need not have a compiler
+
+
+def test_no_result_names_the_folder_or_the_user_of_this_machine(run_folder):
+    results = [path for name in ("data", "dpo", "merged", "infer") for path in (run_folder / name).rglob("*")]
+    for path in results:
+        if path.is_file() and path.suffix in {".json", ".jsonl"}:
+            assert str(run_folder.parents[1]) not in path.read_text(encoding="utf-8"), path
+
+
+def test_no_secret_of_the_environment_is_in_any_file(run_folder):
+    assert find_words(run_folder.parents[1], SECRETS, left_out=(".git",)) == []
+
+
+def test_no_byte_of_the_run_says_whose_machine_it_was(run_folder):
+    """Of the run except the checkpoints, which are ms-swift's own and published nowhere."""
+    addresses = set()
+    with suppress(OSError):  # a machine that has no address
+        addresses = {str(address[4][0]) for address in socket.getaddrinfo(socket.gethostname(), None)}
+    private = {"host": HOST, "user": USER, "project": str(run_folder.parents[1])}
+    private |= {address: address for address in addresses if not address.startswith(("127.", "::1"))}
+    assert find_words(run_folder, private, left_out=("checkpoints",)) == []
+
+
+def test_the_card_and_the_crate_name_no_folder_of_this_machine(run_folder):
+    for name in ("model_card.md", "ro-crate-metadata.json"):
+        assert str(run_folder.parents[1]) not in (run_folder / name).read_text(encoding="utf-8"), name
+
+
+def test_the_program_in_the_card_of_the_model_answers(run_folder, tmp_path):
+    card = (run_folder / "merged" / "README.md").read_text(encoding="utf-8")
+    assert card == (run_folder / "model_card.md").read_text(encoding="utf-8")
+    program = tmp_path / "ask.py"
+    program.write_text(card.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    asked = run_command(str(ROOT / ".venv-training/bin/python"), str(program), str(run_folder / "merged"), "保存")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("<|channel|>")
+
+
+def test_every_job_of_the_run_is_an_action_of_the_crate(run_folder):
+    graph = json.loads((run_folder / "ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
+    jobs = {entity["name"] for entity in graph if entity["@id"].startswith("#run-")}
+    assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "write_model_card"} <= jobs
+    assert all("endTime" in entity for entity in graph if entity["@id"].startswith("#run-"))
+
+
+def test_swanlab_recorded_the_run_offline(run_folder):
+    assert list((run_folder / "swanlab").glob("run-*/*.swanlab"))
+
+
+def test_the_merged_model_is_the_base_plus_the_adapter(run_folder):
+    program = f"""
+import json
+from safetensors.torch import load_file
+
+base = load_file("{run_folder}/model/model.safetensors")
+merged = load_file("{run_folder}/merged/model.safetensors")
+adapter = load_file("{run_folder}/dpo/adapter/adapter_model.safetensors")
+worst, targets = 0.0, set()
+for name in (name for name in adapter if name.endswith("lora_A.weight")):
+    target = name.removeprefix("base_model.model.").replace("lora_A.weight", "weight")
+    update = adapter[name.replace("lora_A", "lora_B")].float() @ adapter[name].float() * (32 / 8)
+    expected = base[target].float() + update
+    error = (merged[target].float() - expected).abs().max() / expected.abs().max()
+    worst, targets = max(worst, error.item()), targets | {{target}}
+changed = {{name for name in base if not merged[name].equal(base[name])}}
+print(json.dumps({{"targets": sorted(targets), "changed": sorted(changed), "worst": worst}}))
+"""
+    shown = subprocess.run(
+        [ROOT / ".venv-training" / "bin" / "python", "-c", program], capture_output=True, text=True, check=True
+    )
+    found = json.loads(shown.stdout)
+    assert len(found["targets"]) == 8  # q, k, v and o in two layers
+    assert found["changed"] == found["targets"]
+    assert found["worst"] < 2**-8  # bfloat16 keeps 8 bits
+
+
+def test_every_held_out_pair_has_an_answer_in_words(run_folder):
+    schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
+    predictions = read_rows(run_folder / "infer" / "predictions.jsonl")
+    assert [row["id"] for row in predictions] == [row["id"] for row in read_rows(run_folder / "data" / "val.jsonl")]
+    for row in predictions:
+        jsonschema.validate(row, schema)
+        assert "<|message|>" not in row["response"]
+    # So small a model may now and then not get from its channel to its message.
+    in_words = [any(word.isalpha() for word in row["response"].split()) for row in predictions]
+    assert sum(in_words) >= 0.9 * len(predictions)
+
+
+def count_bytes(paths) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def test_the_plan_of_the_run_is_what_it_took(run_folder):
+    project = run_folder.parents[1]
+    done = run_command("python", "-m", "tools.plan_run", "--json", "plan.json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((project / "plan.json").read_text(encoding="utf-8"))
+    (training,), disk = plan["trainings"], plan["disk"]
+    assert plan["pairs"]["counted"]
+    assert list(run_folder.glob(f"checkpoints/dpo/*/checkpoint-{training['steps']}"))
+    counted = json.loads((run_folder / "dpo" / "tokens.json").read_text(encoding="utf-8"))
+    assert training["rows"] == counted["train"]["rows_used"]
+    assert training["longest"] <= counted["longest"]
+    pairs = [*run_folder.glob("data/[ptv]*.jsonl"), *run_folder.glob("dpo/[tv]*.jsonl")]
+    found = {
+        "checkpoints": count_bytes(run_folder.rglob("checkpoints/dpo/*/checkpoint-*/**/*")),
+        "adapter": count_bytes(run_folder.glob("dpo/adapter/*.safetensors")),
+        "merged": count_bytes(run_folder.glob("merged/*.safetensors")),
+        "built model": count_bytes(run_folder.glob("model/*.safetensors")),
+        "pairs": count_bytes(pairs),
+    }
+    assert {name: disk[name] for name in found} == pytest.approx(found, rel=0.1)
+    places = ("infer/**/*.jsonl", "evaluate/*/shards/*.jsonl", "evaluate/*/predictions.jsonl", "evaluate/answers.jsonl")
+    answers = count_bytes([path for place in places for path in run_folder.glob(place)])
+    assert answers <= disk["answers"] <= 3 * answers
+
+
+def test_every_stage_left_a_log_and_a_benchmark(run_folder):
+    logs = {path.stem for path in (run_folder / "logs").glob("*.log")}
+    assert logs == {path.stem for path in (run_folder / "benchmarks").iterdir()}
+    assert {"convert_preferences", "build_tiny_model", "train_dpo", "merge_adapter", "infer_shard.0"} <= logs
+
+
+def test_it_ends_with_what_each_job_took(default, run_folder):
+    assert "What took longest:" in default["first"].stdout
+    rows = (run_folder / "stages.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert {row.partition(",")[0] for row in rows} == {path.stem for path in (run_folder / "benchmarks").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory) -> dict:
+    """Compute the published run again in a clone: a day later by the clock, in another time zone and locale."""
+    project = tmp_path_factory.mktemp("reproduced") / "project"
+    copy_project(project)
+    commit(project)
+    clone = project.with_name("another folder")
+    elsewhere = another_day.environment(days=1) | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
+    done = run_command("python", "-m", "tools.reproduce_results", "--folder", str(clone), cwd=project, **elsewhere)
+    return {"run": clone / "results" / "tiny", "said": done}
+
+
+def test_the_published_results_are_reproduced_in_a_scratch_clone(reproduced):
+    assert reproduced["said"].returncode == 0, reproduced["said"].stdout + reproduced["said"].stderr
+    assert reproduced["said"].stdout.splitlines()[-1].startswith("reproduced")
+
+
+def test_two_runs_in_two_folders_a_day_apart_give_the_same_bytes(run_folder, reproduced):
+    days = [(run / "logs" / "train_dpo.log").read_text(encoding="utf-8") for run in (run_folder, reproduced["run"])]
+    ends = [re.findall(r"End time of running main: (\d{4}-\d\d-\d\d)", log)[-1] for log in days]
+    assert ends[0] < ends[1]  # the clock was another
+    folders = ["data", "model", "dpo", "merge", "merged", "infer"]
+    names = [path.relative_to(run_folder) for name in folders for path in (run_folder / name).rglob("*")]
+    names = [name for name in names if (run_folder / name).is_file() and name.name[0] != "."]
+    assert {Path("data/pairs.jsonl"), Path("dpo/metrics.json"), Path("infer/predictions.jsonl")} <= set(names)
+    assert [n for n in names if (run_folder / n).read_bytes() != (reproduced["run"] / n).read_bytes()] == []
+
+
+def test_every_stage_proved_itself(run_folder):
+    for stage in ("data", "dpo", "merge", "infer"):
+        gates = json.loads((run_folder / stage / "gates.json").read_text(encoding="utf-8"))
+        assert gates and all(set(row) == {"gate", "passed", "value", "expected"} for row in gates)
+        assert [row for row in gates if not row["passed"]] == []
+
+
+def test_a_published_figure_that_is_not_what_comes_out_is_named(run_folder, tmp_path):
+    wrong = tmp_path / "metrics.json"
+    metrics = json.loads((run_folder / "dpo" / "metrics.json").read_text(encoding="utf-8"))
+    metrics["held_out"]["after"]["loss"] += 0.2
+    wrong.write_text(json.dumps(metrics), encoding="utf-8")
+    difference = compare_results(run_folder / "dpo" / "metrics.json", wrong, "dpo/metrics.json")
+    assert difference and not difference.is_allowed and "held_out after loss" in difference.words
+
+
+# The last one, since it deals the answers anew.
+def test_the_number_of_shards_changes_no_answer(run_folder):
+    project, answers = run_folder.parents[1], run_folder / "infer" / "predictions.jsonl"
+    before = answers.read_bytes()
+    (project / "shards.yaml").write_text("infer: {shards: 3}", encoding="utf-8")
+    done = run_command(
+        *("snakemake", "--cores", "all", "--configfile", "shards.yaml", "--", "results/tiny/infer/predictions.jsonl"),
+        cwd=project,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((run_folder / "infer" / "shards").glob("[0-2].jsonl"))) == 3
+    assert answers.read_bytes() == before

@@ -1,0 +1,1 @@
+"""What several tests need: copies of the project, servers, processes, models, pairs."""

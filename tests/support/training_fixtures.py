@@ -1,0 +1,84 @@
+"""Fixtures of the tests that run in the training environment: envs/with-training python -m pytest."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.launch.run_swift import OFFLINE
+
+ROOT = Path(__file__).parents[2]
+os.chdir(ROOT)
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+
+os.environ.update(OFFLINE)  # before ms-swift is imported, which reads it then
+
+SHAPE = {
+    "layers": 2,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "experts": 4,
+    "experts_per_token": 2,
+    "attention_heads": 2,
+    "key_value_heads": 1,
+    "head_size": 8,
+    "sliding_window": 8,
+    "vocab_size": 600,
+    "training_steps": 2,
+    "batch_size": 2,
+    "learning_rate": 0.01,
+    "seed": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> list[Path]:
+    """Build a very small model twice from the same pairs; return both folders."""
+    from scripts.build_tiny_model import main
+
+    folder = tmp_path_factory.mktemp("model")
+    train = folder / "train.jsonl"
+    pair = {
+        "messages": [{"role": "user", "content": "保存"}, {"role": "assistant", "content": "Save"}],
+        "rejected_response": "Please save!",
+    }
+    train.write_text((json.dumps(pair) + "\n") * 4, encoding="utf-8")
+    folders = [folder / name / "model" for name in ("first", "second")]
+    for target in folders:
+        target.parent.mkdir()
+        arguments = [str(train), "--folder", str(target), "--manifest", f"{target}.sha256"]
+        main([*arguments, "--shape", json.dumps(SHAPE), "--prompt-date", "2020-02-02"])
+    return folders
+
+
+@pytest.fixture(scope="session")
+def gpt_oss(tmp_path_factory) -> Path:
+    """Return a folder with gpt-oss's own tokenizer."""
+    from tests.support.golden_prompts import write_tokenizer
+
+    folder = tmp_path_factory.mktemp("gpt-oss")
+    write_tokenizer(folder)
+    return folder
+
+
+@pytest.fixture
+def plugins_leave_no_trace(monkeypatch) -> None:
+    """Undo after a test what plugins/ change in ms-swift, TRL and transformers."""
+    from swift import rlhf_trainers
+    from swift.dataloader import BatchSamplerShard
+    from swift.model.register import ModelLoader
+    from swift.template.templates.llm import GptTemplate
+    from swift.trainers import SwiftMixin
+    from transformers import PreTrainedModel
+
+    preferences = [rlhf_trainers.CPOTrainer.__bases__[-1], rlhf_trainers.ORPOTrainer.__bases__[-1]]
+    changed = [(trainer, "concatenated_forward") for trainer in [rlhf_trainers.DPOTrainer, *preferences]]
+    changed += [(rlhf_trainers.DPOTrainer, "get_batch_loss_metrics"), (SwiftMixin, "train")]
+    changed += [(BatchSamplerShard, "__init__"), (BatchSamplerShard, "__iter__")]
+    changed += [(rlhf_trainers.rlhf_mixin, "selective_log_softmax"), (GptTemplate, "_get_gpt_oss_prefix")]
+    for owner, name in [*changed, (ModelLoader, "default_trust_remote_code")]:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    for name in ("_load_pretrained_model", "_finalize_model_loading"):
+        monkeypatch.setattr(PreTrainedModel, name, staticmethod(getattr(PreTrainedModel, name)))

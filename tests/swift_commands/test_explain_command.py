@@ -1,0 +1,345 @@
+"""explain_command.py: what it says of a swift command, and the settings that it makes of it."""
+
+import ast
+import json
+import re
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.settings.check import find_problems, load_config, merge
+from pipeline.settings.flags import swift_flags
+from pipeline.swift_commands.flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
+from pipeline.swift_commands.read_command import read_command
+from pipeline.swift_commands.translate import ALWAYS_SET, translate
+from pipeline.training.command import tracking_of, training_command
+from scripts.train_dpo import parse_arguments
+from tests.support.project import ROOT
+from tools.document_tutorial import find_tests
+from tools.explain_command import main
+
+TUTORIAL = r"""
+MASTER_PORT=$PORT \
+NPROC_PER_NODE=4 \
+CUDA_VISIBLE_DEVICES=0,1,2,3 \
+swift rlhf \
+    --rlhf_type dpo \ # the kind of training
+    --deepspeed zero3 \
+    --model models/gpt-oss-20b \
+    --dataset dpo_data.json \
+    --train_type lora \
+    # the weights
+    --torch_dtype bfloat16 \
+    --num_train_epochs 1 \
+    --per_device_train_batch_size 2 \
+    --per_device_eval_batch_size 1 \
+    --learning_rate 4e-4 \
+    --lora_rank 8 \
+    --lora_alpha 32 \
+    --target_modules all-linear \
+    --gradient_accumulation_steps 4 \
+    --save_strategy epoch \
+    --save_total_limit 5 \
+    --logging_steps 5 \
+    --max_length 8192 \
+    --output_dir output \
+    --warmup_ratio 0.05 \
+    --dataloader_num_workers 4 \
+    --use_liger_kernel true \
+    --load_from_cache_file false \
+    --loss_scale ignore_empty_think \
+    --save_strategy epoch \
+    --model_author swift \
+    --model_name swift-robot \
+    --report_to swanlab \
+    --swanlab_project swift-robot
+"""
+SHORT = "swift rlhf --rlhf_type dpo --model m --dataset d.jsonl --report_to none"
+
+
+@pytest.fixture
+def explained(capsys):
+    """Return a function that explains a command and returns what it printed, in single blanks."""
+
+    def explain(*arguments: str) -> str:
+        main(list(arguments))
+        return re.sub(r"\s+", " ", capsys.readouterr().out)
+
+    return explain
+
+
+def settings_of(command: str, release: str = PINNED) -> dict:
+    """Return all the settings under which a command trains here."""
+    return merge(load_config([]), translate(read_command(command), release, "x").settings)
+
+
+def test_the_tutorials_command_is_the_tutorials_experiment():
+    here = load_config([ROOT / "experiments" / "tutorial.yaml"])
+    here["dpo"]["gradient_checkpointing_kwargs"] = None  # for today's DeepSpeed, of which the command does not know
+    translated = settings_of(TUTORIAL, OLD)
+    for section in ("dpo", "train", "prompt", "model", "tracking", "infer", "dvc"):
+        assert translated[section] == here[section]
+
+
+def test_the_tutorials_command_is_said_to_be_for_3_7_0(explained):
+    assert "Read as a command for ms-swift 3.7.0 (--train_type is of that release)" in explained(TUTORIAL)
+
+
+def test_a_command_without_a_sign_of_its_release_is_read_for_the_pinned_one(explained):
+    assert "Read as a command for ms-swift 4.6.0 (no flag tells another)" in explained(SHORT)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "--train_type lora renamed The kind of tuning.",
+        "--loss_scale ignore_empty_think misleads",
+        "--target_modules all-linear misleads",
+        "--use_liger_kernel true changed",
+        "--per_device_eval_batch_size 1 no effect",
+        "--model_name swift-robot no effect",
+        "--learning_rate 4e-4 works",
+        "rpo_alpha 1.0 -> None",
+        "--learning_rate 0.0004 is 40 to 80 times the usual 5e-06 to 1e-05 (LoRA DPO: alignment-handbook",
+        "a comment after `\\`, or a comment in the line below, ends the command for a shell",
+        "--save_strategy stands twice: the last counts",
+        "3.7.0: 2025-08-06, on every day.",
+    ],
+)
+def test_it_says_of_the_tutorials_command(explained, sentence):
+    assert sentence in explained(TUTORIAL)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            "--lerning_rate 1e-5",
+            "--lerning_rate 1e-5 unknown no flag of 4.6.0, which stops at it; did you mean --learning_rate?",
+        ),
+        ("--num_train_epo 9", "--num_train_epochs 9 is 3 to 9 times the usual 1 to 3"),
+        ("--seed 1", "learning_rate, unasked 0.0001 is 10 to 20 times the usual"),
+        ("--beta 0.001", "0.001 is 1/500 to 1/10 of the usual 0.01 to 0.5"),
+        ("--padding_free true", "--padding_free true refused"),
+        ("--padding_free false", "--padding_free false works"),
+        ("--lora_dropout 0.1", "--lora_dropout 0.1 no effect"),
+        ("--overwrite_output_dir true", "--overwrite_output_dir true refused 4.6.0 has no such flag"),
+        ("--modules_to_save lm_head", "--modules_to_save lm_head: no setting"),
+        ("--save_strategy no", "--save_strategy no: not a value of dpo.save_strategy, which stays epoch"),
+        ("--tuner_type full", "--tuner_type full: not a value of dpo.tuner_type, which stays lora"),
+        ("--val_dataset v.jsonl", "--val_dataset v.jsonl: here data.val_fraction of the prompts"),
+        ("--external_plugins mine.py", "--external_plugins mine.py: no setting of this project"),
+        ("--strict false", "--strict false: here it is always true"),
+        ("--wieght 3", "--wieght 3: no flag of swift rlhf"),
+        ("--report_to wandb", "--report_to wandb: only SwanLab"),
+    ],
+)
+def test_it_says_of_a_flag(explained, flags, sentence):
+    assert sentence in explained(f"{SHORT} {flags}")
+
+
+def test_a_flag_of_the_other_release_is_named_as_such(explained):
+    assert "3.7.0 does not know the flag." in explained(f"{SHORT} --ld_alpha 0.5", "--release", "3.7.0")
+
+
+@pytest.mark.parametrize(
+    ("flags", "key", "old", "pinned"),
+    [
+        ("", "rpo_alpha", 1.0, None),
+        ("--rpo_alpha 0.2", "rpo_alpha", 0.2, 0.2),
+        ("--router_aux_loss_coef 0.01", "router_aux_loss_coef", 0.0, 0.01),
+        (
+            "--loss_scale last_round_with_ignore_empty_think",
+            "loss_scale",
+            "last_round+ignore_empty_think",
+            "last_round",
+        ),
+        ("", "load_from_cache_file", True, False),
+        (
+            """--gradient_checkpointing_kwargs '{"use_reentrant": false}'""",
+            "gradient_checkpointing_kwargs",
+            {"use_reentrant": False},
+            {"use_reentrant": False},
+        ),
+        ("", "learning_rate", 1e-4, 1e-4),
+        ("", "loss_scale", "last_round", "last_round"),
+        ("", "gradient_accumulation_steps", 16, 16),
+        ("--per_device_train_batch_size 4", "gradient_accumulation_steps", 4, 4),
+        ("--bf16", "bf16", True, True),
+        ("--weight-decay=0.2", "weight_decay", 0.2, 0.2),
+        ("--target_modules q_proj v_proj", "target_modules", ["q_proj", "v_proj"], ["q_proj", "v_proj"]),
+        ("--no_gradient_checkpointing", "gradient_checkpointing", False, False),
+    ],
+)
+def test_a_command_trains_the_same_loss_as_under_its_release(flags, key, old, pinned):
+    found = [settings_of(f"{SHORT} {flags}", release)["dpo"][key] for release in (OLD, PINNED)]
+    assert found == [old, pinned]
+
+
+def test_settings_outside_dpo_have_their_sections():
+    settings = settings_of(f"NPROC_PER_NODE=2 {SHORT} --system Hi --split_dataset_ratio 0.1")
+    assert settings["data"]["raw"] == "d.jsonl"
+    assert settings["data"]["system"] == "Hi"
+    assert settings["data"]["val_fraction"] == 0.1
+    assert settings["model"]["folder"] == "m"
+    assert settings["train"]["gpus"] == 2
+    assert settings["tracking"]["mode"] == "disabled"
+
+
+def test_a_command_for_the_cpu_reserves_no_gpu():
+    settings = settings_of(f"NPROC_PER_NODE=3 {SHORT} --use_cpu true")
+    assert settings["train"]["gpus"] == settings["infer"]["gpus"] == 0
+    assert settings["train"]["cpu_processes"] == 3
+
+
+def test_machines_that_train_together_become_nodes():
+    settings = settings_of(f"NNODES=2 NPROC_PER_NODE=4 {SHORT}")
+    assert (settings["train"]["nodes"], settings["train"]["gpus"]) == (2, 4)
+
+
+def test_steps_between_checkpoints_are_kept():
+    settings = settings_of(f"{SHORT} --save_strategy steps --save_steps 50")
+    assert (settings["dpo"]["save_strategy"], settings["dpo"]["save_steps"]) == ("steps", 50)
+
+
+def test_pairs_are_held_out_where_the_command_holds_some_out():
+    assert settings_of(f"{SHORT} --save_strategy epoch")["dpo"]["eval_strategy"] == "no"
+    held_out = f"{SHORT} --save_strategy epoch --split_dataset_ratio 0.1"
+    assert settings_of(held_out)["dpo"]["eval_strategy"] == "epoch"
+
+
+def recorded_run(folder: Path, config: dict) -> Path:
+    """Return a run's folder with the settings.json that scripts/train_dpo.py writes for these settings."""
+    gpus, cpu_processes = config["train"]["gpus"], config["train"]["cpu_processes"]
+    command, tracking = command_of(config, folder)
+    device = {} if gpus else {"DS_ACCELERATOR": "cpu"}
+    environment = device | {"NPROC_PER_NODE": str(gpus or cpu_processes), "PROMPT_DATE": config["prompt"]["date"]}
+    record = {"command": ["swift", *command], "environment": environment, "contract": {"tracking": tracking}}
+    (folder / "dpo" / "settings.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder
+
+
+def command_of(config: dict, folder: Path) -> tuple[list[str], dict[str, str] | None]:
+    """Return the command of a run with these settings, as scripts/train_dpo.py makes it, and its run in SwanLab."""
+    (folder / "dpo").mkdir(parents=True)
+    tracking = [word for key in ("mode", "project") for word in (f"--tracking-{key}", config["tracking"][key])]
+    places = "--model-manifest x --train x --val x --adapter x --manifest x --curves x --settings x --checkpoints x"
+    places += " --coverage x --gates x --gate-settings {} --machine x --speed x"
+    options = ["--model", config["model"]["folder"] or "m", *places.split(), "--gpus", "0", "--cpu-processes", "0"]
+    named = ["--prompt-date", config["prompt"]["date"], "--run", config["run"], "--tracking-folder", "x", *tracking]
+    args = parse_arguments([*options, *named, "--", *shlex.split(swift_flags(config["dpo"]))])
+    run = tracking_of(args, folder)
+    return training_command(args, ["rlhf"], (args.train, args.val), Path("x")), run and asdict(run)
+
+
+def test_an_overlay_that_becomes_a_command_becomes_the_same_overlay(tmp_path, explained):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    main([TUTORIAL, "--overlay", str(first)])
+    run = recorded_run(tmp_path / "run", load_config([first]))
+    explained("--from", str(run), "--overlay", str(second))
+    before, after = load_config([first]), load_config([second])
+    for section in ("dpo", "train", "prompt", "model", "tracking", "infer", "dvc"):
+        assert after[section] == before[section]
+
+
+def test_a_run_on_the_cpu_becomes_its_own_settings(tmp_path, explained):
+    overlay = tmp_path / "again.yaml"
+    explained("--from", str(recorded_run(tmp_path / "run", load_config([]))), "--overlay", str(overlay))
+    before, after = load_config([]), load_config([overlay])
+    for section in ("dpo", "train", "prompt", "tracking", "infer", "dvc"):
+        assert after[section] == before[section]
+
+
+def test_the_overlay_passes_the_schema_and_names_what_it_lacks(tmp_path, explained):
+    overlay = tmp_path / "mine.yaml"
+    said = explained(f"{SHORT} --max_steps 5", "--overlay", str(overlay))
+    assert f"Written to {overlay}" in said
+    assert find_problems(load_config([overlay])) == []
+    text = overlay.read_text(encoding="utf-8")
+    assert "#   --max_steps 5: no setting of this project\n" in text
+    assert yaml.safe_load(text)["run"] == "mine"
+
+
+def test_an_overlay_that_is_there_is_kept(tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("run: mine\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"mine\.yaml: is there already"):
+        main([SHORT, "--overlay", str(overlay)])
+    assert overlay.read_text(encoding="utf-8") == "run: mine\n"
+
+
+def test_a_run_is_named_as_in_swanlab(explained):
+    assert "run: robot-1 " in explained(f"{SHORT} --swanlab_exp_name Robot_1")
+
+
+def test_a_command_may_come_from_a_file(tmp_path, explained):
+    script = tmp_path / "train.sh"
+    script.write_text(f"#!/bin/bash\nexport NPROC_PER_NODE=4\n# go\nnohup {SHORT} > log 2>&1 &\n", encoding="utf-8")
+    assert "gpus: 4 " in explained(f"@{script}")
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("swift sft --model m", "not a swift rlhf dpo command: it has no `swift rlhf`"),
+        ("swift rlhf --rlhf_type kto", "not a swift rlhf dpo command: --rlhf_type is kto"),
+        ("swift rlhf 'x", "not a swift rlhf dpo command: No closing quotation"),
+        ("swift rlhf train.yaml", "not a swift rlhf dpo command: 'train.yaml' stands before the first flag"),
+        ("", "not a swift rlhf dpo command"),
+        (f"NPROC_PER_NODE=$N {SHORT}", r"NPROC_PER_NODE and NNODES are \$N and 1; write numbers above 0"),
+        ("@nowhere.sh", "nowhere.sh: cannot be read"),
+        (f"{SHORT} --split_dataset_ratio 2", "the command gives no settings: data.val_fraction: 2 is"),
+    ],
+)
+def test_what_cannot_be_explained_is_said_in_one_line(command, line):
+    with pytest.raises(SystemExit, match=line) as stopped:
+        main([command])
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"settings\.json: no such file; name the folder of a run"):
+        main(["--from", str(tmp_path)])
+
+
+def test_what_the_project_always_sets_is_what_train_dpo_sets(tmp_path):
+    command = " ".join(command_of(load_config([ROOT / "experiments" / "tutorial.yaml"]), tmp_path)[0])
+    assert [flag for flag, value in ALWAYS_SET.items() if f"--{flag} {value} " not in command] == []
+    assert "--external_plugins plugins/" in command and " --callbacks count_rows " in command
+    left = translate(read_command(f"swift {command}"), PINNED, "x").missing
+    assert [line for line in left if line.startswith(("--external_plugins", "--callbacks"))] == []
+
+
+def test_every_check_that_the_knowledge_names_exists():
+    tests = find_tests()
+    assert len(tests) > 40
+    defined = {
+        file: {n.name for n in ast.parse((ROOT / file).read_text()).body if isinstance(n, ast.FunctionDef)}
+        for file, _ in tests
+    }
+    assert [f"{file}::{name}" for file, name in tests if name not in defined[file]] == []
+
+
+def test_every_flag_of_the_knowledge_is_a_flag_of_a_release_or_refused():
+    known = set(load_defaults(OLD)) | set(load_defaults(PINNED))
+    flags = load_knowledge()["flags"]
+    assert [flag for flag in flags if flag not in known and flags[flag]["effect"] != "refused"] == []
+    renamed = {entry["renamed"] for entry in flags.values() if "renamed" in entry}
+    assert renamed <= set(load_defaults(PINNED))
+
+
+def test_every_default_that_moved_is_explained():
+    knowledge = load_knowledge()
+    explained = set(knowledge["flags"]) | set(knowledge["without_a_part"])
+    assert set(moved_defaults()) - explained == set()
+
+
+def test_every_effect_is_one_of_those_that_are_described():
+    knowledge = load_knowledge()
+    entries = [*knowledge["flags"].values(), *knowledge["environment"].values(), *knowledge["unasked"].values()]
+    entries += [special for entry in entries for special in entry.get("by_value", {}).values()]
+    effects = {entry["effect"] for entry in entries if "effect" in entry}
+    assert effects <= {"works", "misleads", "no effect", "renamed", "refused", "changed"}

@@ -1,0 +1,265 @@
+"""plan_run.py: what a user sees, from a laptop without the weights to a training that does not fit."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.models.shape import OF_FOLDER
+from tests.support.project import ROOT, copy_project, run_command
+
+SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Return a copy of the project with the embedded pairs, where plans are made one after another."""
+    target = tmp_path_factory.mktemp("plans") / "project"
+    copy_project(target)
+    shutil.copytree(ROOT / "data", target / "data")
+    return target
+
+
+@pytest.fixture
+def plan(project):
+    """Return a function that plans the tutorial with changes; it returns exit status, stdout, stderr and the JSON."""
+
+    def run(base: str = "tutorial", **sections) -> tuple[int, str, str, dict]:
+        overlays = [f"experiments/{base}.yaml"] if base else []
+        if sections:
+            (project / "overlay.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
+            overlays.append("overlay.yaml")
+        (project / "plan.json").unlink(missing_ok=True)
+        done = run_command("python", "-m", "tools.plan_run", *overlays, "--json", "plan.json", cwd=project)
+        written = project / "plan.json"
+        return (
+            done.returncode,
+            done.stdout,
+            done.stderr,
+            json.loads(written.read_text(encoding="utf-8")) if written.exists() else {},
+        )
+
+    return run
+
+
+def test_a_laptop_without_the_weights_gets_a_plan_that_names_what_it_assumes(plan):
+    status, said, _, numbers = plan()
+    assert status == 0
+    assert "gpt-oss-20b's published shape, assumed: models/gpt-oss-20b/config.json is not there" in said
+    assert "estimated from the text, not counted" in said
+    assert "models/gpt-oss-20b: no such folder" in said
+    assert (numbers["pairs"]["train"], numbers["pairs"]["held_out"], numbers["pairs"]["counted"]) == (236, 52, False)
+    assert numbers["trainings"][0]["steps"] == 8
+
+
+def test_the_example_in_the_docs_is_what_the_command_prints(plan):
+    page = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
+    example = "".join(f"    {line}\n" if line else "\n" for line in plan()[1].splitlines())
+    assert example in page
+
+
+def test_a_plan_fits_into_a_terminal_of_100_columns(plan):
+    _, said, _, _ = plan("gpt-oss-20b-sft")
+    assert [line for line in said.splitlines() if len(line) > 100] == []
+
+
+def test_what_is_printed_is_what_the_json_holds(plan):
+    _, said, _, numbers = plan()
+    training = numbers["trainings"][0]
+    assert f"{training['tokens']:,}" in said
+    total = training["memory"]["zero3"]["total"]
+    assert re.search(rf"in all +{total / 2**30:.1f} ", said)
+    assert f"{training['seconds']['h20'] / 3600:.2f}" in said
+    assert f"{sum(numbers['disk'].values()) / 1e9:.1f} GB" in said
+
+
+def test_zero3_zero2_and_data_parallel_stand_side_by_side(plan):
+    _, said, _, numbers = plan("tutorial", dpo={"deepspeed": "zero2"})
+    assert re.search(r"zero2 \(set\) +zero3 +zero0\n", said)
+    totals = {name: parts["total"] for name, parts in numbers["trainings"][0]["memory"].items()}
+    assert totals["zero3"] < totals["zero2"] < totals["zero0"] * 1.1
+
+
+def test_the_default_asks_for_no_gpu_and_has_steps_tokens_and_disk_all_the_same(plan):
+    status, said, _, numbers = plan("")
+    assert status == 0
+    assert "No GPU is asked for (train.gpus is 0): neither GPU memory nor hours are estimated." in said
+    assert numbers["trainings"][0]["steps"] == 90
+    assert numbers["trainings"][0]["tokens"] > 0
+    assert numbers["disk"]["built model"] == numbers["disk"]["merged"]
+
+
+def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
+    _, said, _, numbers = plan("tutorial", sweep={"grid": {"dpo.beta": [0.05, 0.1, 0.2]}})
+    assert "3 trainings, each on 4 x h20" in said
+    assert numbers["seconds"]["h20"] == pytest.approx(3 * numbers["trainings"][0]["seconds"]["h20"])
+    assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
+
+
+def test_sft_is_counted_as_a_training_of_its_own(plan):
+    numbers = plan("gpt-oss-20b-sft")[3]
+    assert [training["stage"] for training in numbers["trainings"]] == ["sft", "dpo"]
+    assert numbers["disk"]["merged"] == 2 * numbers["model"]["bytes"]
+    assert numbers["seconds"]["h100"] == sum(training["seconds"]["h100"] for training in numbers["trainings"])
+
+
+TOO_LARGE = {
+    "train": {"gpus": 1, "gpu_model": "h100"},
+    "dpo": {"deepspeed": "zero0", "per_device_train_batch_size": 64, "gradient_accumulation_steps": 1},
+}
+
+
+def test_a_training_that_does_not_fit_is_refused_in_one_line_with_what_would_fit(plan):
+    status, said, errors, numbers = plan("tutorial", **TOO_LARGE)
+    assert status == 1
+    assert "it does not fit" in said
+    assert errors.splitlines() == [numbers["refused"]]
+    assert re.fullmatch(
+        r"tutorial: the dpo training needs [\d.]+ GiB of GPU memory, train\.gpu_model h100 has 79\.6; "
+        r"dpo\.per_device_train_batch_size: 32, dpo\.gradient_accumulation_steps: 2 would need [\d.]+",
+        numbers["refused"],
+    )
+
+
+def test_the_settings_that_a_refusal_names_fit(plan):
+    refused = plan("tutorial", **TOO_LARGE)[3]["refused"]
+    named = re.findall(r"dpo\.(\w+): (\w+)", refused)
+    changes = TOO_LARGE["dpo"] | {name: int(value) for name, value in named}
+    status, said, errors, numbers = plan("tutorial", train=TOO_LARGE["train"], dpo=changes)
+    assert (status, errors, numbers["refused"]) == (0, "", None)
+    assert "it fits" in said
+    assert f"would need {numbers['trainings'][0]['needed'] / 2**30:.1f}" in refused
+
+
+def test_a_point_of_a_sweep_that_does_not_fit_is_named(plan):
+    sweep = {"grid": {"dpo.per_device_train_batch_size": [2, 256]}}
+    status, _, errors, _ = plan("tutorial", train=TOO_LARGE["train"], dpo={"deepspeed": "zero0"}, sweep=sweep)
+    assert status == 1
+    assert errors.startswith("tutorial-per_device_train_batch_size=256: the dpo training needs ")
+
+
+def test_where_nothing_fits_it_is_said(plan):
+    dpo = {"torch_dtype": "float32", "bf16": False, "fp16": False, "target_parameters": ["mlp.experts.gate_up_proj"]}
+    dpo |= {"lora_rank": 1024, "lora_dropout": 0}
+    status, _, errors, _ = plan("tutorial", train=TOO_LARGE["train"], dpo=dpo)
+    assert status == 1
+    assert errors.endswith("no settings fit; take larger GPUs, or more of them under zero3\n")
+
+
+def test_a_gpu_that_is_not_known_refuses_nothing(plan):
+    status, said, _, numbers = plan("tutorial", train={"gpu_model": "a100"})
+    assert status == 0
+    assert "The memory of train.gpu_model a100 is not known here (h20, h100, h200 are): nothing is refused." in said
+    assert numbers["gpu_memory"] is None
+
+
+def test_a_folder_with_a_config_and_no_weights_says_the_shape(plan, tmp_path):
+    config = SIZES | {"architectures": ["GptOssForCausalLM"], "num_hidden_layers": 12}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    status, said, _, numbers = plan("tutorial", model={"folder": str(tmp_path)})
+    assert status == 0
+    assert f"model   {tmp_path}/config.json\n" in said
+    assert 10e9 < numbers["model"]["parameters"] < 12e9
+    assert numbers["pairs"]["why_not_counted"] == f"{tmp_path}/tokenizer.json: missing; fetch the model's tokenizer too"
+
+
+def write_golden_pairs(path: Path) -> dict[str, dict]:
+    """Write the golden pairs as raw data, and return the golden files by the pairs' texts."""
+    golden = [json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "tests/golden/prompts").glob("*.json")]
+    path.write_text("".join(json.dumps(row["pair"]) + "\n" for row in golden), encoding="utf-8")
+    return {row["pair"]["rejected_response"]: row for row in golden}
+
+
+def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_or_keys(project, plan, tmp_path):
+    model = tmp_path / "model"
+    built = run_command("envs/with-training", "python", "-m", "tools.build_gpt_oss_tokenizer", "--folder", str(model))
+    assert built.returncode == 0, built.stderr
+    config = SIZES | {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss"}
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "model.safetensors").touch()
+    golden = write_golden_pairs(tmp_path / "pairs.jsonl")
+    data = {"raw": str(tmp_path / "pairs.jsonl"), "languages": None, "val_fraction": 0.5}
+    changes = {"model": {"folder": str(model)}, "prompt": {"date": "2026-01-01"}, "data": data, "run": "counted"}
+    status, said, errors, numbers = plan("tutorial", dpo={"loss_scale": "last_round"}, **changes)
+    assert (status, errors) == (0, "")
+    assert "tokens  counted by the run's tokenizer" in said
+    lines = (project / "results" / "counted" / "dpo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    pairs = [golden[json.loads(line)["rejected_response"]] for line in lines]
+    lengths = [len(pair[side]["ids"]) for pair in pairs for side in ("chosen", "rejected")]
+    assert numbers["trainings"][0]["tokens"] == sum(lengths)
+    assert numbers["trainings"][0]["longest"] == max(lengths)
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"dpo": {"lerning_rate": 1}},
+            "overlay.yaml: dpo.lerning_rate: unknown setting; did you mean dpo.learning_rate?",
+        ),
+        ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        ({"dpo": {"max_length": 16}}, "dpo.max_length: all 236 pairs are longer than 16; raise it"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(plan, sections, line):
+    status, said, errors, _ = plan("tutorial", **sections)
+    assert (status, said, errors.splitlines()) == (1, "", [line])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, "bad.yaml: no such file; name an overlay, such as experiments/tutorial.yaml\n"),
+        ("dpo: [1", r"bad.yaml:1: expected ',' or '\]', but got '<stream end>'; write YAML\n"),
+        ("dpo\n", "bad.yaml: no settings; write sections as in config.yaml\n"),
+    ],
+)
+def test_an_overlay_that_cannot_be_read_is_named(project, text, line):
+    (project / "bad.yaml").unlink(missing_ok=True)
+    if text:
+        (project / "bad.yaml").write_text(text, encoding="utf-8")
+    done = run_command("python", "-m", "tools.plan_run", "bad.yaml", cwd=project)
+    assert done.returncode == 1
+    assert re.fullmatch(line, done.stderr)
+
+
+def test_another_snakemake_at_work_is_said(project, plan):
+    locks = project / ".snakemake" / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    (locks / "0.output.lock").write_text("results/locked/data/train.jsonl\n", encoding="utf-8")
+    status, said, errors, _ = plan("tutorial", run="locked")
+    (locks / "0.output.lock").unlink()
+    assert (status, said) == (1, "")
+    assert (
+        errors
+        == "another snakemake makes this run's pairs; plan when it has ended, or snakemake --unlock if none does\n"
+    )
+
+
+def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(plan, tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"messages": [\n', encoding="utf-8")
+    status, said, errors, _ = plan("tutorial", run="broken", data={"raw": str(tmp_path / "pairs.jsonl")})
+    assert (status, said) == (1, "")
+    assert re.match(rf"convert_preferences failed: {tmp_path}/pairs\.jsonl:1: column 15: ", errors)
+    assert len(errors.splitlines()) == 1
+
+
+def test_make_plan_shows_the_plan_and_then_every_command(project):
+    done = run_command("make", "--no-print-directory", "plan", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    plan, _, commands = done.stdout.partition("Disk under results/")
+    assert plan.startswith("Plan of tutorial: 1 training on 4 x h20")
+    assert "-m scripts.train_dpo --model models/gpt-oss-20b" in commands
+
+
+def test_make_plan_of_what_does_not_fit_shows_no_commands(project):
+    (project / "experiments" / "large.yaml").write_text(
+        yaml.safe_dump({"model": {"folder": "models/gpt-oss-20b"}, **TOO_LARGE}), encoding="utf-8"
+    )
+    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", cwd=project)
+    assert done.returncode == 2  # make's own, for a command that failed
+    assert "train_dpo.py" not in done.stdout
+    assert "would need" in done.stderr

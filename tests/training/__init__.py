@@ -1,0 +1,1 @@
+"""Tests of pipeline/training, and of trainings as ms-swift runs them."""

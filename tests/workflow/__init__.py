@@ -1,0 +1,1 @@
+"""The repository as a whole: rules, documents, environments, published results."""

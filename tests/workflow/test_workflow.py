@@ -1,0 +1,242 @@
+"""The graph: what it plans, what it refuses before it starts, and the rules' common form."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.graph.list_jobs import Job, list_jobs
+from pipeline.settings.check import load_config
+from tests.support.project import ROOT
+from tests.support.small_disk import small_disk
+
+EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
+RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
+NAMES = re.findall(r"^\s*rule (\w+):", RULES, re.MULTILINE)
+# The answers of the model before DPO; what is not in the graph unless a setting asks for it; what each point of a sweep
+# has of its own.
+BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
+MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model"}
+ASKED_FOR = {"judge_answers", "score_comet"}
+EACH_POINT = (
+    *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
+    *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
+    *("write_report", "write_model_card", "write_provenance"),
+)
+TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
+    --per_device_train_batch_size 2 --per_device_eval_batch_size 1 --learning_rate 0.0004 --lora_rank 8 --lora_alpha 32
+    --target_modules all-linear --gradient_accumulation_steps 4 --save_strategy epoch --save_total_limit 5
+    --logging_steps 5 --max_length 8192 --warmup_ratio 0.05 --dataloader_num_workers 4 --use_liger_kernel true
+    --load_from_cache_file false --loss_scale ignore_empty_think --model_author swift --model_name swift-robot"""
+
+
+def body(name: str) -> str:
+    """Return the text of a rule."""
+    return RULES.partition(f"rule {name}:")[2].partition("\nrule ")[0]
+
+
+@pytest.fixture
+def snakemake(project, run):
+    """Return a function that runs Snakemake in the copy of the project."""
+    return lambda *arguments, **environment: run("snakemake", *arguments, cwd=project, **environment)
+
+
+def overlay(folder: Path, **sections) -> str:
+    """Write an overlay and return its name."""
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
+    return "overlay.yaml"
+
+
+def count_jobs(planned: subprocess.CompletedProcess[str]) -> Counter[str]:
+    """Return how many jobs of each rule a dry run has."""
+    return Counter(re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.MULTILINE))
+
+
+def grid(beta: list[float]) -> dict:
+    """Return a sweep over beta by two learning rates."""
+    return {"grid": {"dpo.beta": beta, "dpo.learning_rate": [3.0e-4, 0.001]}}
+
+
+def stand_in(folder: Path, jobs: list[Job]) -> None:
+    """Write an empty file, or an empty folder, for everything that these jobs write."""
+    for path in (folder / output for job in jobs for output in job.outputs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
+    named = body(name).partition("output:")[2].partition("log:")[0]
+    shard = "".join(f".{{{part}}}" for part in ("model", "shard") if f"{{{part}}}" in named)
+    assert (ROOT / "scripts" / f"{name}.py").is_file()
+    assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
+    assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
+    environment = re.search(r'conda:\s+"\.\./(envs/\w+\.yaml)"', body(name))
+    assert environment and (ROOT / environment[1]).is_file()
+
+
+def test_there_are_experiments():
+    assert EXPERIMENTS
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
+def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
+    planned = snakemake("--dry-run", "--configfile", str(experiment))
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    settings = load_config([ROOT / experiment])
+    model_rule = "build_random_model" if settings["model"]["random"] else "build_tiny_model"
+    model_rule = "check_model" if settings["model"]["folder"] else model_rule
+    expected = {*NAMES, *BEFORE_DPO, "all"} - (MODEL_RULES - {model_rule}) - ASKED_FOR
+    expected -= set() if settings["sweep"] else {"tabulate_sweep", "write_sweep_report"}
+    if not settings["sft"]["enabled"]:
+        expected -= {"prepare_sft", "train_sft"}
+    elif settings["sft"]["join"] == "merged":
+        expected |= {"merge_sft"}
+    assert set(count_jobs(planned)) == expected
+
+
+def test_the_recipe_with_sft_is_the_recipe_with_sft():
+    plain, tuned = (load_config([ROOT / "experiments" / f"gpt-oss-20b{end}.yaml"]) for end in ("", "-sft"))
+    assert {name for name in plain if plain[name] != tuned[name]} == {"run", "sft"}
+
+
+def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
+    planned = snakemake("--dry-run", "--printshellcmds", "--configfile", "experiments/tutorial.yaml")
+    training = (planned.stdout + planned.stderr).partition("rule train_dpo:")[2].partition("rule ")[0]
+    assert re.search(r"resources: .*gpu=4, gpu_model=h20", training)
+    assert " --gpus 4 " in training
+    words = training.split()
+    for flag, value in zip(TUTORIAL_FLAGS.split()[::2], TUTORIAL_FLAGS.split()[1::2], strict=True):
+        assert words[words.index(flag) + 1] == value, flag
+
+
+def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
+    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
+    shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
+    shared += ("write_sweep_report",)
+    jobs.pop("score_pairs")  # of each point, and of the model before
+    assert jobs == {"all": 1} | dict.fromkeys([*shared, *BEFORE_DPO], 1) | dict.fromkeys(EACH_POINT, 4)
+
+
+def test_a_sweep_of_answers_trains_once(snakemake, project):
+    sweep = {"grid": {"infer.temperature": [0, 0.5, 1]}}
+    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=sweep)))
+    assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
+
+
+def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(snakemake, project):
+    planned = snakemake("--dry-run", "--printshellcmds", "--configfile", overlay(project, sweep=grid([0.05, 0.2])))
+    text = (planned.stdout + planned.stderr).partition(
+        "output: results/tiny-beta=0.05-learning_rate=0.0003/dpo/adapter"
+    )
+    words = text[2].partition("\n[")[0].split()
+    flags = {"--beta": "0.05", "--learning_rate": "0.0003", "--train": "results/tiny/dpo/train.jsonl"}
+    flags |= {"--model": "results/tiny/model", "--run": "tiny-beta=0.05-learning_rate=0.0003"}
+    assert {flag: words[words.index(flag) + 1] for flag in flags} == flags
+
+
+def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project, monkeypatch):
+    monkeypatch.chdir(project)
+    before = ["--configfile", overlay(project, sweep=grid([0.05]))]
+    stand_in(project, list_jobs([Path("overlay.yaml")]))
+    assert snakemake("--touch", *before).returncode == 0  # records settings and code, as a run does
+    assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
+    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
+    assert jobs.pop("score_pairs") == 2
+    assert jobs == {"all": 1, "tabulate_sweep": 1, "write_sweep_report": 1} | dict.fromkeys(EACH_POINT, 2)
+
+
+def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
+    profile = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8"))
+    assert profile["resources"]["gpu"] == 4
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"dpo": {"lerning_rate": 1}},
+            "overlay.yaml: dpo.lerning_rate: unknown setting; did you mean dpo.learning_rate?",
+        ),
+        ({"train": {"gpus": "4"}}, "overlay.yaml: train.gpus: '4' is text, not a number; write 4"),
+        (
+            {"train": {"gpus": 8}},
+            "train.gpus is 8, above the ceiling of 4 that Snakemake was given; lower it, or add --resources gpu=8",
+        ),
+        (
+            {"sweep": {"grid": {"dpo.max_length": [256, 512]}}},
+            "overlay.yaml: sweep: dpo.max_length: decides which pairs are trained, and all points share those; "
+            "write an overlay for each value",
+        ),
+        ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line_before_anything_is_planned(snakemake, project, sections, line):
+    refused = snakemake("--dry-run", "--configfile", overlay(project, **sections))
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == line
+    assert "Traceback" not in refused.stderr
+
+
+def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(snakemake, project):
+    shutil.rmtree(project / "data")
+    refused = snakemake("--dry-run")
+    assert refused.stderr.splitlines()[-1] == "data/preferences.jsonl: no such file; run `dvc pull data.dvc`"
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"train": {"gpus": 4}},
+            "train.gpus is 4, but this machine has 0 GPUs; set it to 0, or run where there are 4",
+        ),
+        (
+            {"model": {"folder": "models/none"}},
+            "models/none: no such folder; put gpt-oss there in Hugging Face's layout, or set model.folder",
+        ),
+        (
+            {"tracking": {"mode": "cloud"}},
+            "tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline",
+        ),
+    ],
+)
+def test_what_this_machine_lacks_is_said_before_any_job_starts(snakemake, project, sections, line):
+    hidden = {"PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin", "SWANLAB_API_KEY": ""}
+    if shutil.which("nvidia-smi", path="/usr/bin:/bin"):
+        pytest.skip("this machine has GPUs")
+    refused = snakemake("--configfile", overlay(project, **sections), **hidden)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == line
+    assert "Traceback" not in refused.stderr
+    assert not (project / "results" / "tiny").exists()
+
+
+def test_results_that_cannot_be_written_are_named_before_any_job_starts(snakemake, project):
+    with small_disk(project / "results", 1, "ro"):
+        refused = snakemake()
+    assert refused.returncode == 1
+    assert (
+        refused.stderr.splitlines()[-1]
+        == "results: cannot be written to; make it writable, or link it to where there is room"
+    )
+
+
+def test_a_corrupt_data_file_ends_in_one_line_that_names_its_line(snakemake, project):
+    with (project / "data" / "preferences.jsonl").open("a", encoding="utf-8") as rows:
+        rows.write('{"messages": [\n')
+    failed = snakemake()
+    assert failed.returncode == 1
+    assert (
+        "convert_preferences failed: data/preferences.jsonl:289: column 15: Expecting value; "
+        "write one JSON object on each line, or one JSON array (not-json), or go on without such rows: "
+        "data.on_problem: drop  [results/tiny/logs/convert_preferences.log]"
+    ) in failed.stdout.splitlines()
+    assert "Traceback" not in failed.stdout + failed.stderr
+    left = {path.name for path in (project / "results" / "tiny" / "data").iterdir()}
+    assert left == {"rejects.jsonl", "quality.json"}
