@@ -28,6 +28,8 @@ from pipeline.graph.unshare_records import own_records
 from pipeline.preferences.open_raw import list_raw_files
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
+from pipeline.settings.reads import part_for
+from pipeline.settings.runs import list_runs
 from pipeline.settings.sweep import list_points, settings_by_run
 from pipeline.settings.flags import infer_settings, sft_settings, swift_flags
 from pipeline.launch.plugins import plugin_files, training_plugins
@@ -57,6 +59,14 @@ PLUGINS = plugin_files(
         tracked=config["tracking"]["mode"] != "disabled",
     )
 )
+RUNS = list_runs(config)
+
+
+def part(rule):
+    """Return the part of the settings that a rule reads, as JSON, as a function of the run."""
+    return lambda wildcards: json.dumps(part_for(rule, RUNS[wildcards.run].settings), ensure_ascii=False)
+
+
 # What every training is told of SwanLab.
 TRACKING = swift_flags(
     {
@@ -110,7 +120,7 @@ include: "rules/report.smk"
 
 
 if workflow.is_main_process:
-    for run in SETTINGS:
+    for run in RUNS:
         name_changed_code("train_dpo", f"results/{run}/dpo/adapter.sha256", code_of("train_dpo", PLUGINS))
     if config["sft"]["enabled"]:
         name_changed_code("train_sft", f"{SHARED}/sft/adapter.sha256", code_of("train_sft", PLUGINS))

@@ -4,11 +4,11 @@ Snakemake's parameters, those of DVC's stages and the column "read by" of docs/c
 script is handed its part of the settings, and nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.settings.check import load_schema
-from pipeline.settings.flags import NO_FLAGS, PREFERENCES
+from pipeline.settings.flags import NO_FLAGS, PREFERENCES, sft_settings
 
 Config = Mapping[str, Any]
 
@@ -68,10 +68,21 @@ READS: dict[str, tuple[str, ...]] = {
 GRAPH = ("run", "sweep", "sft.enabled", "sft.join", "model.folder", "model.random", "infer.shards", "dvc.push_merged")
 
 
-def part_for(rule: str, config: Config) -> dict[str, Any]:
-    """Return the part of the settings that a rule reads, with the names of config.yaml."""
+def part_for(rule: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the settings that a rule reads, with the names of config.yaml.
+
+    SFT is handed `dpo` with the values that `sft` has instead, in the order of `dpo`: the name of the checkpoints'
+    folder depends on it.
+    """
+    if rule == "train_sft":
+        return {"dpo": sft_settings(config)} | pick(TRAINING, config)
+    return pick(READS[rule], config)
+
+
+def pick(settings: Iterable[str], config: Config) -> dict[str, Any]:
+    """Return a part of the settings: whole sections, and single ones by their dotted paths."""
     part: dict[str, Any] = {}
-    for setting in READS[rule]:
+    for setting in settings:
         section, _, name = setting.partition(".")
         if name:
             part.setdefault(section, {})[name] = config[section][name]

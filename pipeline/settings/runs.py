@@ -1,0 +1,92 @@
+"""The runs that a graph has, and where each finds its models, its training and what it shares with others."""
+
+from dataclasses import dataclass
+
+from pipeline.settings.sweep import Config, list_points, settings_by_run
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that a stage loads: its folder, the manifest of that, and the manifest of an adapter that goes on it."""
+
+    folder: str
+    manifest: str
+    adapter: tuple[str, ...] = ()
+    is_built: bool = True  # by this graph, so that its folder is an input
+
+    @property
+    def built(self) -> list[str]:
+        """The folder as an input: none, where it was put there by hand."""
+        return [self.folder] if self.is_built else []
+
+    @property
+    def adapter_folder(self) -> str | None:
+        """The folder of the adapter, if there is one."""
+        return self.adapter[0].removesuffix(".sha256") if self.adapter else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: its settings, and folders. Points of a sweep share what comes before the training, and may share that."""
+
+    settings: Config
+    folder: str  # results/<run>
+    shared: str  # of what all points share
+    training: str  # of the run whose training this one answers with
+    before: str  # of the run whose answers of the models before DPO this one is compared with
+
+    @property
+    def base(self) -> Model:
+        """The model that is tuned: built here, or named by model.folder."""
+        own = self.settings["model"]["folder"]
+        return Model(own or f"{self.shared}/model", f"{self.shared}/model.sha256", is_built=own is None)
+
+    @property
+    def start(self) -> Model:
+        """What DPO starts from: the base, the base with the SFT merged into it, or with the SFT adapter on it."""
+        sft = self.settings["sft"]
+        if not sft["enabled"]:
+            return self.base
+        if sft["join"] == "merged":
+            return Model(f"{self.shared}/sft/merged", f"{self.shared}/sft/merged.sha256")
+        base = self.base
+        return Model(base.folder, base.manifest, (f"{self.shared}/sft/adapter.sha256",), base.is_built)
+
+    @property
+    def tuned(self) -> Model:
+        """The base, or what DPO started from, with the DPO adapter merged into it."""
+        return Model(f"{self.training}/merged", f"{self.training}/merged.sha256")
+
+    def model(self, name: str) -> Model:
+        """Return a model by its name in results: base, sft or dpo."""
+        return {"base": self.base, "sft": self.start, "dpo": self.tuned}[name]
+
+    @property
+    def models_before(self) -> list[str]:
+        """The names of the models before DPO, in the order in which they are made."""
+        return ["base", "sft"] if self.settings["sft"]["enabled"] else ["base"]
+
+    @property
+    def gates(self) -> list[str]:
+        """The gates of all stages. A stage that the run has not has none; they are logs, and so no inputs."""
+        return [
+            *(f"{self.shared}/{stage}/gates.json" for stage in ("data", "sft", "sft/merge")),
+            *(f"{self.training}/{stage}/gates.json" for stage in ("dpo", "merge")),
+            f"{self.folder}/infer/gates.json",
+        ]
+
+
+def list_runs(config: Config) -> dict[str, Run]:
+    """Return every run that the graph has, by name: the points, their trainings, and what all share."""
+    points = list_points(config)
+    trainings = {point.run: point.training for point in points}
+    return {
+        name: Run(
+            settings=settings,
+            folder=f"results/{name}",
+            shared=f"results/{config['run']}",
+            training=f"results/{trainings.get(name, name)}",
+            before=f"results/{config['run'] if settings['infer'] == config['infer'] else name}",
+        )
+        for name, settings in settings_by_run(config, points).items()
+    }
