@@ -24,6 +24,7 @@ from pipeline.graph.explain_failure import explain_failure
 from pipeline.files.folder_manifest import digest_of_folder
 from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import model_flags, name_files
+from pipeline.publishing.code_digests import write_digests
 from pipeline.graph.unshare_records import own_records
 from pipeline.preferences.open_raw import list_raw_files
 from pipeline.training.machine import COMMAND, describe_command
@@ -137,6 +138,7 @@ onstart:
 
 onsuccess:
     stop_progress()
+    write_digests()
     if any(job.rule.name == "all" for job in workflow.dag.jobs):
         print(tabulate_stages(Path(job.benchmark) for job in workflow.dag.jobs if job.benchmark))
 

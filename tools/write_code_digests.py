@@ -1,25 +1,11 @@
-"""Write the digest of what each file of code means, for DVC, which compares files by their bytes only.
+"""Write what each file of code means, for DVC: results/code.json.
 
     python -m tools.write_code_digests
 
-dvc.yaml runs it as a stage of its own, the only one that an edited comment runs again. A digest stands under its path
-without the ending and then the ending, because DVC takes a point for the border between two keys.
+dvc.yaml runs it as a stage, the only one that an edited comment runs again.
 """
 
-import json
-
-from pipeline.graph.code_of import meaning_of
-from pipeline.publishing.code_digests import DIGESTS, list_code
-
-
-def main() -> None:
-    digests: dict[str, dict[str, str]] = {}
-    for file in list_code():
-        stem, _, ending = file.rpartition(".")
-        digests.setdefault(stem, {})[ending] = meaning_of(file)
-    DIGESTS.parent.mkdir(exist_ok=True)
-    DIGESTS.write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
-
+from pipeline.publishing.code_digests import write_digests
 
 if __name__ == "__main__":
-    main()
+    write_digests()

@@ -1,8 +1,10 @@
-"""The files of code whose digests DVC compares."""
+"""What each file of code means, in a file for DVC, which compares files by their bytes only."""
 
+import json
 from pathlib import Path
 
-from pipeline.graph.code_of import files_of
+from pipeline.files.json_lines import replace_files
+from pipeline.graph.code_of import files_of, meaning_of
 
 DIGESTS = Path("results/code.json")
 
@@ -16,3 +18,20 @@ def list_code() -> list[str]:
 def list_rules() -> list[str]:
     """Return the rules that have a script."""
     return sorted(path.stem for path in Path("scripts").glob("[!_]*.py"))
+
+
+def write_digests() -> None:
+    """Write the digest of each file under its path without the ending, and then the ending.
+
+    DVC takes a dot in a parameter's name for the step into a section. A file that is already right stays as it is.
+    """
+    digests: dict[str, dict[str, str]] = {}
+    for file in list_code():
+        stem, _, ending = file.rpartition(".")
+        digests.setdefault(stem, {})[ending] = meaning_of(file)
+    text = json.dumps(digests, indent=1) + "\n"
+    if DIGESTS.is_file() and DIGESTS.read_text(encoding="utf-8") == text:
+        return
+    DIGESTS.parent.mkdir(exist_ok=True)
+    with replace_files(DIGESTS) as (out,):  # not in place: with a cache of links, the old file is DVC's own copy
+        out.write(text)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -59,6 +61,27 @@ def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(publis
     set_resamples(published, 100)
     assert "Stage 'evaluate_pairs' is cached - skipping run" in dvc(published, "repro")
     assert (published / "results/tiny/evaluate/metrics.json").read_bytes() == metrics
+
+
+def test_repro_finds_an_edited_module_by_itself_and_runs_what_depends_on_it(published):
+    script = published / "scripts" / "tabulate_curves.py"
+    script.write_text(f"{script.read_text(encoding='utf-8')}# edited\n", encoding="utf-8")
+    assert re.findall(r"Running stage '(\w+)'", dvc(published, "repro")) == ["digest_code"]
+    script.write_text(f"{script.read_text(encoding='utf-8')}edited = 1\n", encoding="utf-8")
+    assert re.findall(r"Running stage '(\w+)'", dvc(published, "repro")) == ["digest_code", "tabulate_curves"]
+    assert_nothing_to_do(published)
+
+
+def test_a_result_is_kept_when_its_code_has_changed_by_the_command_that_snakemake_names(published):
+    gates = published / "pipeline" / "gates.py"
+    gates.write_text(f"{gates.read_text(encoding='utf-8')}edited = 1\n", encoding="utf-8")
+    said = run_command("snakemake", "--dry-run", cwd=published).stderr
+    line = next(line for line in said.splitlines() if line.startswith("results/tiny/dpo/adapter.sha256:"))
+    assert "pipeline/gates.py changed since; train_dpo runs again" in line
+    before = (published / "results/tiny/dpo/adapter/adapter_model.safetensors").read_bytes()
+    assert run_command(*shlex.split(line.rpartition(": ")[2]), cwd=published).returncode == 0
+    assert "rule train_dpo:" not in run_command("snakemake", "--dry-run", cwd=published).stdout
+    assert (published / "results/tiny/dpo/adapter/adapter_model.safetensors").read_bytes() == before
 
 
 def test_repro_with_pull_restores_everything_without_computing(tmp_path, published):

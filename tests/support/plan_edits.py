@@ -14,7 +14,7 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from pipeline.graph.list_jobs import Job, list_jobs, open_graph
-from tools import write_code_digests
+from pipeline.publishing.code_digests import write_digests
 
 COMMENT = {".py": "\n# edited\n"}
 MEANING = {".py": "\nedited = 1\n", ".json": " "}
@@ -37,7 +37,7 @@ def plan() -> dict[str, list[str]]:
     """Return which rules Snakemake would run, and which stages have changed for DVC."""
     with open_graph([]) as graph:
         ours = {job.rule.name for job in graph.needrun_jobs()} - {"all"}
-    write_code_digests.main()
+    write_digests()
     theirs = {name.partition("-")[0] for name in Repo().status()}
     return {"snakemake": sorted(ours), "dvc": sorted(theirs)}
 
