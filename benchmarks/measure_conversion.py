@@ -25,7 +25,6 @@ from benchmarks.conversion_options import OPTIONS
 from benchmarks.run_or_stop import run_or_stop
 
 ROOT = Path(__file__).parents[1]
-HERE = ROOT / "benchmarks"
 KINDS = ("short", "long")  # rows, a file of each
 
 LABELS = {
@@ -64,7 +63,9 @@ def measure(case: str, pairs: Path) -> float:
     if case == "process":
         result = convert(pairs)
     elif case == "swift":
-        result = json.loads(run_or_stop(ROOT, "envs/with-training", "python", HERE / "time_swift_loading.py", pairs))
+        result = json.loads(
+            run_or_stop(ROOT, "envs/with-training", "python", "-m", "benchmarks.time_swift_loading", pairs)
+        )
     else:
         result = json.loads(run_or_stop(ROOT, sys.executable, "-m", "benchmarks.time_case", case, pairs))
     return float(result["bytes"] / 1e6 / result["seconds"])

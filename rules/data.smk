@@ -34,7 +34,7 @@ rule convert_preferences:
         *code_of("convert_preferences"),
         raw=lambda wildcards: config["data"]["raw"],
         settings=part("convert_preferences"),
-        out="results/{run}/data",
+        out=lambda wildcards, output: str(Path(output.pairs).parent),
     shell:
         """
         python -m scripts.convert_preferences {params.raw:q} \
@@ -63,7 +63,7 @@ rule split_preferences:
         settings=part("split_preferences"),
         # A log of the conversion, and so no input.
         quality="results/{run}/data/quality.json",
-        out="results/{run}/data",
+        out=lambda wildcards, output: str(Path(output.train).parent),
     shell:
         """
         python -m scripts.split_preferences {input.pairs:q} \

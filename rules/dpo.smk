@@ -35,7 +35,7 @@ rule check_tokens:
         *code_of("check_tokens"),
         settings=part("check_tokens"),
         model=lambda wildcards: RUNS[wildcards.run].base.folder,
-        out="results/{run}/dpo",
+        out=lambda wildcards, output: str(Path(output.train).parent),
     shell:
         """
         envs/with-training python -m scripts.check_tokens {input.train:q} {input.val:q} \
@@ -124,7 +124,7 @@ rule tabulate_curves:
         "../envs/workflow.yaml"
     params:
         *code_of("tabulate_curves"),
-        out="results/{run}/dpo",
+        out=lambda wildcards, output: str(Path(output.metrics).parent),
     shell:
         """
         python -m scripts.tabulate_curves {input.curves:q} \

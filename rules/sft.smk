@@ -37,7 +37,7 @@ if config["sft"]["enabled"]:
         params:
             *code_of("prepare_sft"),
             settings=part("prepare_sft"),
-            out="results/{run}/sft",
+            out=lambda wildcards, output: str(Path(output.train).parent),
         shell:
             """
             python -m scripts.prepare_sft {input.train:q} {input.val:q} \
