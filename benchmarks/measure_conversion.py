@@ -21,10 +21,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.conversion_options import OPTIONS
 from benchmarks.run_or_stop import run_or_stop
 
 ROOT = Path(__file__).parents[1]
-HERE = ROOT / "benchmarks"
 KINDS = ("short", "long")  # rows, a file of each
 
 LABELS = {
@@ -50,7 +50,9 @@ def convert(pairs: Path) -> dict[str, Any]:
     """Convert a file as people do, on one core; return the account, and the bytes and seconds."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        run_or_stop(ROOT, sys.executable, "-m", "scripts.convert_preferences", pairs, "--out", out, "--cores", 1)
+        run_or_stop(
+            ROOT, sys.executable, "-m", "scripts.convert_preferences", pairs, *OPTIONS, "--out", out, "--cores", 1
+        )
         seconds = time.perf_counter() - start
         account: dict[str, Any] = json.loads((Path(out) / "quality.json").read_text(encoding="utf-8"))
     return account | {"bytes": pairs.stat().st_size, "seconds": seconds}
@@ -61,9 +63,11 @@ def measure(case: str, pairs: Path) -> float:
     if case == "process":
         result = convert(pairs)
     elif case == "swift":
-        result = json.loads(run_or_stop(ROOT, "envs/with-training", "python", HERE / "time_swift_loading.py", pairs))
+        result = json.loads(
+            run_or_stop(ROOT, "envs/with-training", "python", "-m", "benchmarks.time_swift_loading", pairs)
+        )
     else:
-        result = json.loads(run_or_stop(ROOT, sys.executable, HERE / "time_case.py", case, pairs))
+        result = json.loads(run_or_stop(ROOT, sys.executable, "-m", "benchmarks.time_case", case, pairs))
     return float(result["bytes"] / 1e6 / result["seconds"])
 
 
@@ -80,7 +84,9 @@ def can_run(case: str) -> bool:
 def make_file(folder: Path, kind: str, megabytes: float) -> Path:
     """Make up a file of pairs."""
     path = folder / f"{kind}.jsonl"
-    run_or_stop(ROOT, sys.executable, HERE / "make_preferences.py", path, "--rows", kind, "--megabytes", megabytes)
+    run_or_stop(
+        ROOT, sys.executable, "-m", "benchmarks.make_preferences", path, "--rows", kind, "--megabytes", megabytes
+    )
     return path
 
 
@@ -116,12 +122,12 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="how memory grows with the data, instead")
     args = parser.parse_args()
     if args.memory:
-        sys.exit(subprocess.run([sys.executable, HERE / "measure_memory.py"]).returncode)
+        sys.exit(subprocess.run([sys.executable, "-m", "benchmarks.measure_memory"], cwd=ROOT).returncode)
 
     with tempfile.TemporaryDirectory() as name:
         files = {kind: make_file(Path(name), kind, args.megabytes) for kind in KINDS}
         if args.stages:
-            stages = [HERE / "time_stages.py", *files.values(), "--repeats", args.repeats]
+            stages = ["-m", "benchmarks.time_stages", *files.values(), "--repeats", args.repeats]
             print(run_or_stop(ROOT, sys.executable, *stages), end="")
             return
         for path in files.values():

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.conversion_options import OPTIONS
+
 COPIES = 2.2  # of the input: itself, the pairs, and the columns beside them
 COLUMN_BYTES = 10 * 8  # of a row on disk: its place in three columns, its keys in seven
 
@@ -51,7 +53,17 @@ def measure(megabytes: float) -> Use:
         subprocess.run([*make, "--rows", "mixed", "--megabytes", str(megabytes)], check=True)
         start = time.perf_counter()
         memory = wait_for_peak(
-            [sys.executable, "-m", "scripts.convert_preferences", str(pairs), "--out", str(out), "--cores", "1"]
+            [
+                sys.executable,
+                "-m",
+                "scripts.convert_preferences",
+                str(pairs),
+                *OPTIONS,
+                "--out",
+                str(out),
+                "--cores",
+                "1",
+            ]
         )
         seconds = time.perf_counter() - start
         rows = json.loads((out / "quality.json").read_text(encoding="utf-8"))["rows_in"]

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.conversion_options import OPTIONS
 from scripts import convert_preferences  # before the clock runs, as it is when it is a process of its own
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +65,7 @@ def time_conversion(cores: int, path: Path) -> Timing:
     """Convert the file."""
     with tempfile.TemporaryDirectory() as out, redirect_stdout(sys.stderr):
         start = time.perf_counter()
-        convert_preferences.main([str(path), "--out", out, "--cores", str(cores)])
+        convert_preferences.main([str(path), *OPTIONS, "--out", out, "--cores", str(cores)])
         return path.stat().st_size, time.perf_counter() - start
 
 

@@ -19,6 +19,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from benchmarks.conversion_options import OPTIONS
 from pipeline.preferences import convert_chunk
 from pipeline.preferences.columns import Columns
 from pipeline.preferences.duplicates import RepeatFinder
@@ -102,7 +103,7 @@ def time_conversion(path: Path) -> dict[str, float]:
         for stage, (owner, name, function) in zip(stages, functions, strict=True):
             setattr(owner, name, watch.wrap(stage, function))
         try:
-            convert_preferences.main([str(path), "--out", out, "--cores", "1"])
+            convert_preferences.main([str(path), *OPTIONS, "--out", out, "--cores", "1"])
             watch.charge()
         finally:
             for owner, name, function in functions:

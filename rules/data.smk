@@ -33,26 +33,19 @@ rule convert_preferences:
     params:
         *code_of("convert_preferences"),
         raw=lambda wildcards: config["data"]["raw"],
+        settings=part("convert_preferences"),
         out=lambda wildcards, output: str(Path(output.pairs).parent),
-        flags=swift_flags(
-            {
-                "format": config["data"]["format"],
-                "on-problem": config["data"]["on_problem"],
-                "languages": LANGUAGES and [LANGUAGES["source"], LANGUAGES["target"]],
-                "system": config["data"]["system"],
-                "min-margin": config["data"]["min_margin"],
-                "max-unpacked-gb": config["data"]["max_unpacked_gb"],
-            }
-        ),
     shell:
         """
-        python -m scripts.convert_preferences {params.raw:q} --out {params.out:q} {params.flags} --cores {threads} \
-            >{log[0]:q} 2>&1
+        python -m scripts.convert_preferences {params.raw:q} \
+            --settings {params.settings:q} \
+            --cores {threads:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """
 
 
 rule split_preferences:
-    """Hold out {params.fraction} of the prompts."""
+    """Hold out data.val_fraction of the prompts."""
     input:
         pairs="results/{run}/data/pairs.jsonl",
     output:
@@ -67,14 +60,14 @@ rule split_preferences:
         "../envs/workflow.yaml"
     params:
         *code_of("split_preferences"),
-        fraction=config["data"]["val_fraction"],
-        seed=config["data"]["split_seed"],
+        settings=part("split_preferences"),
         # A log of the conversion, and so no input.
         quality="results/{run}/data/quality.json",
-        by_tag="--by-tag" if config["data"]["split_by_tag"] else "",
+        out=lambda wildcards, output: str(Path(output.train).parent),
     shell:
         """
-        python -m scripts.split_preferences {input.pairs:q} --train {output.train:q} --val {output.val:q} \
-            --val-fraction {params.fraction} --seed {params.seed} {params.by_tag} \
-            --quality {params.quality:q} --gates {log.gates:q} >{log[0]:q} 2>&1
+        python -m scripts.split_preferences {input.pairs:q} \
+            --settings {params.settings:q} \
+            --quality {params.quality:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """

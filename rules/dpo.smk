@@ -19,7 +19,7 @@ rule check_tokens:
         train="results/{run}/data/train.jsonl",
         val="results/{run}/data/val.jsonl",
         manifest="results/{run}/model.sha256",
-        model=ancient(BUILT_MODEL),
+        model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
     output:
         train="results/{run}/dpo/train.jsonl",
         val="results/{run}/dpo/val.jsonl",
@@ -33,21 +33,16 @@ rule check_tokens:
         "../envs/training.yaml"
     params:
         *code_of("check_tokens"),
-        model=lambda wildcards, input: input.model or config["model"]["folder"],
-        flags=swift_flags(
-            {
-                "max-length": config["dpo"]["max_length"],
-                "truncation-strategy": config["dpo"]["truncation_strategy"],
-                "loss-scale": config["dpo"]["loss_scale"],
-                "prompt-date": config["prompt"]["date"],
-                "on-problem": config["data"]["on_problem"],
-            }
-        ),
+        settings=part("check_tokens"),
+        model=lambda wildcards: RUNS[wildcards.run].base.folder,
+        out=lambda wildcards, output: str(Path(output.train).parent),
     shell:
         """
-        envs/with-training python -m scripts.check_tokens --model {params.model:q} --sides {input.train:q} {input.val:q} \
-            --checked {output.train:q} {output.val:q} --tokens {output.tokens:q} --rejects {log.rejects:q} \
-            {params.flags} >{log[0]:q} 2>&1
+        envs/with-training python -m scripts.check_tokens {input.train:q} {input.val:q} \
+            --settings {params.settings:q} \
+            --model {params.model:q} \
+            --rejects {log.rejects:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """
 
 
@@ -114,7 +109,7 @@ rule train_dpo:
 
 
 rule tabulate_curves:
-    """Write the curves as tables that DVC plots, and what the training came to."""
+    """Write the curves as tables that DVC plots, and their first and last figures."""
     input:
         curves="results/{run}/dpo/curves.jsonl",
     output:
@@ -129,8 +124,9 @@ rule tabulate_curves:
         "../envs/workflow.yaml"
     params:
         *code_of("tabulate_curves"),
+        out=lambda wildcards, output: str(Path(output.metrics).parent),
     shell:
         """
-        python -m scripts.tabulate_curves {input.curves:q} --training {output.training:q} --held-out {output.held_out:q} \
-            --metrics {output.metrics:q} >{log:q} 2>&1
+        python -m scripts.tabulate_curves {input.curves:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """

@@ -27,11 +27,13 @@ if config["model"]["random"]:
         threads: 16
         params:
             *code_of("build_random_model"),
-            shape=json.dumps(config["model"]["tiny"]),
+            settings=part("build_random_model"),
         shell:
             """
-            envs/with-training python -m scripts.build_random_model {input.train:q} --folder {output.folder:q} \
-                --manifest {output.manifest:q} --shape {params.shape:q} --processes {threads} >{log:q} 2>&1
+            envs/with-training python -m scripts.build_random_model {input.train:q} \
+                --settings {params.settings:q} \
+                --processes {threads:q} \
+                --folder {output.folder:q} >{log[0]:q} 2>&1
             """
 
 elif config["model"]["folder"] is None:
@@ -52,13 +54,12 @@ elif config["model"]["folder"] is None:
         threads: 2
         params:
             *code_of("build_tiny_model"),
-            shape=json.dumps(config["model"]["tiny"]),
-            prompt_date=config["prompt"]["date"],
+            settings=part("build_tiny_model"),
         shell:
             """
-            envs/with-training python -m scripts.build_tiny_model {input.train:q} --folder {output.folder:q} \
-                --manifest {output.manifest:q} --shape {params.shape:q} --prompt-date {params.prompt_date} \
-                >{log:q} 2>&1
+            envs/with-training python -m scripts.build_tiny_model {input.train:q} \
+                --settings {params.settings:q} \
+                --folder {output.folder:q} >{log[0]:q} 2>&1
             """
 
 else:
@@ -86,5 +87,6 @@ else:
             ),
         shell:
             """
-            python -m scripts.check_model {params.folder:q} --manifest {output.manifest:q} >{log:q} 2>&1
+            python -m scripts.check_model {params.folder:q} \
+                --manifest {output.manifest:q} >{log[0]:q} 2>&1
             """

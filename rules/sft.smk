@@ -36,11 +36,13 @@ if config["sft"]["enabled"]:
             "../envs/workflow.yaml"
         params:
             *code_of("prepare_sft"),
-            data=lambda wildcards, input: f"--data {input.data}" if input.data else "",
+            settings=part("prepare_sft"),
+            out=lambda wildcards, output: str(Path(output.train).parent),
         shell:
             """
-            python -m scripts.prepare_sft {input.train:q} {input.val:q} {params.data} --train {output.train:q} \
-                --val {output.val:q} >{log:q} 2>&1
+            python -m scripts.prepare_sft {input.train:q} {input.val:q} \
+                --settings {params.settings:q} \
+                --out {params.out:q} >{log[0]:q} 2>&1
             """
 
     rule train_sft:

@@ -1,15 +1,16 @@
 """Build a gpt-oss of any size with random weights, one file of weights a layer, several at once.
 
     envs/with-training python -m scripts.build_random_model results/one-gpu/data/train.jsonl \
-        --folder results/one-gpu/model --manifest results/one-gpu/model.sha256 \
-        --shape '{"layers": 24, …}' --processes 16
+        --settings "$(python -m tools.show_settings build_random_model experiments/one-gpu.yaml)" \
+        --folder results/one-gpu/model --processes 16
 
-It is for seeing a graph run at full size without a download: weights are drawn as transformers would start a training
-from nothing, and it answers with noise. In memory are as many layers as there are processes, and never the model. The
+The SHA-256 of its files goes beside the folder, into results/one-gpu/model.sha256.
+
+It shows that a graph runs at full size, without a download. The weights are drawn as transformers initialises a model
+before training, and the answers are noise. Each process holds one layer in memory; the whole model is never there. The
 bytes depend on the shape and its seed, not on the number of processes. The tokenizer is trained on the pairs given.
 """
 
-import argparse
 import hashlib
 import json
 from concurrent.futures import ProcessPoolExecutor
@@ -24,9 +25,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import GptOssConfig, GptOssForCausalLM
 
-from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, texts_of
+from pipeline.settings.stage import stage_parser
 
 SPREAD = 0.02  # the standard deviation of a fresh weight: transformers' initializer_range
 TOKENS = 2560  # of the tokenizer, which a few hundred pairs cannot fill up to gpt-oss's 201,088
@@ -82,16 +84,13 @@ def write_weights(config: GptOssConfig, folder: Path, seed: int, processes: int)
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("train", type=Path, help="pairs that the tokenizer is trained on")
     parser.add_argument("--folder", type=Path, required=True, help="where the model goes")
-    parser.add_argument("--manifest", type=Path, required=True, help="SHA-256 of its files")
-    parser.add_argument("--shape", type=json.loads, required=True, help="model.tiny of config.yaml, as JSON")
     parser.add_argument("--processes", type=int, required=True, help="layers that are drawn at once")
     args = parser.parse_args(argv)
 
-    shape = args.shape
+    shape = args.settings["model"]["tiny"]
     tokenizer = build_tokenizer(texts_of(read_json_lines(args.train)), min(TOKENS, shape["vocab_size"]))
     config = describe_model(tokenizer, shape, shape["vocab_size"])
     config.dtype = torch.bfloat16
@@ -100,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
     config.save_pretrained(args.folder)
     describe_generation(tokenizer).save_pretrained(args.folder)
     write_weights(config, args.folder, shape["seed"], args.processes)
-    write_manifest(args.folder, args.manifest)
+    write_manifest(args.folder, manifest_beside(args.folder))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Build a gpt-oss of the real architecture, small enough for a laptop, and teach it a little.
 
     envs/with-training python -m scripts.build_tiny_model results/tiny/data/train.jsonl \
-        --folder results/tiny/model --manifest results/tiny/model.sha256 \
-        --shape '{"layers": 4, …}' --prompt-date 2026-01-01
+        --settings "$(python -m tools.show_settings build_tiny_model)" --folder results/tiny/model
+
+The SHA-256 of its files goes beside the folder, into results/tiny/model.sha256.
 
 The architecture is that of openai/gpt-oss-20b in transformers: router and experts, attention sinks,
 sliding-window layers between full ones, yarn positions, harmony special tokens, and a byte-level BPE
@@ -10,8 +11,6 @@ sliding-window layers between full ones, yarn positions, harmony special tokens,
 DPO finds a model with some opinion and its answers are words. It sees the training pairs only.
 """
 
-import argparse
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +19,12 @@ from typing import Any
 import torch
 from transformers import GptOssForCausalLM, PreTrainedTokenizerFast
 
-from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.launch.run_swift import CPU_THREADS
 from pipeline.models.render_chat import load_renderer
 from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, texts_of
+from pipeline.settings.stage import stage_parser
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> GptOssForCausalLM:
@@ -81,29 +81,26 @@ def train(model: GptOssForCausalLM, rows: list[tuple[list[int], list[int]]], sha
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("train", type=Path, help="the training pairs")
     parser.add_argument("--folder", type=Path, required=True, help="where the model goes")
-    parser.add_argument("--manifest", type=Path, required=True, help="SHA-256 of its files")
-    parser.add_argument("--shape", type=json.loads, required=True, help="model.tiny of config.yaml, as JSON")
-    parser.add_argument("--prompt-date", required=True)
     args = parser.parse_args(argv)
 
+    shape = args.settings["model"]["tiny"]
     torch.set_num_threads(CPU_THREADS)
     torch.use_deterministic_algorithms(True)  # threads otherwise add up in the order in which they arrive
-    torch.manual_seed(args.shape["seed"])
+    torch.manual_seed(shape["seed"])
     pairs = read_json_lines(args.train)
-    tokenizer = build_tokenizer(texts_of(pairs), args.shape["vocab_size"])
-    model = build_model(tokenizer, args.shape)
+    tokenizer = build_tokenizer(texts_of(pairs), shape["vocab_size"])
+    model = build_model(tokenizer, shape)
     tokenizer.save_pretrained(args.folder)
     model.config.save_pretrained(args.folder)
 
-    render = load_renderer(args.folder, args.prompt_date)
+    render = load_renderer(args.folder, args.settings["prompt"]["date"])
     print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(pairs)} conversations", flush=True)
-    train(model, [render(pair["messages"]) for pair in pairs], args.shape)
+    train(model, [render(pair["messages"]) for pair in pairs], shape)
     model.to(torch.bfloat16).save_pretrained(args.folder)
-    write_manifest(args.folder, args.manifest)
+    write_manifest(args.folder, manifest_beside(args.folder))
 
 
 if __name__ == "__main__":

@@ -3,19 +3,18 @@
 python -m scripts.check_model models/gpt-oss-20b --manifest results/tutorial/model.sha256
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from pipeline.files.folder_manifest import write_manifest
 from pipeline.models.model_folder import find_model_problem
+from pipeline.settings.stage import stage_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser = stage_parser(__doc__, settings=False)
+    parser.add_argument("folder", type=Path, help="model.folder")
+    parser.add_argument("--manifest", type=Path, required=True, help="where the SHA-256 of its files go")
     args = parser.parse_args(argv)
     if problem := find_model_problem(args.folder):
         sys.exit(problem)

@@ -1,14 +1,18 @@
 """Check the pairs as the tokens that training will see, by the run's own tokenizer and template.
 
-    envs/with-training python -m scripts.check_tokens --model results/tiny/model --sides train.jsonl val.jsonl \
-        --checked dpo/train.jsonl dpo/val.jsonl --tokens tokens.json --rejects token_rejects.jsonl \
-        --max-length 512 --truncation-strategy delete --loss-scale last_round --prompt-date 2026-01-01
+    envs/with-training python -m scripts.check_tokens results/tiny/data/train.jsonl results/tiny/data/val.jsonl \
+        --settings "$(python -m tools.show_settings check_tokens)" --model results/tiny/model \
+        --rejects results/tiny/data/token_rejects.jsonl --out results/tiny/dpo
 
-A pair that is too long, of which nothing would be trained, or whose prompt is not what inference will send, is named
-in the rejects. It ends the check with exit status 1, unless --on-problem drop says to go on without such pairs.
+Writes into the folder:
+    train.jsonl     the training pairs that can be trained on
+    val.jsonl       the held-out pairs that can
+    tokens.json     the account: rows and codes of each side, the longest pair, and the supervised tokens
+
+A pair is rejected if it is too long, if no token of an answer would be trained, or if its prompt is not what inference
+will send. A rejected pair ends the check with exit status 1, unless data.on_problem is "drop".
 """
 
-import argparse
 import json
 import sys
 from collections import Counter
@@ -22,15 +26,17 @@ from pipeline.models.render_chat import Encode, Messages, load_pair_encoder, loa
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.problems import PROBLEMS, Finding
 from pipeline.preferences.rejects import describe_row, say_reject
+from pipeline.settings.stage import stage_parser
 
 Pair = dict[str, Any]
 
+SIDES = {"train": "train.jsonl", "val": "val.jsonl"}
 NO_LIMIT = 1 << 30  # tokens
 ANSWERS = {"chosen": "$.messages[-1].content", "rejected": "$.rejected_response"}
 
 
 class TokenChecker:
-    """Encodes pairs as ms-swift's DPO training does, and says what is wrong with them."""
+    """Encodes pairs as ms-swift's DPO training does, and finds their faults."""
 
     def __init__(
         self, prompt: Callable[[Messages], list[int]], whole: Encode, cut: Encode | None, max_length: int
@@ -43,7 +49,7 @@ class TokenChecker:
         self.supervised: Counter[str] = Counter()  # tokens that are trained, by answer
 
     def check(self, pair: Pair) -> list[Finding]:
-        """Return what is wrong with a pair, and count its tokens."""
+        """Return the faults of a pair, and count its tokens."""
         encoded = self.whole(pair)
         lengths = {answer: len(encoded[f"{answer}_input_ids"]) for answer in ANSWERS}
         self.longest = max(self.longest, *lengths.values())
@@ -66,7 +72,7 @@ class TokenChecker:
         return findings
 
     def check_prompt(self, pair: Pair, encoded: dict[str, Any]) -> list[Finding]:
-        """Return the answers that training does not see after the very tokens that inference sends."""
+        """Return a fault for each answer before which training sees other tokens than inference sends."""
         prompt = self.prompt(pair["messages"])
         return [
             Finding("other-prompt", path)
@@ -75,26 +81,23 @@ class TokenChecker:
         ]
 
 
-def load_checker(args: argparse.Namespace) -> TokenChecker:
-    """Return a checker for a model folder and settings of `dpo:`."""
+def load_checker(model: Path, settings: dict[str, Any]) -> TokenChecker:
+    """Return a checker with the tokenizer of a model folder."""
+    dpo, date = settings["dpo"], settings["prompt"]["date"]
 
     def load_encoder(max_length: int, strategy: str) -> Encode:
         return load_pair_encoder(
-            args.model,
-            args.prompt_date,
-            max_length=max_length,
-            truncation_strategy=strategy,
-            loss_scale=args.loss_scale,
+            model, date, max_length=max_length, truncation_strategy=strategy, loss_scale=dpo["loss_scale"]
         )
 
-    cuts = args.truncation_strategy in ("left", "right")
-    cut = load_encoder(args.max_length, args.truncation_strategy) if cuts else None
-    prompt = load_prompt_renderer(args.model, args.prompt_date)
-    return TokenChecker(prompt, load_encoder(NO_LIMIT, "raise"), cut, args.max_length)
+    cuts = dpo["truncation_strategy"] in ("left", "right")
+    cut = load_encoder(dpo["max_length"], dpo["truncation_strategy"]) if cuts else None
+    prompt = load_prompt_renderer(model, date)
+    return TokenChecker(prompt, load_encoder(NO_LIMIT, "raise"), cut, dpo["max_length"])
 
 
 def check_side(checker: TokenChecker, side: Path, checked: Any, rejects: Any) -> Counter[str]:
-    """Copy the pairs that can be trained, name the others, and return rows by what became of them, and by code."""
+    """Copy the pairs that can be trained on, name the others, and return the numbers of rows, and of rows by code."""
     counts: Counter[str] = Counter(rows_in=0, rows_used=0, rows_rejected=0)
     for line, pair in enumerate(iterate_json_lines(side), start=1):
         findings = checker.check(pair)
@@ -109,34 +112,24 @@ def check_side(checker: TokenChecker, side: Path, checked: Any, rejects: Any) ->
     return counts
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Return the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
-    parser.add_argument("--sides", type=Path, nargs=2, required=True, help="training and held-out pairs")
-    parser.add_argument("--checked", type=Path, nargs=2, required=True, help="where those go that can be trained")
-    parser.add_argument("--tokens", type=Path, required=True, help="the account, as JSON")
-    parser.add_argument("--rejects", type=Path, required=True, help="where the others are named")
-    parser.add_argument("--max-length", type=int, required=True)
-    parser.add_argument("--truncation-strategy", required=True)
-    parser.add_argument("--loss-scale", required=True)
-    parser.add_argument("--prompt-date", required=True, help="YYYY-MM-DD")
-    parser.add_argument("--on-problem", choices=["stop", "drop"], default="stop")
-    return parser.parse_args(argv)
-
-
 def main(argv: list[str] | None = None) -> None:
-    args = parse_arguments(argv)
-    checker = load_checker(args)
-    with replace_files(args.rejects) as (rejects,), replace_files(*args.checked) as checked:
-        sides = dict(zip(("train", "val"), zip(args.sides, checked, strict=True), strict=True))
-        counts = {name: check_side(checker, side, out, rejects) for name, (side, out) in sides.items()}
-    account = {"max_length": args.max_length, "longest": checker.longest, "supervised": dict(checker.supervised)}
-    write_json(args.tokens, account | {name: dict(found) for name, found in counts.items()})
-    print(f"longest pair: {checker.longest} tokens of {args.max_length}")
+    parser = stage_parser(__doc__, out="train.jsonl, val.jsonl and tokens.json")
+    parser.add_argument("sides", type=Path, nargs=2, help="training and held-out pairs")
+    parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
+    parser.add_argument("--rejects", type=Path, required=True, help="where the rejected pairs are named")
+    args = parser.parse_args(argv)
+
+    checker = load_checker(args.model, args.settings)
+    args.out.mkdir(parents=True, exist_ok=True)
+    outputs = [args.out / name for name in SIDES.values()]
+    with replace_files(args.rejects) as (rejects,), replace_files(*outputs) as checked:
+        sides = zip(SIDES, args.sides, checked, strict=True)
+        counts = {name: check_side(checker, side, out, rejects) for name, side, out in sides}
+    account = {"max_length": checker.max_length, "longest": checker.longest, "supervised": dict(checker.supervised)}
+    write_json(args.out / "tokens.json", account | {name: dict(found) for name, found in counts.items()})
+    print(f"longest pair: {checker.longest} tokens of {checker.max_length}")
     rejected = sum(found["rows_rejected"] for found in counts.values())
-    if rejected and args.on_problem == "stop":
+    if rejected and args.settings["data"]["on_problem"] == "stop":
         first = next(iterate_json_lines(args.rejects))
         others = f" ({rejected - 1:,} more in {args.rejects})" if rejected > 1 else ""
         sys.exit(f"{say_reject(first)}{others}, or go on without such pairs: data.on_problem: drop")

@@ -1,14 +1,15 @@
 """Check raw preference data, and write it one pair a line, in the form that ms-swift reads.
 
-    python -m scripts.convert_preferences data/preferences.jsonl --out results/mine/data
+    python -m scripts.convert_preferences data/preferences.jsonl \
+        --settings "$(python -m tools.show_settings convert_preferences)" --out results/mine/data
 
-Writes into the folder:
+By hand, `python -m tools.check_pairs` does the same with less to type. Writes into the folder:
     pairs.jsonl     the pairs (schemas/pair.schema.json)
     rejects.jsonl   every row that is no pair, with its place, what is wrong, and what to do
     quality.json    the account: rows_in = rows_used + rows_rejected, and rows by code
 
 Formats: docs/data.md. Codes: docs/problems.md. A rejected row ends the conversion with exit status 1 and
-without pairs.jsonl, unless --on-problem drop says to go on without such rows.
+without pairs.jsonl, unless data.on_problem is "drop".
 """
 
 import argparse
@@ -16,9 +17,10 @@ import os
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-# Both are read when polars is loaded. Processes do the work; and memory that is kept need not be asked for anew at
-# each chunk, which would take a third of the time.
+# polars reads both when it is loaded. It needs no threads of its own, since processes share the work; and it keeps
+# the memory of a chunk for the next one, since asking the system for it anew took a third of the time.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1")
 
@@ -27,43 +29,30 @@ from tqdm import tqdm
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.convert_files import convert_files, must_stop
-from pipeline.preferences.formats import FORMATS
 from pipeline.preferences.ledger import Counts
 from pipeline.preferences.open_raw import list_raw_files
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.rejects import say_reject
-from pipeline.preferences.translation import LANGUAGES
+from pipeline.settings.stage import stage_parser
 
+REJECTS = "rejects.jsonl"
 SHOWN = 5  # rejected rows printed before the rest is left to rejects.jsonl
 LONG_BYTES = 32 << 20  # of input, for which a progress bar is worth having
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = stage_parser(__doc__, out="pairs.jsonl, rejects.jsonl and quality.json")
     parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the three files")
-    parser.add_argument("--format", choices=["auto", *FORMATS, "mqm"], default="auto", help="default: by content")
-    parser.add_argument("--on-problem", choices=["stop", "drop"], default="stop")
-    parser.add_argument(
-        "--languages", nargs=2, choices=LANGUAGES, metavar=("SOURCE", "TARGET"), help="of a translation set (zh en)"
-    )
-    parser.add_argument("--system", help="system message for pairs that have none")
-    parser.add_argument("--min-margin", type=positive, default=1.0, help="least difference of scores (default: 1)")
-    parser.add_argument("--max-unpacked-gb", type=positive, default=32.0, help="of a .gz or .zst file (default: 32)")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="does not change what is written")
     return parser.parse_args(argv)
 
 
-def positive(text: str) -> float:
-    """Return a number above 0."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise ValueError
-    return value
+def read_options(data: dict[str, Any]) -> Options:
+    """Return the settings by which rows are checked."""
+    languages = data["languages"]
+    return Options(data["min_margin"], languages and (languages["source"], languages["target"]), data["system"])
 
 
 def print_table(counts: Counts) -> None:
@@ -83,7 +72,7 @@ def describe_rejects(path: Path) -> list[str]:
 
 
 def first_fault(path: Path, code: str | None) -> str:
-    """Return the first row in words that has this code, or that is rejected for an error."""
+    """Return in words the first row with this code; without a code, the first that is rejected for an error."""
     for reject in iterate_json_lines(path):
         if reject["code"] == code or (code is None and PROBLEMS[reject["code"]].severity == "error"):
             return say_reject(reject)
@@ -91,13 +80,13 @@ def first_fault(path: Path, code: str | None) -> str:
 
 
 def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
-    """Return why there are no pairs, in one line; nothing if there are."""
-    stop = args.on_problem == "stop"
+    """Return in one line why there are no pairs; None if there are."""
+    stop = args.settings["data"]["on_problem"] == "stop"
     if not counts.rows_in:
         return f"{args.raw}: no rows; expected preference pairs in one of the formats of docs/data.md"
     if counts.pairs and not must_stop(counts, stop):
         return None
-    rejects = args.out / "rejects.jsonl"
+    rejects = args.out / REJECTS
     others = f" ({counts.rows_rejected - 1:,} more in {rejects})" if counts.rows_rejected > 1 else ""
     if counts.codes["broken-file"]:
         return first_fault(rejects, "broken-file") + others
@@ -105,22 +94,28 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
     return first_fault(rejects, None) + others + hint
 
 
+def convert(args: argparse.Namespace, paths: list[Path]) -> Counts:
+    """Convert the files, with a progress bar for many, and return the account."""
+    data = args.settings["data"]
+    size = sum(path.stat().st_size for path in paths)
+    most_bytes = int(data["max_unpacked_gb"] * 1e9)
+    with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
+        raw = RawFiles(paths, data["format"], data["min_margin"], most_bytes, bar.update)
+        return convert_files(raw, args.out, read_options(data), data["on_problem"] == "stop", args.cores)
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     paths = list_raw_files(args.raw)
     if not paths:
         sys.exit(f"{args.raw}: no such file; name a file, a folder with data files in it, or a glob in quotes")
-    size = sum(path.stat().st_size for path in paths)
     try:
-        with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
-            raw = RawFiles(paths, args.format, args.min_margin, int(args.max_unpacked_gb * 1e9), bar.update)
-            options = Options(args.min_margin, tuple(args.languages) if args.languages else None, args.system)
-            counts = convert_files(raw, args.out, options, args.on_problem == "stop", args.cores)
+        counts = convert(args, paths)
     except OSError as error:
         sys.exit(f"{error.filename or args.out}: {error.strerror or error}; nothing was written")
     except KeyboardInterrupt:
         sys.exit("stopped; nothing was written")
-    rejects = describe_rejects(args.out / "rejects.jsonl")
+    rejects = describe_rejects(args.out / REJECTS)
     print_table(counts)
     if rejects:
         print("", *rejects, sep="\n")

@@ -1,33 +1,35 @@
-"""Write the conversations that supervised fine-tuning learns from: prompts with their chosen answers, or a file's own.
+"""Write the conversations for supervised fine-tuning: the prompts with their chosen answers, or those of sft.data.
 
     python -m scripts.prepare_sft results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl \
-        --train results/tiny/sft/train.jsonl --val results/tiny/sft/val.jsonl [--data my_conversations.jsonl]
+        --settings "$(python -m tools.show_settings prepare_sft)" --out results/tiny/sft
 
-Held-out answers are those of the pairs, either way, and a conversation whose prompt is held out is refused.
+Writes into the folder:
+    train.jsonl     the conversations to learn from
+    val.jsonl       the held-out prompts with their chosen answers, also where sft.data is set
+
+A conversation of sft.data whose prompt is held out is refused.
 """
 
-import argparse
 from pathlib import Path
 
 from pipeline.files.json_lines import iterate_json_lines, write_json_lines
 from pipeline.preferences.conversations import prompt_key, read_conversations
+from pipeline.settings.stage import stage_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, out="train.jsonl and val.jsonl")
     parser.add_argument("pairs", type=Path, help="training pairs")
     parser.add_argument("held_out", type=Path, help="held-out pairs")
-    parser.add_argument("--data", type=Path, help="conversations to learn from instead")
-    parser.add_argument("--train", type=Path, required=True)
-    parser.add_argument("--val", type=Path, required=True)
     args = parser.parse_args(argv)
 
+    args.out.mkdir(parents=True, exist_ok=True)
+    data = args.settings["sft"]["data"]
     held_out = [{"messages": pair["messages"]} for pair in iterate_json_lines(args.held_out)]
-    own = {prompt_key(row["messages"]) for row in held_out}
+    held_out_prompts = {prompt_key(row["messages"]) for row in held_out}
     chosen = ({"messages": pair["messages"]} for pair in iterate_json_lines(args.pairs))
-    write_json_lines(args.train, read_conversations(args.data, own) if args.data else chosen)
-    write_json_lines(args.val, held_out)
+    write_json_lines(args.out / "train.jsonl", read_conversations(Path(data), held_out_prompts) if data else chosen)
+    write_json_lines(args.out / "val.jsonl", held_out)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
 """Hold out some of the pairs for validation, by prompt, so that no prompt is on both sides.
 
-    python -m scripts.split_preferences pairs.jsonl --train train.jsonl --val val.jsonl \
-        --val-fraction 0.2 --seed 17
+    python -m scripts.split_preferences results/tiny/data/pairs.jsonl \
+        --settings "$(python -m tools.show_settings split_preferences)" \
+        --quality results/tiny/data/quality.json --out results/tiny/data
 
-A prompt's side depends on the prompt and the seed alone (a hash, not a shuffle): adding pairs at the end moves
-none of those that were there. The share held out is therefore near the fraction, not equal to it. With --by-tag
-the share of each tag is equal to it but for rounding, and adding pairs of a tag moves at most as many of its others.
+Writes into the folder:
+    train.jsonl     the training pairs
+    val.jsonl       the held-out pairs
+    gates.json      the proof that no row was lost; with --quality alone
+
+A prompt's side depends on the prompt and data.split_seed alone (a hash, not a shuffle): adding pairs at the end moves
+none of those that were there. The share held out is therefore near data.val_fraction, not equal to it. With
+data.split_by_tag the share of each tag is equal to it but for rounding, and adding pairs of a tag moves at most as
+many of its others.
 
 Prompts that differ only in their system message, white space or case count as one: they go where the first of
 them goes.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -22,9 +28,12 @@ from typing import Any
 from pipeline.files.json_lines import iterate_json_lines, replace_files
 from pipeline.gates import Gate, gate, require_gates, write_gates
 from pipeline.preferences.fold_prompt import fold_prompt
+from pipeline.settings.stage import stage_parser
 
 Pair = dict[str, Any]
 IsHeldOut = Callable[[Pair], bool]
+
+SIDES = {"training": "train.jsonl", "validation": "val.jsonl"}
 
 
 def hash_json(value: Any) -> int:
@@ -34,7 +43,7 @@ def hash_json(value: Any) -> int:
 
 
 class PromptGroups:
-    """Gives each pair the number of its prompt's group, which decides its side."""
+    """Numbers the groups of equal prompts. The number decides the side of all pairs of a group."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -47,15 +56,15 @@ class PromptGroups:
 
 
 def split_by_prompt(fraction: float, seed: int) -> IsHeldOut:
-    """Return the function that says whether a pair is held out; it is asked for all pairs in order."""
+    """Return a function that says whether a pair is held out; call it for all pairs, in their order."""
     groups = PromptGroups(seed)
     return lambda pair: groups.number(pair) < fraction * 2**64
 
 
 def split_by_tag(pairs: Iterable[Pair], fraction: float, seed: int) -> IsHeldOut:
-    """Return the same function, for which each tag's prompts are held out in the same share.
+    """Return such a function that holds out the same share of each tag's prompts.
 
-    Of the groups of each tag, those with the smallest numbers are held out. A group has the tag of its first pair.
+    It holds out each tag's groups with the smallest numbers. A group has the tag of its first pair.
     """
     groups = PromptGroups(seed)
     tags: dict[int, str] = {}
@@ -79,37 +88,45 @@ def judge_counts(counts: list[int], account: dict[str, Any]) -> list[Gate]:
     ]
 
 
+def choose_split(pairs: Path, data: dict[str, Any]) -> IsHeldOut:
+    """Return the function that decides which pairs are held out."""
+    fraction, seed = data["val_fraction"], data["split_seed"]
+    if data["split_by_tag"]:
+        return split_by_tag(iterate_json_lines(pairs), fraction, seed)
+    return split_by_prompt(fraction, seed)
+
+
+def require_both_sides(counts: list[int], pairs: Path, fraction: float) -> None:
+    """Stop if a side of the split is empty."""
+    for name, count in zip(SIDES, counts, strict=True):
+        if not count:
+            sys.exit(
+                f"{pairs}: the {name} side of the split is empty; "
+                f"add pairs, or change data.val_fraction ({fraction}) or data.split_seed"
+            )
+
+
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pairs", type=Path, help="pairs.jsonl, as convert_preferences.py writes it")
-    parser.add_argument("--train", type=Path, required=True, help="where the training pairs go")
-    parser.add_argument("--val", type=Path, required=True, help="where the held-out pairs go")
-    parser.add_argument("--val-fraction", type=float, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--by-tag", action="store_true", help="hold out the same share of each tag")
+    parser = stage_parser(__doc__, out="train.jsonl, val.jsonl and gates.json")
+    parser.add_argument("pairs", type=Path, help="pairs.jsonl of convert_preferences")
     parser.add_argument("--quality", type=Path, help="account of the conversion, with which the counts must agree")
-    parser.add_argument("--gates", type=Path, help="what the split proved of itself")
     args = parser.parse_args(argv)
 
-    is_held_out = split_by_prompt(args.val_fraction, args.seed)
-    if args.by_tag:
-        is_held_out = split_by_tag(iterate_json_lines(args.pairs), args.val_fraction, args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    data = args.settings["data"]
+    is_held_out = choose_split(args.pairs, data)
     counts = [0, 0]
-    with args.pairs.open(encoding="utf-8", newline="\n") as lines, replace_files(args.train, args.val) as sides:
+    outputs = [args.out / name for name in SIDES.values()]
+    with args.pairs.open(encoding="utf-8", newline="\n") as lines, replace_files(*outputs) as sides:
         for line in lines:
             side = is_held_out(json.loads(line))
             sides[side].write(line)
             counts[side] += 1
-        for name, count in zip(("training", "validation"), counts, strict=True):
-            if not count:
-                sys.exit(
-                    f"{args.pairs}: the {name} side of the split is empty; "
-                    f"add pairs, or change data.val_fraction ({args.val_fraction}) or data.split_seed"
-                )
-        if args.gates:
-            write_gates(args.gates, judge_counts(counts, json.loads(args.quality.read_text(encoding="utf-8"))))
-            require_gates(args.gates)
+        require_both_sides(counts, args.pairs, data["val_fraction"])
+        if args.quality:
+            gates = args.out / "gates.json"
+            write_gates(gates, judge_counts(counts, json.loads(args.quality.read_text(encoding="utf-8"))))
+            require_gates(gates)
     print(f"{counts[0]} pairs for training, {counts[1]} held out")
 
 

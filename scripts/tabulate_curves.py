@@ -1,29 +1,33 @@
-"""Write the curves of a training as tables that DVC plots, and what it came to as metrics.
+"""Write the curves of a training as tables that DVC plots, and its first and last figures as metrics.
 
-    python -m scripts.tabulate_curves results/tiny/dpo/curves.jsonl --training results/tiny/dpo/training.csv \\
-        --held-out results/tiny/dpo/held_out.csv --metrics results/tiny/dpo/metrics.json
+    python -m scripts.tabulate_curves results/tiny/dpo/curves.jsonl --out results/tiny/dpo
+
+Writes into the folder:
+    training.csv    the figures of training
+    held_out.csv    those of the held-out pairs
+    metrics.json    the first and the last of each
 
 DVC reads CSV and JSON, but not JSON Lines.
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.json_files import write_json
 from pipeline.files.json_lines import read_json_lines
 from pipeline.files.tables import Row, write_table
+from pipeline.settings.stage import stage_parser
 
 HELD_OUT = "eval_"
 
 
 def held_out_row(row: Row) -> Row:
-    """Return the figures of the held-out pairs, without the prefix that says so."""
+    """Return a row of the held-out pairs without the prefix `eval_`."""
     return {name.removeprefix(HELD_OUT): value for name, value in row.items()}
 
 
 def rename(row: Row) -> Row:
-    """Return a row with names that DVC takes for names of columns: rewards/margins becomes reward_margins."""
+    """Return a row under names that DVC takes for columns: rewards/margins becomes reward_margins."""
     return {name.replace("rewards/", "reward_").replace("/", "_"): value for name, value in row.items()}
 
 
@@ -48,21 +52,19 @@ def summarize(training: list[Row], held_out: list[Row]) -> dict[str, Any]:
 
 
 def figures(row: Row) -> Row:
-    """Return a row without what says when it was written."""
+    """Return a row without its step and epoch."""
     return {name: value for name, value in row.items() if name not in ("step", "epoch")}
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("curves", type=Path)
-    for name, what in (("training", "CSV"), ("held-out", "CSV"), ("metrics", "JSON")):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=what)
+    parser = stage_parser(__doc__, settings=False, out="training.csv, held_out.csv and metrics.json")
+    parser.add_argument("curves", type=Path, help="curves.jsonl of a training")
     args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
     training, held_out = split_curves(read_json_lines(args.curves))
-    write_table(args.training, training)
-    write_table(args.held_out, held_out)
-    args.metrics.write_text(json.dumps(summarize(training, held_out), indent=2) + "\n", encoding="utf-8")
+    write_table(args.out / "training.csv", training)
+    write_table(args.out / "held_out.csv", held_out)
+    write_json(args.out / "metrics.json", summarize(training, held_out))
 
 
 if __name__ == "__main__":

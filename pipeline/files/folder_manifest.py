@@ -31,6 +31,11 @@ def manifest_text(folder: Path, manifest: Path) -> str:
     return "".join(f"{h}  {os.path.relpath(path, manifest.parent)}\n" for h, path in zip(digests, files, strict=True))
 
 
+def manifest_beside(folder: Path) -> Path:
+    """Return where a folder's manifest goes if nothing else is said: beside it, under its name with .sha256."""
+    return folder.with_name(f"{folder.name}.sha256")
+
+
 def write_manifest(folder: Path, manifest: Path) -> None:
     """Write the manifest of a folder."""
     partial = manifest.with_name(f"{manifest.name}.partial")

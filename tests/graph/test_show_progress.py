@@ -75,7 +75,7 @@ def test_the_reason_of_a_failure_is_said_last_and_commands_of_jobs_are_not(proje
     assert status == 1
     *_, last = (line for line in written.splitlines() if not any(own in line for own in LAST_LINES))
     assert "convert_preferences failed: broken.jsonl:1: its keys: broken" in last
-    assert "--on-problem" not in written
+    assert "--settings" not in written
 
 
 def test_ctrl_c_ends_the_run_and_gives_the_terminal_back(project, tmp_path):

@@ -16,18 +16,13 @@ LARGE = SHAPE | {"vocab_size": 3000}
 
 @pytest.fixture(scope="module")
 def random_model(built, tmp_path_factory):
-    """Return a function that builds a model in so many processes, and returns its folder."""
+    """Return a function that builds a model in a number of processes, and returns its folder."""
 
     def build(processes: int):
         folder = tmp_path_factory.mktemp("random") / "model"
-        arguments = [
-            str(built[0].parents[1] / "train.jsonl"),
-            "--folder",
-            str(folder),
-            "--manifest",
-            f"{folder}.sha256",
-        ]
-        main([*arguments, "--shape", json.dumps(LARGE), "--processes", str(processes)])
+        settings = json.dumps({"model": {"tiny": LARGE}})
+        words = ["--settings", settings, "--processes", str(processes), "--folder", str(folder)]
+        main([str(built[0].parents[1] / "train.jsonl"), *words])
         return folder
 
     return build

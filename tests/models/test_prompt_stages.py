@@ -101,7 +101,7 @@ def test_the_tiny_model_is_taught_on_what_training_sees(built):
 
 def test_a_tiny_model_that_is_built_tomorrow_is_the_same_byte_for_byte(built, tmp_path):
     train = built[0].parents[1] / "train.jsonl"
-    options = {"folder": tmp_path / "model", "manifest": tmp_path / "model.sha256"}
-    options |= {"shape": json.dumps(SHAPE), "prompt-date": DATE}
+    settings = {"model": {"tiny": SHAPE}, "prompt": {"date": DATE}}
+    options = {"settings": json.dumps(settings), "folder": tmp_path / "model"}
     run_tomorrow("build_tiny_model", options, str(train))
     assert (tmp_path / "model.sha256").read_bytes() == built[0].with_name("model.sha256").read_bytes()

@@ -30,15 +30,14 @@ def check(built, tmp_path):
         sides = {name: tmp_path / f"{name}.jsonl" for name in ("train", "val")}
         sides["train"].write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
         sides["val"].write_text(json.dumps(SHORT) + "\n", encoding="utf-8")
-        out = {name: tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val", "rejects")}
-        out["train"].parent.mkdir(exist_ok=True)
-        arguments = ["--model", str(model), "--sides", *map(str, sides.values())]
-        arguments += ["--checked", str(out["train"]), str(out["val"]), "--rejects", str(out["rejects"])]
-        arguments += ["--tokens", str(tmp_path / "out" / "tokens.json"), "--max-length", str(max_length)]
-        arguments += ["--truncation-strategy", strategy, "--loss-scale", "last_round", "--prompt-date", "2020-02-02"]
+        dpo = {"max_length": max_length, "truncation_strategy": strategy, "loss_scale": "last_round"}
+        settings = {"data": {"on_problem": on_problem}, "dpo": dpo, "prompt": {"date": "2020-02-02"}}
+        out = {name: tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val")}
+        out["rejects"] = tmp_path / "rejects.jsonl"
+        places = ["--model", str(model), "--rejects", str(out["rejects"]), "--out", str(tmp_path / "out")]
         stopped = None
         try:
-            main([*arguments, "--on-problem", on_problem])
+            main([*map(str, sides.values()), "--settings", json.dumps(settings), *places])
         except SystemExit as stop:
             stopped = str(stop.code).replace(f"{tmp_path}/", "")
         written = {name: read_json_lines(path) for name, path in out.items()}

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from tests.fuzz.seeds import ROWS, write_parquet
+from tests.support.conversion import options
 from tests.support.processes import PATIENCE, kill, members, wait_until
 from tests.support.small_disk import small_disk
 
@@ -46,14 +47,15 @@ def undisturbed(large, tmp_path_factory) -> dict[str, bytes]:
     return read_outputs(out)
 
 
-def command(raw: Path, out: Path, *options: str) -> list[str]:
-    """Return the command that converts a file with two processes."""
-    return [sys.executable, "-m", "scripts.convert_preferences", str(raw), "--out", str(out), "--cores", "2", *options]
+def command(raw: Path, out: Path, **changes: object) -> list[str]:
+    """Return the command that converts a file with two processes and some settings changed."""
+    words = [str(raw), *options(**changes), "--out", str(out), "--cores", "2"]
+    return [sys.executable, "-m", "scripts.convert_preferences", *words]
 
 
-def convert(raw: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def convert(raw: Path, out: Path, **changes: object) -> subprocess.CompletedProcess[str]:
     """Convert a file, and return how it ended."""
-    return subprocess.run(command(raw, out, *options), capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command(raw, out, **changes), capture_output=True, text=True, check=False, timeout=300)
 
 
 def convert_old(folder: Path, out: Path) -> dict[str, bytes]:
@@ -206,9 +208,9 @@ print(json.dumps([done.returncode, done.stdout, done.stderr, memory]))
 """
 
 
-def measure(raw: Path, out: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], int]:
+def measure(raw: Path, out: Path, **changes: object) -> tuple[subprocess.CompletedProcess[str], int]:
     """Convert a file; return how it ended, and the most memory that it took, in kilobytes."""
-    wrapped = [sys.executable, "-c", MEASURE, *command(raw, out, *options)]
+    wrapped = [sys.executable, "-c", MEASURE, *command(raw, out, **changes)]
     *ended, memory = json.loads(subprocess.run(wrapped, capture_output=True, check=True, timeout=300).stdout)
     return subprocess.CompletedProcess(wrapped, *ended), memory
 
@@ -223,7 +225,7 @@ PACKERS = {".gz": lambda data: gzip.compress(data, 1), ".zst": zstandard.compres
 def test_a_file_that_unpacks_to_far_too_much_is_given_up_without_memory_for_it(tmp_path, packer, filling):
     raw = tmp_path / f"bomb.jsonl{packer}"
     raw.write_bytes(PACKERS[packer](filling * (400 * MB // len(filling))))
-    done, memory = measure(raw, tmp_path / "out", "--max-unpacked-gb", "0.01")
+    done, memory = measure(raw, tmp_path / "out", max_unpacked_gb=0.01)
     line = assert_one_line(done)
     assert "unpacks to more than 0.01 GB" in line
     assert memory < MEMORY_KB
@@ -244,7 +246,7 @@ def test_a_file_that_was_cut_is_named_in_one_line_and_gives_no_pairs(tmp_path, k
     raw = tmp_path / f"cut{kind}"
     data = valid_file(kind)
     raw.write_bytes(data[: min(int(len(data) * kept), len(data) - 1)])
-    line = assert_one_line(convert(raw, tmp_path / "out", "--on-problem", "drop"))
+    line = assert_one_line(convert(raw, tmp_path / "out", on_problem="drop"))
     assert "broken-file" in line
     assert not (tmp_path / "out" / "pairs.jsonl").exists()
 
@@ -274,7 +276,7 @@ def test_a_file_whose_name_is_not_utf8_is_converted_or_named_in_one_line(tmp_pat
 def test_a_line_of_forty_megabytes_is_named_without_memory_for_more_than_a_few(tmp_path, end):
     raw = tmp_path / "long.jsonl"
     raw.write_bytes(b'{"messages": "' + b"x" * (40 * MB) + end)
-    done, memory = measure(raw, tmp_path / "out", "--on-problem", "drop")
+    done, memory = measure(raw, tmp_path / "out", on_problem="drop")
     rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").read_bytes().splitlines()]
     assert [(reject["line"], reject["code"]) for reject in rejects] == [(1, "too-large")]
     assert (done.returncode == 0) == (len(end) > 1), done.stderr

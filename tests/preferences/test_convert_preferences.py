@@ -5,6 +5,7 @@ import json
 import pytest
 
 from scripts.convert_preferences import main
+from tests.support.conversion import options
 
 PAIR = {
     "id": "a",
@@ -28,10 +29,10 @@ def convert(tmp_path, monkeypatch):
     """Run the script on some bytes; return its last line where it stops, else the pairs."""
     monkeypatch.chdir(tmp_path)
 
-    def run(raw: bytes, *options: str):
+    def run(raw: bytes, **changes):
         (tmp_path / "raw.jsonl").write_bytes(raw)
         try:
-            main(["raw.jsonl", "--out", "out", *options])
+            main(["raw.jsonl", "--out", "out", *options(**changes)])
         except SystemExit as stop:
             assert not (tmp_path / "out" / "pairs.jsonl").exists(), "pairs beside an error"
             return stop.code
@@ -71,7 +72,7 @@ def test_keys_that_training_does_not_read_are_left_behind(convert):
 
 def test_a_system_message_is_given_to_pairs_that_have_none(convert):
     own = pair("two", messages=[{"role": "system", "content": "Own."}, *pair("two")["messages"]])
-    first, second = convert(lines(pair("one"), own), "--system", "Translate.")
+    first, second = convert(lines(pair("one"), own), system="Translate.")
     assert first["messages"][0] == {"role": "system", "content": "Translate."}
     assert second["messages"][0] == {"role": "system", "content": "Own."}
 
@@ -99,12 +100,12 @@ def test_a_system_message_is_given_to_pairs_that_have_none(convert):
     ],
     ids=["broken JSON", "two bad rows", "broken array", "empty file", "empty array"],
 )
-def test_it_stops_with_one_line_that_says_where_what_and_how_to_mend_it(convert, raw, line):
+def test_it_stops_with_one_line_that_says_where_what_and_how_to_fix_it(convert, raw, line):
     assert convert(raw) == line
 
 
 def test_without_a_single_pair_it_stops_even_if_rows_may_be_dropped(convert):
-    assert convert(b"?\n", "--on-problem", "drop").endswith("(not-json); no pair is left")
+    assert convert(b"?\n", on_problem="drop").endswith("(not-json); no pair is left")
 
 
 def test_the_rejects_are_there_when_it_stops(convert, tmp_path):
@@ -114,7 +115,7 @@ def test_the_rejects_are_there_when_it_stops(convert, tmp_path):
 
 
 def test_dropped_rows_are_counted_and_the_others_go_on(convert, tmp_path):
-    assert convert(lines(PAIR) + b"?\n", "--on-problem", "drop") == [PAIR]
+    assert convert(lines(PAIR) + b"?\n", on_problem="drop") == [PAIR]
     quality = json.loads((tmp_path / "out" / "quality.json").read_text("utf-8"))
     assert {name: quality[name] for name in ("rows_in", "rows_used", "rows_rejected", "codes")} == {
         "rows_in": 2,
@@ -125,7 +126,7 @@ def test_dropped_rows_are_counted_and_the_others_go_on(convert, tmp_path):
 
 
 def test_the_terminal_shows_a_table_and_the_first_five_rejects(convert, capsys):
-    convert(lines(PAIR) + b"?\n" * 9, "--on-problem", "drop")
+    convert(lines(PAIR) + b"?\n" * 9, on_problem="drop")
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "10 rows in, 1 used, 9 rejected; 1 pairs"
     assert "not-json               error            9  raw.jsonl:2" in shown
@@ -140,4 +141,4 @@ def test_pairs_of_an_earlier_run_do_not_outlive_a_failed_one(convert):
 def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"^none/\*\.jsonl: no such file; name a file, a folder"):
-        main(["none/*.jsonl", "--out", "out"])
+        main(["none/*.jsonl", "--out", "out", *options()])

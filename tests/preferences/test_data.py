@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pipeline.files.json_lines import read_json_lines
-from scripts.convert_preferences import main
+from tests.support.conversion import ZH_EN, convert
 from tests.support.project import ROOT
 
 RAW = ROOT / "data" / "preferences.jsonl"
@@ -16,13 +16,13 @@ PAIRS = read_json_lines(RAW)
 
 
 def test_every_row_can_be_used_as_it_is(tmp_path):
-    main([str(RAW), "--out", str(tmp_path), "--languages", "zh", "en"])
+    assert convert(RAW, tmp_path, languages=ZH_EN) is None
     assert read_json_lines(tmp_path / "pairs.jsonl") == PAIRS
     assert len(PAIRS) >= 240
 
 
 def test_what_the_checks_say_of_them_is_known(tmp_path):
-    main([str(RAW), "--out", str(tmp_path), "--languages", "zh", "en"])
+    assert convert(RAW, tmp_path, languages=ZH_EN) is None
     quality = json.loads((tmp_path / "quality.json").read_text(encoding="utf-8"))
     # Rejected answers add words more often than they leave some out; 三 and 3 are not the same number to the check.
     assert set(quality["codes"]) == {"length-bias", "lost-number"}

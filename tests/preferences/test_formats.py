@@ -55,13 +55,13 @@ def test_a_file_is_recognised_by_its_content(raw, tmp_path):
 
 @pytest.mark.parametrize("raw", RAW, ids=lambda path: path.name)
 def test_a_named_format_gives_what_a_recognised_one_does(raw, tmp_path):
-    assert convert(raw, tmp_path, "--format", FORMAT_OF[name_of(raw)]) is None
+    assert convert(raw, tmp_path, format=FORMAT_OF[name_of(raw)]) is None
     assert read_pairs(tmp_path) == expected_pairs(name_of(raw))
 
 
 @pytest.mark.parametrize("raw", [*RAW, *raw_files(GOLDEN / "problems")], ids=lambda path: path.name)
 def test_the_account_of_a_file_adds_up(raw, tmp_path):
-    convert(raw, tmp_path, "--on-problem", "drop")
+    convert(raw, tmp_path, on_problem="drop")
     quality = read_quality(tmp_path)
     assert quality["rows_in"] == quality["rows_used"] + quality["rows_rejected"]
     assert quality["rows_rejected"] == len(read_rejects(tmp_path))
@@ -81,7 +81,7 @@ def test_an_mqm_annotation_that_is_in_no_pair_is_named_as_unused(tmp_path):
 
 
 def test_a_smaller_margin_makes_more_pairs(tmp_path):
-    convert(FORMATS / "mqm.tsv", tmp_path, "--min-margin", "0.1")
+    convert(FORMATS / "mqm.tsv", tmp_path, min_margin=0.1)
     assert "news.1/1/2:human-A>online-B" in {pair["id"] for pair in read_pairs(tmp_path)}
 
 
@@ -116,14 +116,14 @@ def test_a_packed_file_that_was_cut_off_is_no_whole_file(ending, pack, tmp_path)
     rows = [pair(hashlib.sha256(b"%d" % number).hexdigest()) for number in range(4000)]
     packed = pack(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     (tmp_path / f"cut.jsonl{ending}").write_bytes(packed[: len(packed) * 3 // 4])
-    message = convert(tmp_path / f"cut.jsonl{ending}", tmp_path / "out", "--on-problem", "drop")
+    message = convert(tmp_path / f"cut.jsonl{ending}", tmp_path / "out", on_problem="drop")
     assert message and "(broken-file)" in message
     assert not (tmp_path / "out" / "pairs.jsonl").exists()
 
 
 def test_a_file_that_unpacks_to_too_much_is_left(tmp_path):
     (tmp_path / "zeros.jsonl.gz").write_bytes(gzip.compress(b"\n" * 2_000_000))
-    message = convert(tmp_path / "zeros.jsonl.gz", tmp_path / "out", "--max-unpacked-gb", "0.001")
+    message = convert(tmp_path / "zeros.jsonl.gz", tmp_path / "out", max_unpacked_gb=0.001)
     assert message and "unpacks to more than 0.001 GB, the limit of data.max_unpacked_gb" in message
 
 
@@ -146,7 +146,7 @@ def without_ids(pairs: list[dict]) -> list[dict]:
 
 
 def test_a_folder_of_several_formats_is_read_file_by_file(mixed):
-    assert convert("mixed", mixed / "out", "--on-problem", "drop") is None
+    assert convert("mixed", mixed / "out", on_problem="drop") is None
     files = [(file["file"], file["format"]) for file in read_quality(mixed / "out")["files"]]
     assert files == [
         ("mixed/alpaca.jsonl", "alpaca"),
@@ -171,7 +171,7 @@ def test_rows_are_numbered_on_from_file_to_file(tmp_path):
 
 
 def test_a_pair_that_another_file_has_too_is_named_with_that_file(mixed):
-    convert("mixed", mixed / "out", "--on-problem", "drop")
+    convert("mixed", mixed / "out", on_problem="drop")
     (reject,) = (reject for reject in read_rejects(mixed / "out") if reject["code"] == "duplicate-pair")
     assert (reject["file"], reject["line"]) == ("mixed/hh.jsonl", 1)
     assert reject["problem"].endswith("mixed/alpaca.jsonl:2")
@@ -237,17 +237,17 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
 
 
 def test_a_wrong_format_is_named_with_the_right_one(tmp_path):
-    message = convert(FORMATS / "trl-text.jsonl", tmp_path, "--format", "swift")
+    message = convert(FORMATS / "trl-text.jsonl", tmp_path, format="swift")
     assert message and "'messages' is a required property; the keys are those of the trl format" in message
 
 
 def test_json_lines_are_no_mqm(tmp_path):
-    message = convert(FORMATS / "swift.jsonl", tmp_path, "--format", "mqm")
+    message = convert(FORMATS / "swift.jsonl", tmp_path, format="mqm")
     assert message and "swift.jsonl" in message and "MQM" in message
 
 
 def test_another_table_is_no_mqm(tmp_path):
-    message = convert(FORMATS / "trl-tabs.tsv", tmp_path, "--format", "mqm")
+    message = convert(FORMATS / "trl-tabs.tsv", tmp_path, format="mqm")
     assert message and "these are not the columns of MQM annotations" in message
 
 
@@ -288,8 +288,8 @@ def many_lines(size: int) -> bytes:
 
 def test_the_number_of_processes_changes_no_byte(tmp_path):
     (tmp_path / "raw.jsonl").write_bytes(many_lines(20 << 20))
-    for cores in ("1", "2"):
-        assert convert(tmp_path / "raw.jsonl", tmp_path / cores, "--on-problem", "drop", "--cores", cores) is None
+    for cores in (1, 2):
+        assert convert(tmp_path / "raw.jsonl", tmp_path / str(cores), cores, on_problem="drop") is None
     assert {"not-json", "not-utf8", "duplicate-pair", "contradicting-pair", "near-duplicate-pair"} <= set(
         read_quality(tmp_path / "1")["codes"]
     )

@@ -22,11 +22,11 @@ def prepare(tmp_path):
             (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
         own = tmp_path / "own.jsonl"
         own.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
-        out = [tmp_path / "out.jsonl", tmp_path / "held_out.jsonl"]
-        arguments = [str(tmp_path / "train.jsonl"), str(tmp_path / "val.jsonl"), "--train", str(out[0])]
-        main([*arguments, "--val", str(out[1]), *(["--data", str(own)] if rows else [])])
-        assert read_json_lines(out[1]) == [talk("b", "B")]
-        return read_json_lines(out[0])
+        settings = json.dumps({"sft": {"data": str(own) if rows else None}})
+        pairs = [str(tmp_path / "train.jsonl"), str(tmp_path / "val.jsonl")]
+        main([*pairs, "--settings", settings, "--out", str(tmp_path / "sft")])
+        assert read_json_lines(tmp_path / "sft" / "val.jsonl") == [talk("b", "B")]
+        return read_json_lines(tmp_path / "sft" / "train.jsonl")
 
     return run
 
@@ -55,4 +55,4 @@ def test_a_row_that_cannot_be_learned_is_named_by_file_and_line(prepare, tmp_pat
     with pytest.raises(SystemExit) as stopped:
         prepare(talk("c", "C"), row)
     assert str(stopped.value.code).startswith(f"{tmp_path}/own.jsonl:2: ") and words in str(stopped.value.code)
-    assert not (tmp_path / "out.jsonl").exists()
+    assert list((tmp_path / "sft").iterdir()) == []

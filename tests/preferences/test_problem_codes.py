@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.preferences.problems import PROBLEMS
-from tests.support.conversion import GOLDEN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
+from tests.support.conversion import GOLDEN, ZH_EN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
 
 FOLDER = GOLDEN / "problems"
 RAW = {name_of(path): path for path in raw_files(FOLDER)}
@@ -54,16 +54,16 @@ GENERATED = {
 def run(tmp_path, monkeypatch):
     """Return a function that converts a code's file, from the folder that it is in."""
 
-    def run_code(code: str, *options: str) -> str | None:
+    def run_code(code: str, **changes: str) -> str | None:
         folder = FOLDER
         if code in GENERATED:
             folder = tmp_path / "raw"
             folder.mkdir()
             (folder / f"{code}.jsonl").write_bytes(GENERATED[code])
         monkeypatch.chdir(folder)
-        languages = ("--languages", "zh", "en") if code in TRANSLATED else ()
+        languages = ZH_EN if code in TRANSLATED else None
         name = f"{code}.jsonl" if code in GENERATED else RAW[code].name
-        return convert(name, tmp_path, *languages, *options)
+        return convert(name, tmp_path, languages=languages, **changes)
 
     return run_code
 
@@ -116,19 +116,19 @@ def test_a_row_that_is_unused_stops_nothing(run, tmp_path, code):
 
 @pytest.mark.parametrize("code", [code for code in ERRORS if code not in ("broken-file", "unknown-format")])
 def test_the_rows_after_a_bad_one_go_on_where_bad_ones_are_dropped(run, tmp_path, code):
-    assert run(code, "--on-problem", "drop") is None
+    assert run(code, on_problem="drop") is None
     good = read_quality(tmp_path)["rows_in"] - len(read_json_lines(FOLDER / f"{code}.rejects.jsonl"))
     assert len(read_pairs(tmp_path)) == good > 0
 
 
 def test_the_last_row_goes_on_after_all_bad_ones(run, tmp_path):
-    run("not-json", "--on-problem", "drop")
+    run("not-json", on_problem="drop")
     assert [pair["id"] for pair in read_pairs(tmp_path)] == ["a", "z"]
 
 
-@pytest.mark.parametrize("options", [(), ("--on-problem", "drop")], ids=["stop", "drop"])
-def test_a_broken_file_stops_even_where_bad_rows_are_dropped(run, tmp_path, options):
-    message = run("broken-file", *options)
+@pytest.mark.parametrize("on_problem", ["stop", "drop"])
+def test_a_broken_file_stops_even_where_bad_rows_are_dropped(run, tmp_path, on_problem):
+    message = run("broken-file", on_problem=on_problem)
     assert message and message.startswith("broken-file.json:3: column 28: not a JSON array: Expecting value;")
     assert not (tmp_path / "pairs.jsonl").exists()
 
@@ -142,7 +142,7 @@ def find(tmp_path):
 
     def find_faults(*lines: bytes) -> list[tuple[int, str]]:
         (tmp_path / "raw.jsonl").write_bytes(b"".join(lines))
-        convert(tmp_path / "raw.jsonl", tmp_path / "out", "--on-problem", "drop")
+        convert(tmp_path / "raw.jsonl", tmp_path / "out", on_problem="drop")
         return [(reject["line"], reject["code"]) for reject in read_rejects(tmp_path / "out")]
 
     return find_faults
@@ -208,7 +208,7 @@ def test_the_message_names_an_error_before_rows_that_are_only_unused(tmp_path):
 )
 def test_a_placeholder_between_chinese_characters_is_found(question, tmp_path):
     write_json_lines(tmp_path / "raw.jsonl", [pair(question, "No such thing", "Nothing")])
-    convert(tmp_path / "raw.jsonl", tmp_path / "out", "--languages", "zh", "en")
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", languages=ZH_EN)
     assert "lost-placeholder" in read_quality(tmp_path / "out")["codes"]
 
 

@@ -18,12 +18,12 @@ def pair(question: str, answer: str = "x", **changes) -> dict:
 def split(tmp_path):
     """Run the script on some pairs; return both sides."""
 
-    def run(pairs, fraction=0.3, seed=1, *options: str):
+    def run(pairs, fraction=0.3, seed=1, by_tag=False, quality=None):
         write_json_lines(tmp_path / "pairs.jsonl", pairs)
-        sides = [tmp_path / "train.jsonl", tmp_path / "val.jsonl"]
-        out = ["--train", str(sides[0]), "--val", str(sides[1])]
-        main([str(tmp_path / "pairs.jsonl"), *out, "--val-fraction", str(fraction), "--seed", str(seed), *options])
-        return [read_json_lines(side) for side in sides]
+        data = {"val_fraction": fraction, "split_seed": seed, "split_by_tag": by_tag}
+        words = ["--settings", json.dumps({"data": data}), *(["--quality", str(quality)] if quality else [])]
+        main([str(tmp_path / "pairs.jsonl"), *words, "--out", str(tmp_path / "out")])
+        return [read_json_lines(tmp_path / "out" / side) for side in ("train.jsonl", "val.jsonl")]
 
     return run
 
@@ -38,17 +38,17 @@ def test_another_seed_holds_out_other_prompts(split):
     assert split(pairs, 0.5, 1) != split(pairs, 0.5, 2)
 
 
-@pytest.mark.parametrize("options", [(), ("--by-tag",)], ids=["by prompt", "by tag"])
-def test_no_pair_is_lost_and_none_is_changed(split, options):
+@pytest.mark.parametrize("by_tag", [False, True], ids=["by prompt", "by tag"])
+def test_no_pair_is_lost_and_none_is_changed(split, by_tag):
     pairs = [pair(str(number), tag="ab"[number % 2]) for number in range(100)]
-    train, val = split(pairs, 0.3, 1, *options)
+    train, val = split(pairs, 0.3, 1, by_tag)
     assert sorted(train + val, key=lambda row: int(row["messages"][0]["content"])) == pairs
 
 
-@pytest.mark.parametrize("options", [(), ("--by-tag",)], ids=["by prompt", "by tag"])
-def test_pairs_of_one_prompt_are_never_on_both_sides(split, options):
+@pytest.mark.parametrize("by_tag", [False, True], ids=["by prompt", "by tag"])
+def test_pairs_of_one_prompt_are_never_on_both_sides(split, by_tag):
     pairs = [pair(str(number), answer, tag=answer) for number in range(50) for answer in "ab"]
-    questions = [{row["messages"][0]["content"] for row in side} for side in split(pairs, 0.3, 1, *options)]
+    questions = [{row["messages"][0]["content"] for row in side} for side in split(pairs, 0.3, 1, by_tag)]
     assert not questions[0] & questions[1]
 
 
@@ -70,13 +70,13 @@ def test_adding_pairs_moves_none_of_those_that_were_there(split):
 
 def test_by_tag_each_tag_is_held_out_in_the_same_share(split):
     pairs = [pair(str(number), tag="rare" if number % 10 == 0 else "common") for number in range(200)]
-    _, val = split(pairs, 0.3, 1, "--by-tag")
+    _, val = split(pairs, 0.3, 1, by_tag=True)
     assert Counter(row["tag"] for row in val) == {"rare": 6, "common": 54}
 
 
 def test_by_tag_adding_pairs_moves_at_most_as_many_of_the_others(split):
-    before = split([pair(str(number), tag="a") for number in range(50)], 0.3, 1, "--by-tag")
-    after = split([pair(str(number), tag="a") for number in range(53)], 0.3, 1, "--by-tag")
+    before = split([pair(str(number), tag="a") for number in range(50)], 0.3, 1, by_tag=True)
+    after = split([pair(str(number), tag="a") for number in range(53)], 0.3, 1, by_tag=True)
     moved = [row for side in (0, 1) for row in before[side] if row not in after[side]]
     assert len(moved) <= 3
 
@@ -84,7 +84,7 @@ def test_by_tag_adding_pairs_moves_at_most_as_many_of_the_others(split):
 def test_an_empty_side_is_refused_with_the_setting_to_change(split, tmp_path):
     with pytest.raises(SystemExit, match=r"the validation side .* change data.val_fraction"):
         split([pair("1")], 0.00001)
-    assert [file.name for file in tmp_path.iterdir()] == ["pairs.jsonl"]
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["pairs.jsonl"]
 
 
 def test_line_separators_within_texts_do_not_split_rows(split, tmp_path):
@@ -92,6 +92,23 @@ def test_line_separators_within_texts_do_not_split_rows(split, tmp_path):
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
     train, val = split(rows)
     assert len(train) + len(val) == 20
+
+
+ACCOUNT = {"rows_in": 22, "rows_used": 20, "rows_rejected": 2, "pairs": 20}
+
+
+def test_with_the_account_of_the_conversion_its_gates_are_written(split, tmp_path):
+    (tmp_path / "quality.json").write_text(json.dumps(ACCOUNT), encoding="utf-8")
+    split([pair(str(number)) for number in range(20)], quality=tmp_path / "quality.json")
+    gates = json.loads((tmp_path / "out" / "gates.json").read_text(encoding="utf-8"))
+    assert {row["gate"]: row["passed"] for row in gates} == {"rows_in": True, "pairs_split": True}
+
+
+def test_an_account_of_other_pairs_stops_it_before_a_side_is_written(split, tmp_path):
+    (tmp_path / "quality.json").write_text(json.dumps(ACCOUNT | {"pairs": 21}), encoding="utf-8")
+    with pytest.raises(SystemExit, match="pairs_split"):
+        split([pair(str(number)) for number in range(20)], quality=tmp_path / "quality.json")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["gates.json"]
 
 
 def test_a_lost_row_fails_its_gate():

@@ -14,8 +14,7 @@ CURVES = [
 
 def tabulate(folder, rows):
     (folder / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    names = [str(folder / name) for name in ("curves.jsonl", "training.csv", "held_out.csv", "metrics.json")]
-    main([names[0], "--training", names[1], "--held-out", names[2], "--metrics", names[3]])
+    main([str(folder / "curves.jsonl"), "--out", str(folder)])
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 

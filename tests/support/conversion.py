@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.json_lines import read_json_lines
+from pipeline.settings.check import load_config
+from pipeline.settings.reads import part_for
 from scripts import convert_preferences
 from tests.support.project import ROOT
 
 GOLDEN = ROOT / "tests" / "golden"
 EXPECTED = (".pairs.jsonl", ".rejects.jsonl", ".quality.json")
+ZH_EN = {"source": "zh", "target": "en"}
+# The settings of config.yaml, for pairs that are no translations.
+DATA = part_for("convert_preferences", load_config([]))["data"] | {"languages": None}
 
 
 def raw_files(folder: Path) -> list[Path]:
@@ -22,10 +27,16 @@ def name_of(path: Path) -> str:
     return path.name.partition(".")[0]
 
 
-def convert(raw: Path | str, out: Path, *options: str) -> str | None:
-    """Convert, and return the message that it ends with; nothing if it ends well."""
+def options(**changes: Any) -> list[str]:
+    """Return the settings of a conversion as an option: those of DATA, with changes."""
+    return ["--settings", json.dumps({"data": DATA | changes})]
+
+
+def convert(raw: Path | str, out: Path, cores: int | None = None, **changes: Any) -> str | None:
+    """Convert with some settings changed, and return the message that it ends with; None if it ends well."""
     try:
-        convert_preferences.main([str(raw), "--out", str(out), *options])
+        processes = ["--cores", str(cores)] if cores else []
+        convert_preferences.main([str(raw), *options(**changes), "--out", str(out), *processes])
     except SystemExit as stop:
         return str(stop.code)
     return None

@@ -48,8 +48,8 @@ def built(tmp_path_factory) -> list[Path]:
     folders = [folder / name / "model" for name in ("first", "second")]
     for target in folders:
         target.parent.mkdir()
-        arguments = [str(train), "--folder", str(target), "--manifest", f"{target}.sha256"]
-        main([*arguments, "--shape", json.dumps(SHAPE), "--prompt-date", "2020-02-02"])
+        settings = {"model": {"tiny": SHAPE}, "prompt": {"date": "2020-02-02"}}
+        main([str(train), "--settings", json.dumps(settings), "--folder", str(target)])
     return folders
 
 

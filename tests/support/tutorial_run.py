@@ -74,8 +74,9 @@ def build_model(folder: Path, training_steps: int) -> Path:
     shape = SHAPE | {"training_steps": training_steps}
     train = write_pairs(folder / "all.jsonl", tutorial_pairs())
     script = ["envs/with-training", "python", "-m", "scripts.build_tiny_model", str(train)]
-    places = ["--folder", str(folder / "model"), "--manifest", str(folder / "model.sha256")]
-    run_quietly([*script, *places, "--shape", json.dumps(shape), "--prompt-date", DATE], folder / "build.log")
+    settings = {"model": {"tiny": shape}, "prompt": {"date": DATE}}
+    words = ["--settings", json.dumps(settings), "--folder", str(folder / "model")]
+    run_quietly([*script, *words], folder / "build.log")
     return folder / "model"
 
 
