@@ -15,7 +15,6 @@ from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_ar
 
 min_version("9.0")
 
-from pipeline.card.metadata import is_all_own
 from pipeline.graph.changed_code import name_changed_code
 from pipeline.settings.check import check_config
 from pipeline.graph.check_machine import check_machine, check_plan, require_writable

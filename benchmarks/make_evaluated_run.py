@@ -13,6 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.settings.check import load_config, merge
+from pipeline.settings.reads import part_for
+
 Row = dict[str, Any]
 
 SEED = 17
@@ -213,33 +216,21 @@ def write_run(folder: Path, count: int, sft: bool = False, machine: bool = True)
 
 
 def write_data(folder: Path, count: int) -> None:
-    """Write the accounts of the rows, and a stand-in for the pairs."""
+    """Write the accounts of the rows, and stand-ins for the pairs and for the manifests of model and adapter."""
     codes = {"length-bias": 216, "lost-number": 5}
     examples = {"lost-number": ["data/preferences.jsonl:27"]}
     quality = {"rows_in": 2 * count, "rows_used": 2 * count - 3, "rows_rejected": 3, "pairs": 2 * count - 3}
     write_json(folder / "data" / "quality.json", quality | {"codes": codes, "examples": examples})
     sides = {"train": {"rows_used": count - 3}, "val": {"rows_used": count}}
     write_json(folder / "dpo" / "tokens.json", {"max_length": 512, "longest": 318} | sides)
-    (folder / "data" / "pairs.jsonl").write_text("{}\n", encoding="utf-8")
+    for name in ("data/pairs.jsonl", "model.sha256", "dpo/adapter.sha256"):
+        (folder / name).write_text("{}\n", encoding="utf-8")
 
 
-def report_arguments(folder: Path, run: str = "made-up") -> list[str]:
-    """Return the arguments of write_report.py for such a run."""
-    files = {
-        "report": "report.html",
-        "plots": "plots",
-        "metrics": "evaluate/metrics.json",
-        "answers": "evaluate/answers.jsonl",
-        "curves": "dpo/curves.jsonl",
-        "in-force": "dpo/settings.json",
-        "coverage": "dpo/lora_coverage.csv",
-        "quality": "data/quality.json",
-        "tokens": "dpo/tokens.json",
-        "logs": "logs",
-    }
-    named = [word for name, file in files.items() for word in (f"--{name}", str(folder / file))]
-    gates = [str(folder / stage / "gates.json") for stage in ("data", "dpo", "merge")]
-    return ["--run", run, *named, "--hash", "pairs", str(folder / "data" / "pairs.jsonl"), "--gates", *gates]
+def report_arguments(folder: Path, **sections: Row) -> list[str]:
+    """Return the arguments of write_report.py for such a run, under config.yaml with other values in some sections."""
+    settings = part_for("write_report", merge(load_config([]), sections))
+    return ["--settings", json.dumps(settings), "--run", str(folder), "--out", str(folder)]
 
 
 def main() -> None:

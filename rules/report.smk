@@ -1,13 +1,11 @@
 """
-What a run came to, on a page that opens anywhere.
+The results of a run, on a page that opens anywhere.
 
-Reads      results/{run}/evaluate/, dpo/, sft/ and data/, and the gates of every stage; not declared: the logs' machine and speed
+Reads      results/{run}/evaluate/, dpo/, sft/ and data/; not declared: the gates of every stage, and the machine and
+           the speed in the logs of the trainings
 Writes     results/{run}/report.html, results/{run}/plots/, results/{run}/plots.sha256; results/{run}/sweep.html
 Stages     write_report [-> write_sweep_report]
 """
-
-# Where DVC keeps what, and the other points of a sweep, have no part in a run's results.
-REPORTED = {run: {k: v for k, v in found.items() if k not in ("dvc", "sweep")} for run, found in SETTINGS.items()}
 
 
 rule write_report:
@@ -19,10 +17,10 @@ rule write_report:
     input:
         metrics="results/{run}/evaluate/metrics.json",
         answers="results/{run}/evaluate/answers.jsonl",
-        curves=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/curves.jsonl",
-        in_force=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/settings.json",
-        coverage=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/lora_coverage.csv",
-        adapter=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/dpo/adapter.sha256",
+        curves=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/curves.jsonl",
+        in_force=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/settings.json",
+        coverage=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/lora_coverage.csv",
+        adapter=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/adapter.sha256",
         sft=[f"{SHARED}/sft/curves.jsonl"] if config["sft"]["enabled"] else [],
         model=f"{SHARED}/model.sha256",
         pairs=f"{SHARED}/data/pairs.jsonl",
@@ -45,19 +43,18 @@ rule write_report:
         "../envs/workflow.yaml"
     params:
         *code_of("write_report"),
-        quality=f"{SHARED}/data/quality.json",
-        gates=lambda wildcards: GATES(wildcards.run),
-        logs=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/logs",
-        sft=lambda wildcards, input: f"--sft-curves {input.sft} --sft-logs {SHARED}/logs" if input.sft else "",
-        settings=lambda wildcards: json.dumps(REPORTED[wildcards.run], sort_keys=True),
+        settings=part("write_report"),
+        run="results/{run}",
+        training=lambda wildcards: RUNS[wildcards.run].training,
+        shared=SHARED,
     shell:
         """
-        python -m scripts.write_report --run {wildcards.run} --report {output.page:q} --plots {output.plots:q} \
-            --metrics {input.metrics:q} --answers {input.answers:q} --curves {input.curves:q} {params.sft} \
-            --in-force {input.in_force:q} --coverage {input.coverage:q} --tokens {input.tokens:q} \
-            --quality {params.quality:q} --gates {params.gates:q} --hash pairs {input.pairs:q} \
-            --hash model {input.model:q} --hash adapter {input.adapter:q} --logs {params.logs:q} \
-            --settings {params.settings:q} >{log:q} 2>&1
+        python -m scripts.write_report \
+            --settings {params.settings:q} \
+            --run {params.run:q} \
+            --training {params.training:q} \
+            --shared {params.shared:q} \
+            --out {params.run:q} >{log[0]:q} 2>&1
         """
 
 
@@ -76,10 +73,11 @@ rule write_sweep_report:
         "../envs/workflow.yaml"
     params:
         *code_of("write_sweep_report"),
-        points=json.dumps({point.name: point.values for point in POINTS}),
-        runs=[point.run for point in POINTS],
+        settings=part("write_sweep_report"),
+        out="results/{run}",
     shell:
         """
-        python -m scripts.write_sweep_report --run {wildcards.run} --page {output.page:q} --points {params.points:q} \
-            --runs {params.runs:q} --trainings {input.trainings:q} --evaluations {input.evaluations:q} >{log:q} 2>&1
+        python -m scripts.write_sweep_report \
+            --settings {params.settings:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """

@@ -22,9 +22,11 @@ rule tabulate_sweep:
         "../envs/training.yaml"
     params:
         *code_of("tabulate_sweep"),
-        points=json.dumps({point.name: point.values for point in POINTS}),
+        settings=part("tabulate_sweep"),
+        out="results/{run}",
     shell:
         """
-        envs/with-training python -m scripts.tabulate_sweep {input.metrics:q} --points {params.points:q} \
-            --table {output.table:q} --plot {output.plot:q} >{log:q} 2>&1
+        envs/with-training python -m scripts.tabulate_sweep \
+            --settings {params.settings:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """

@@ -1,17 +1,13 @@
-"""Write what a tuned model is, how it was made and what it came to, as a model card of Hugging Face's.
+"""Write a model card in Hugging Face's form: what the tuned model is, how it was made, and its figures.
 
-    python -m scripts.write_model_card --run tiny --settings-of-run '{"data": …, "model": …, …}' \\
-        --merged results/tiny/merged --manifest results/tiny/merged.sha256 --settings results/tiny/dpo/settings.json \\
-        --training results/tiny/dpo/metrics.json --evaluation results/tiny/evaluate/metrics.json \\
-        --pairs results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl --quality results/tiny/data/quality.json \\
-        --gates results/tiny/*/gates.json --card results/tiny/model_card.md --place
+    python -m scripts.write_model_card --settings "$(python -m tools.show_settings write_model_card)" \\
+        --run results/tiny --out results/tiny
 
-The same run gives the same bytes: no times, no paths of this machine. With --place the folder of the model gets a copy
-as its README.md, which is where the Hub, and whoever gets the folder, looks for it.
+The files that it reads have fixed names in the run's folder (pipeline/settings/run_files.py). The same run gives the
+same bytes: no times, no paths of this machine. The folder of the model gets a copy as its README.md, which is where the
+Hub and whoever gets the folder look for it, unless another run has trained the model.
 """
 
-import argparse
-import json
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -26,10 +22,14 @@ from pipeline.card.tables import (
     tabulate_settings,
 )
 from pipeline.files.folder_manifest import CARD
+from pipeline.files.json_files import read_json
 from pipeline.files.json_lines import replace_files
 from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import describe_gate, read_gates
+from pipeline.settings.run_files import RunFiles, add_run, files_of
+from pipeline.settings.stage import stage_parser
 
+NAME = "model_card.md"
 # What ms-swift's template of gpt-oss puts around a question, so that a prompt has the tokens of the training.
 PROMPT = Template(
     r"<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
@@ -56,13 +56,8 @@ print(tokenizer.decode(answer[0][inputs["input_ids"].shape[1] :]))"""
 Section = tuple[str, str]  # heading and text
 
 
-def read_json(path: Path) -> Any:
-    """Return the value in a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def name_model(settings: dict[str, Any], base: str | None) -> str:
-    """Return what was tuned, in words."""
+    """Return the name of the model before tuning, in words."""
     if base:
         return f"[{base}](https://huggingface.co/{base})"
     if folder := settings["model"]["folder"]:
@@ -73,7 +68,7 @@ def name_model(settings: dict[str, Any], base: str | None) -> str:
 
 
 def describe_model(run: str, settings: dict[str, Any], base: str | None, sft: str) -> str:
-    """Return what the model is."""
+    """Return the paragraph about the model."""
     languages = settings["data"]["languages"]
     task = f" on translations from `{languages['source']}` to `{languages['target']}`" if languages else ""
     return (
@@ -83,14 +78,14 @@ def describe_model(run: str, settings: dict[str, Any], base: str | None, sft: st
 
 
 def describe_sft(settings: dict[str, Any]) -> str:
-    """Return whether SFT came first, in words."""
+    """Return the words about SFT, empty where there was none."""
     if not settings["sft"]["enabled"]:
         return ""
     return " with SFT, then" if settings["sft"]["join"] == "merged" else " with SFT, then in the same adapter"
 
 
 def describe_data(pairs: list[Path], quality: dict[str, Any]) -> str:
-    """Return how many rows there were, what became of them, and their hashes; names of files without their folders."""
+    """Return the counts of the rows, and their hashes. Files are named without their folders."""
     names = ", ".join(f"`{Path(file['file']).name}`" for file in quality["files"])
     found = ", ".join(f"{code} ({count})" for code, count in quality["codes"].items()) or "nothing"
     rows = [(f"`{path.parent.name}/{path.name}`", str(count_lines(path)), f"`{file_sha256(path)}`") for path in pairs]
@@ -108,7 +103,7 @@ def count_lines(path: Path) -> int:
 
 
 def describe_figures(evaluation: dict[str, Any]) -> str:
-    """Return the figures with their intervals, of answers, pairs and differences between models."""
+    """Return the tables of figures with their intervals: answers, pairs, differences between models."""
     models, pairs = evaluation["models"], evaluation.get("pairs", {})
     tuned = pairs.get(models[-1], {})
     parts = {
@@ -128,7 +123,7 @@ def describe_figures(evaluation: dict[str, Any]) -> str:
 
 
 def describe_training(training: dict[str, Any]) -> str:
-    """Return what the training's own curves came to, in words."""
+    """Return the first and last losses of the training, in words."""
     after, loss = training.get("held_out", {}).get("after", {}), training.get("loss")
     words = (
         [f"loss {show_number(loss['first'])} at the first step, {show_number(loss['last'])} at the last"]
@@ -139,21 +134,19 @@ def describe_training(training: dict[str, Any]) -> str:
     return f"Training: {'; '.join(words)}.\n\n" if words else ""
 
 
-def describe_gates(paths: list[Path]) -> str:
-    """Return how many gates each stage passed, and which ones it did not."""
-    stages = {path: read_gates(path) for path in paths}
+def describe_gates(gates: list[tuple[str, Path]]) -> str:
+    """Return a table of how many gates each stage passed, and the ones that failed."""
     rows, failed = [], []
-    for path, gates in stages.items():
-        if gates:
-            stage = "/".join(path.parts[2:-1])
-            rows.append((stage, f"{sum(gate['passed'] for gate in gates)} of {len(gates)}"))
-            failed += [f"- {stage}: {describe_gate(gate)}" for gate in gates if not gate["passed"]]
+    for stage, path in gates:
+        if found := read_gates(path):
+            rows.append((stage, f"{sum(gate['passed'] for gate in found)} of {len(found)}"))
+            failed += [f"- {stage}: {describe_gate(gate)}" for gate in found if not gate["passed"]]
     lead = "What each stage proved of itself (`gates.json`):\n\n" + table(["stage", "passed"], rows)
     return "\n\n".join([lead, "Not passed, and reported:\n\n" + "\n".join(failed)] if failed else [lead])
 
 
 def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
-    """Return what the model and its figures are not good for."""
+    """Return the limits of the model and of its figures."""
     limits = []
     if settings["model"]["random"]:
         limits.append("**Its weights are random.** It shows that the stages run at this size, and answers with noise.")
@@ -181,7 +174,7 @@ def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored
 
 
 def describe_use(settings: dict[str, Any]) -> str:
-    """Return how to ask the model something, with the prompt that it was trained with."""
+    """Return a program that asks the model something, with the prompt of its training."""
     date, system = settings["prompt"]["date"], settings["data"]["system"]
     prompt = PROMPT.substitute(date=date, system=SYSTEM if system else "")
     given = f"system = {system!r}\n" if system else ""
@@ -194,7 +187,7 @@ def describe_use(settings: dict[str, Any]) -> str:
 
 
 def describe_origin(run: str, manifest: Path) -> str:
-    """Return how to see that the weights are these, and how to compute them again."""
+    """Return the hashes of the weights, and how to compute them again."""
     hashes = [line.partition("  ") for line in manifest.read_text(encoding="utf-8").splitlines()]
     weights = [(f"`{Path(name).name}`", f"`{digest}`") for digest, _, name in hashes if name.endswith(".safetensors")]
     return (
@@ -206,7 +199,7 @@ def describe_origin(run: str, manifest: Path) -> str:
 
 
 def describe_licence(settings: dict[str, Any], base: str | None) -> str:
-    """Return what is known of the rights in the model."""
+    """Return the words about the model's licence."""
     if base:
         return "gpt-oss is under Apache 2.0. The data of the tuning may bind you further; that this card does not know."
     if is_all_own(settings):
@@ -221,50 +214,35 @@ def write_sections(title: str, sections: list[Section]) -> str:
     return "\n\n".join([f"# {title}", *(f"## {heading}\n\n{text}" if heading else text for heading, text in sections)])
 
 
-def render_card(args: argparse.Namespace) -> str:
+def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     """Return the card."""
-    settings, evaluation, quality = args.settings_of_run, read_json(args.evaluation), read_json(args.quality)
-    in_force, training = read_json(args.settings), read_json(args.training)
-    base = find_base(settings["model"]["folder"], read_json(args.merged / "config.json"))
+    evaluation, quality, in_force = map(read_json, (files.metrics, files.quality, files.in_force))
+    training = read_json(files.training_metrics)
+    base = find_base(settings["model"]["folder"], read_json(files.merged / "config.json"))
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
-        ("", describe_model(args.run, settings, base, describe_sft(settings))),
+        ("", describe_model(files.name, settings, base, describe_sft(settings))),
         ("Limits", describe_limits(settings, quality, bool(evaluation.get("answers")))),
         ("Figures", describe_training(training) + describe_figures(evaluation)),
         ("Use", describe_use(settings)),
         ("Training", tabulate_settings(in_force, training.get("steps"))),
-        ("Data", describe_data(args.pairs, quality)),
-        ("Gates", describe_gates(args.gates)),
-        ("Compute it again", describe_origin(args.run, args.manifest)),
+        ("Data", describe_data([files.train, files.val], quality)),
+        ("Gates", describe_gates(files.gates)),
+        ("Compute it again", describe_origin(files.name, files.merged_manifest)),
         ("Licence", describe_licence(settings, base)),
     ]
-    metadata = describe_metadata(args.run, settings, base, tags, evaluation)
-    return f"{render_metadata(metadata)}\n{write_sections(args.run, sections)}\n"
-
-
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Return the arguments of the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--settings-of-run", type=json.loads, required=True, help="JSON: sections of config.yaml")
-    parser.add_argument("--merged", type=Path, required=True, help="folder of the tuned model")
-    parser.add_argument("--manifest", type=Path, required=True, help="SHA-256 of its files")
-    parser.add_argument("--settings", type=Path, required=True, help="settings.json of the training")
-    parser.add_argument("--training", type=Path, required=True, help="metrics.json of the training")
-    parser.add_argument("--evaluation", type=Path, required=True, help="metrics.json of the evaluation")
-    parser.add_argument("--pairs", type=Path, nargs="+", required=True, help="what was trained, and what was held out")
-    parser.add_argument("--quality", type=Path, required=True, help="quality.json of the data")
-    parser.add_argument("--gates", type=Path, nargs="+", required=True, help="gates.json of stages; some may be absent")
-    parser.add_argument("--card", type=Path, required=True)
-    parser.add_argument("--place", action="store_true", help="copy the card into the folder of the model")
-    return parser.parse_args(argv)
+    metadata = describe_metadata(files.name, settings, base, tags, evaluation)
+    return f"{render_metadata(metadata)}\n{write_sections(files.name, sections)}\n"
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parse_arguments(argv)
-    text = render_card(args)
-    for path in [args.card, *([args.merged / CARD] if args.place else [])]:
+    parser = stage_parser(__doc__, out=NAME)
+    add_run(parser)
+    args = parser.parse_args(argv)
+    files = files_of(args)
+    text = render_card(files, args.settings)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for path in [args.out / NAME, *([files.merged / CARD] if files.trained_here else [])]:
         with replace_files(path) as (out,):
             out.write(text)
 

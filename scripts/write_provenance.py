@@ -1,37 +1,42 @@
 """Write what Snakemake recorded of a run as a Workflow Run RO-Crate, which other people's tools read.
 
-    python -m scripts.write_provenance results/tiny/merged results/tiny/infer/predictions.jsonl --folder results/tiny \\
-        --code Snakefile rules/*.smk --settings '{"run": "tiny", …}' --licence MIT \\
-        --machine results/tiny/logs/train_dpo.machine.json \\
-        --workflow results/tiny/workflow --crate results/tiny/ro-crate-metadata.json
+    python -m scripts.write_provenance results/tiny/merged results/tiny/infer/predictions.jsonl \\
+        --settings "$(python -m tools.show_settings write_provenance)" --code Snakefile rules/*.smk --out results/tiny
 
 The jobs are those behind the results that are named, as far back as there are records. The folder of the run becomes
 the crate: beside its description goes a copy of the workflow, with the settings of the run, and with the versions of
-every package as they were when its jobs ran. docs/provenance.md says how to read it.
+every package at the time when its jobs ran. docs/provenance.md says how to read it.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 from rocrate.model.entity import Entity
 
+from pipeline.card.metadata import is_all_own
+from pipeline.files.json_files import read_json
 from pipeline.files.json_lines import replace_files
 from pipeline.provenance.copy_workflow import copy_workflow, find_engine, name_environment
 from pipeline.provenance.run_crate import COMPLETED, RunCrate, as_time, name_jobs, one_or_more
 from pipeline.provenance.run_records import RecordedJob, trace_back
+from pipeline.settings.run_files import RunFiles
+from pipeline.settings.stage import stage_parser
 
-CODE = ("scripts", "pipeline", "schemas")  # inputs of jobs that are no data
+CODE = ("scripts", "pipeline", "schemas")  # inputs of jobs that are not data
 MODEL_RULE = "check_model"  # names the files of a model that the run did not make
-LICENCES = {"MIT": "https://spdx.org/licenses/MIT"}
+MIT = "https://spdx.org/licenses/MIT"
+UNKNOWN_LICENCE = "not stated: that of the model and of the data that the run was given"
+WORKFLOW = "workflow"
+MACHINE = "train_dpo.machine.json"
+CRATE = "ro-crate-metadata.json"
 
 
 def describe_machine(record: Path) -> tuple[str, str | None]:
-    """Return where the training ran, in words, and its commit; nothing where that was not recorded."""
+    """Return the machine of the training, in words, and its commit; neither where that was not recorded."""
     if not record.is_file():
         return "", None
-    facts = json.loads(record.read_text(encoding="utf-8"))
+    facts = read_json(record)
     gpus = ", ".join(facts.get("gpus") or []) or "no GPU"
     words = f"{facts['system']}, Python {facts['python']}, {facts['processor']}, {facts['cores']} cores"
     changed = " with uncommitted changes" if facts["uncommitted_changes"] else ""
@@ -49,7 +54,7 @@ def add_workflow(crate: RunCrate, workflow: Path, engine: str | None, commit: st
     for name in ("contentSize", "sha256"):
         entity[name] = crate.describe_file(workflow / "Snakefile", None)[name]
     entity["name"] = "DPO fine-tuning of gpt-oss"
-    entity["license"] = crate.add(LICENCES["MIT"], "CreativeWork", name="MIT")
+    entity["license"] = crate.add(MIT, "CreativeWork", name="MIT")
     if commit:
         entity["version"] = commit
     crate.entities[str(workflow / "Snakefile")] = entity
@@ -76,7 +81,7 @@ def add_rules(crate: RunCrate, jobs: list[RecordedJob], workflow: Path, entity: 
 def add_parameters(
     crate: RunCrate, jobs: list[RecordedJob], targets: list[str], workflow: Path, entity: Entity
 ) -> None:
-    """Add what the workflow as a whole reads, which no job made and is no code, and what it is run for."""
+    """Add the inputs of the workflow as a whole, which no job made and which are not code, and its results."""
     made = {output for job in jobs for output in job.outputs}
     sources = sorted({path for job in jobs for path in job.inputs if path not in made and not path.startswith(CODE)})
     groups = {"data": [crate.add_path(path) for path in sources]}
@@ -157,25 +162,20 @@ def describe_run(crate: RunCrate, jobs: list[RecordedJob], targets: list[str], w
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, out=f"{CRATE} and {WORKFLOW}/, which is that of the run")
     parser.add_argument("targets", nargs="+", help="results of the run, as its rules name them")
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the run")
     parser.add_argument("--code", type=Path, nargs="+", required=True, help="Snakefile, and the rules that it includes")
-    parser.add_argument("--settings", type=json.loads, required=True, help="JSON: the settings of the run")
-    parser.add_argument("--licence", required=True, help="of the results, in words or as an SPDX name")
-    parser.add_argument("--machine", type=Path, required=True, help="where the training ran, if that was recorded")
-    parser.add_argument("--workflow", type=Path, required=True, help="folder for the copy of the workflow")
-    parser.add_argument("--crate", type=Path, required=True, help="ro-crate-metadata.json, in the folder of the run")
+    parser.add_argument("--training", type=Path, help="folder of the run that trained its model, if it is another")
     args = parser.parse_args(argv)
     jobs = trace_back(args.targets)
-    copy_workflow(args.workflow, args.code, args.settings, [job.environment for job in jobs])
-    crate = RunCrate(args.folder, {path: digest for job in jobs for path, digest in job.checksums.items()})
-    crate.crate.name = f"Run {args.folder.name}: DPO fine-tuning of gpt-oss"
+    workflow = args.out / WORKFLOW
+    copy_workflow(workflow, args.code, args.settings, [job.environment for job in jobs])
+    crate = RunCrate(args.out, {path: digest for job in jobs for path, digest in job.checksums.items()})
+    crate.crate.name = f"Run {args.out.name}: DPO fine-tuning of gpt-oss"
     crate.crate.description = "From preference pairs to a DPO-tuned model and its answers: every job, file and version."
-    describe_run(crate, jobs, args.targets, args.workflow, args.machine)
-    crate.crate.license = crate.crate.get(LICENCES.get(args.licence)) or args.licence
-    with replace_files(args.crate) as (out,):
+    describe_run(crate, jobs, args.targets, workflow, RunFiles(args.out, args.training).logs["dpo"] / MACHINE)
+    crate.crate.license = crate.crate.get(MIT) if is_all_own(args.settings) else UNKNOWN_LICENCE
+    with replace_files(args.out / CRATE) as (out,):
         out.write(json.dumps(crate.crate.metadata.generate(), indent=2, ensure_ascii=False) + "\n")
 
 

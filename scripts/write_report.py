@@ -1,30 +1,24 @@
 """Write the report of a run: one page that opens without a network, in English and Chinese, and its curves as files.
 
-    python -m scripts.write_report --run tiny --report results/tiny/report.html --plots results/tiny/plots \\
-        --metrics results/tiny/evaluate/metrics.json --answers results/tiny/evaluate/answers.jsonl \\
-        --curves results/tiny/dpo/curves.jsonl --in-force results/tiny/dpo/settings.json \\
-        --coverage results/tiny/dpo/lora_coverage.csv --tokens results/tiny/dpo/tokens.json \\
-        --quality results/tiny/data/quality.json --gates results/tiny/{data,dpo,merge,infer}/gates.json \\
-        --hash pairs results/tiny/data/pairs.jsonl --logs results/tiny/logs
+    python -m scripts.write_report --settings "$(python -m tools.show_settings write_report)" \\
+        --run results/tiny --out results/tiny
 
-With --sft-curves, the curves of the SFT before DPO are in it too. What --logs holds of the machine and the speed is
-shown where it is there.
+The files that it reads have fixed names in the run's folder (pipeline/settings/run_files.py). The machine and the speed
+of a training are shown where they were recorded.
 """
 
-import argparse
-import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.json_files import read_json
 from pipeline.files.json_lines import iterate_json_lines, read_json_lines
 from pipeline.report.answer_cards import make_cards
 from pipeline.report.curves import Chart, chart_speed, chart_training
 from pipeline.report.draw_charts import draw_files
-from pipeline.report.facts import hash_inputs, read_all_gates, read_json, read_machine
+from pipeline.report.facts import hash_inputs, read_all_gates, read_machine
 from pipeline.report.page import write_page
 from pipeline.report.pick_changes import pick_changes
 from pipeline.report.report_values import (
@@ -39,49 +33,30 @@ from pipeline.report.report_values import (
     reproduce,
 )
 from pipeline.settings.check import load_config
+from pipeline.settings.run_files import RunFiles, add_run, files_of, require_files
+from pipeline.settings.stage import stage_parser
 
 Groups = dict[str, list[Chart]]
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the report reads and writes."""
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--report", type=Path, required=True, help="HTML")
-    parser.add_argument("--plots", type=Path, required=True, help="folder for the curves, as SVG and PNG")
-    parser.add_argument("--metrics", type=Path, required=True, help="figures of the evaluation")
-    parser.add_argument("--answers", type=Path, required=True, help="answers of the evaluation")
-    parser.add_argument("--curves", type=Path, required=True)
-    parser.add_argument("--sft-curves", type=Path)
-    parser.add_argument("--sft-logs", type=Path, help="folder of train_sft.machine.json, if not that of --logs")
-    parser.add_argument("--in-force", type=Path, required=True, help="settings.json of the training")
-    parser.add_argument("--coverage", type=Path, required=True, help="lora_coverage.csv of the training")
-    parser.add_argument("--quality", type=Path, required=True, help="account of the conversion")
-    parser.add_argument("--tokens", type=Path, required=True, help="account of the tokens")
-    parser.add_argument("--gates", type=Path, nargs="*", default=[], help="gates.json of each stage, those that exist")
-    parser.add_argument("--hash", nargs=2, action="append", default=[], metavar=("NAME", "FILE"), help="pairs, model …")
-    parser.add_argument("--logs", type=Path, required=True, help="folder of *.machine.json and *.speed.jsonl")
-    parser.add_argument("--settings", type=json.loads, help="JSON: the run's settings; without it config.yaml's")
+PAGE = "report.html"
+PLOTS = "plots"
 
 
-def require_files(args: argparse.Namespace) -> None:
-    """Stop with one line if a file is missing without which there is no report."""
-    for name in ("metrics", "answers", "curves", "in_force", "coverage", "quality", "tokens"):
-        path = getattr(args, name)
-        if not path.is_file():
-            sys.exit(
-                f"{path}: no such file; run the stage that writes it, or name another with --{name.replace('_', '-')}"
-            )
+def list_needed(files: RunFiles, curves: dict[str, Path]) -> list[Path]:
+    """Return the files without which there is no report."""
+    needed = [files.metrics, files.answers, *curves.values(), files.in_force, files.coverage]
+    return [*needed, files.quality, files.tokens, files.pairs, files.model, files.adapter]
 
 
-def read_charts(args: argparse.Namespace) -> tuple[Groups, dict[str, Any]]:
-    """Return the charts by stage, and what each training wrote of its machine."""
-    sft = {"sft": chart_training(read_json_lines(args.sft_curves), "sft")} if args.sft_curves else {}
-    groups = sft | {"dpo": chart_training(read_json_lines(args.curves)), "speed": []}
+def read_charts(curves: dict[str, Path], logs: dict[str, Path]) -> tuple[Groups, dict[str, Any]]:
+    """Return the charts by stage, and what each training recorded of its machine."""
+    groups: Groups = {stage: [] for stage in (*curves, "speed")}
     machines = {}
-    for stage in (*sft, "dpo"):
-        logs = args.sft_logs if stage == "sft" and args.sft_logs else args.logs
-        machines[stage], speed = read_machine(logs, f"train_{stage}")
-        groups["speed"] += chart_speed(speed, "" if stage == "dpo" else stage)
+    for stage, path in curves.items():
+        name = "" if stage == "dpo" else stage
+        groups[stage] = chart_training(read_json_lines(path), name)
+        machines[stage], speed = read_machine(logs[stage], f"train_{stage}")
+        groups["speed"] += chart_speed(speed, name)
     return groups, machines
 
 
@@ -101,44 +76,46 @@ def write_plots(charts: list[Chart], plots: Path) -> None:
     write_manifest(plots, plots.with_name(f"{plots.name}.sha256"))
 
 
-def gather_values(args: argparse.Namespace, metrics: dict[str, Any]) -> tuple[list[Chart], list[Any], dict[str, Any]]:
-    """Return the page's charts, its answers, and all that its template places."""
-    usual = load_config([])
-    settings = args.settings or usual
-    groups, machines = read_charts(args)
+def gather_values(
+    files: RunFiles, curves: dict[str, Path], settings: dict[str, Any]
+) -> tuple[Groups, list[Chart], list[Any], dict[str, Any]]:
+    """Return the trainings' charts by stage, the evaluation's charts, the answers, and the page's other values."""
+    usual, metrics = load_config([]), read_json(files.metrics)
+    groups, machines = read_charts(curves, files.logs)
     tables, part_charts = chart_parts(metrics)
-    picked = pick_changes(iterate_json_lines(args.answers))
+    picked = pick_changes(iterate_json_lines(files.answers))
     values = {
         "title_key": "page.report",
-        "run": args.run,
+        "run": files.name,
         "machines": machines,
         "chart_groups": {stage: [chart.file for chart in charts] for stage, charts in groups.items()},
-        "losses": find_losses(read_json_lines(args.curves)),
+        "losses": find_losses(read_json_lines(files.curves)),
         "part_tables": tables,
-        "hashes": hash_inputs({name: Path(file) for name, file in args.hash}),
+        "hashes": hash_inputs({"pairs": files.pairs, "model": files.model, "adapter": files.adapter}),
         "reproduction": reproduce(machines["dpo"], settings),
         "limits": list_limits(settings, bool(tables), bool(groups["speed"])),
     }
-    values |= describe_evaluation(metrics) | describe_data(args.quality, args.tokens) | describe_answers(picked)
-    values |= describe_gates(read_all_gates(args.gates)) | describe_coverage(args.coverage)
-    values |= describe_settings(settings, usual, read_json(args.in_force))
-    charts = [chart for group in groups.values() for chart in group]
-    return [*charts, *part_charts], make_cards(picked, metrics["models"]), values
+    values |= describe_evaluation(metrics) | describe_data(files.quality, files.tokens) | describe_answers(picked)
+    values |= describe_gates(read_all_gates(files.gates)) | describe_coverage(files.coverage)
+    values |= describe_settings(settings, usual, read_json(files.in_force))
+    return groups, part_charts, make_cards(picked, metrics["models"]), values
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser)
+    parser = stage_parser(__doc__, out=f"{PAGE}, and the curves as SVG and PNG in {PLOTS}/")
+    add_run(parser)
     args = parser.parse_args(argv)
-    require_files(args)
-    metrics = json.loads(args.metrics.read_text(encoding="utf-8"))
-    charts, cards, values = gather_values(args, metrics)
-    # What differs from run to run has no place among the files.
-    lasting = values["chart_groups"].get("sft", []) + values["chart_groups"]["dpo"]
-    write_plots([chart for chart in charts if chart.file in lasting], args.plots)
-    write_page(args.report, "report.html", charts, cards, **values)
-    print(f"{args.report}: {len(cards)} of {values['picked'].total} answers, {len(charts)} charts")
+    files = files_of(args)
+    curves = ({"sft": files.sft_curves} if args.settings["sft"]["enabled"] else {}) | {"dpo": files.curves}
+    require_files(list_needed(files, curves))
+
+    groups, part_charts, cards, values = gather_values(files, curves, args.settings)
+    args.out.mkdir(parents=True, exist_ok=True)
+    # Time and memory differ from run to run, so they are in the page only.
+    write_plots([chart for stage in curves for chart in groups[stage]], args.out / PLOTS)
+    charts = [*(chart for group in groups.values() for chart in group), *part_charts]
+    write_page(args.out / PAGE, "report.html", charts, cards, **values)
+    print(f"{args.out / PAGE}: {len(cards)} of {values['picked'].total} answers, {len(charts)} charts")
 
 
 if __name__ == "__main__":

@@ -1,30 +1,23 @@
 """Write a page that compares the points of a sweep: settings, held-out figures, figures of the evaluation, charts.
 
-    python -m scripts.write_sweep_report --run tiny-sweep --page results/tiny-sweep/sweep.html \\
-        --points '{"soft": {"dpo.beta": 0.05}, "sharp": {"dpo.beta": 0.5}}' --runs tiny-sweep-soft tiny-sweep-sharp \\
-        --trainings results/tiny-sweep-*/dpo/metrics.json --evaluations results/tiny-sweep-*/evaluate/metrics.json
+    python -m scripts.write_sweep_report --out results/tiny-sweep \\
+        --settings "$(python -m tools.show_settings write_sweep_report experiments/tiny-sweep.yaml)"
 
-Runs and files are in the order of the points.
+The settings say which points there are; their runs' figures have fixed names (pipeline/settings/run_files.py).
 """
 
-import argparse
-import json
-import sys
 from pathlib import Path
-from typing import Any
 
+from pipeline.files.json_files import read_json
 from pipeline.report.curves import Chart
-from pipeline.report.facts import read_json
 from pipeline.report.numbers_in_words import is_number
 from pipeline.report.page import write_page
 from pipeline.report.sweep_values import chart_points, describe_points
+from pipeline.settings.run_files import RunFiles, require_files
+from pipeline.settings.stage import stage_parser
+from pipeline.settings.sweep import list_points
 
-
-def require_as_many(points: int, files: dict[str, list[Any]]) -> None:
-    """Stop with one line if a list is not as long as the points are many."""
-    for name, given in files.items():
-        if len(given) != points:
-            sys.exit(f"--{name}: {len(given)} for {points} points; name one for each")
+PAGE = "sweep.html"
 
 
 def drop_empty(charts: list[Chart]) -> list[Chart]:
@@ -33,25 +26,21 @@ def drop_empty(charts: list[Chart]) -> list[Chart]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", required=True, help="the run that the points share")
-    parser.add_argument("--page", type=Path, required=True, help="HTML")
-    parser.add_argument("--points", type=json.loads, required=True, help="JSON: values by setting, by name")
-    parser.add_argument("--runs", nargs="+", required=True, help="where each point's own report is")
-    parser.add_argument("--trainings", type=Path, nargs="+", required=True, help="dpo/metrics.json of each point")
-    parser.add_argument(
-        "--evaluations", type=Path, nargs="+", required=True, help="evaluate/metrics.json of each point"
-    )
+    parser = stage_parser(__doc__, out=PAGE)
+    parser.add_argument("--results", type=Path, default="results", help="folder of all runs")
     args = parser.parse_args(argv)
-    files = {"runs": args.runs, "trainings": args.trainings, "evaluations": args.evaluations}
-    require_as_many(len(args.points), files)
+    points = list_points(args.settings)
+    runs = [RunFiles(args.results / point.run, args.results / point.training) for point in points]
+    require_files(path for files in runs for path in (files.training_metrics, files.metrics))
 
-    trainings, evaluations = ([read_json(path) for path in paths] for paths in (args.trainings, args.evaluations))
-    charts = drop_empty(chart_points(list(args.points), trainings, evaluations))
-    values = describe_points(args.points, args.runs, trainings, evaluations)
-    write_page(args.page, "sweep.html", charts, [], title_key="page.sweep", run=args.run, **values)
-    print(f"{args.page}: {len(args.points)} points, {len(charts)} charts")
+    trainings = [read_json(files.training_metrics) for files in runs]
+    evaluations = [read_json(files.metrics) for files in runs]
+    charts = drop_empty(chart_points([point.name for point in points], trainings, evaluations))
+    values = describe_points(points, trainings, evaluations)
+    args.out.mkdir(parents=True, exist_ok=True)
+    page = args.out / PAGE
+    write_page(page, "sweep.html", charts, [], title_key="page.sweep", run=args.settings["run"], **values)
+    print(f"{page}: {len(points)} points, {len(charts)} charts")
 
 
 if __name__ == "__main__":

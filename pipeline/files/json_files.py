@@ -14,6 +14,11 @@ def run_digest(settings: list[str], *files: Path) -> str:
     return state.hexdigest()[:12]
 
 
+def read_json(path: Path) -> Any:
+    """Return the value in a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a value as indented JSON."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

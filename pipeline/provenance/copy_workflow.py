@@ -13,7 +13,7 @@ from pipeline.provenance.run_records import RecordedJob
 
 
 def copy_workflow(target: Path, code: list[Path], settings: dict[str, Any], environments: Iterable[str]) -> None:
-    """Write a folder with these files, config.yaml and envs/, a file a text; it appears whole or not at all."""
+    """Write a folder with these files, config.yaml, and a file in envs/ for each environment; it is whole or absent."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for path in code:
@@ -28,12 +28,12 @@ def copy_workflow(target: Path, code: list[Path], settings: dict[str, Any], envi
 
 
 def name_environment(text: str) -> str:
-    """Return the name of the file for a conda environment; no two texts have the same."""
+    """Return the file name for the text of a conda environment; different texts have different names."""
     source = re.search(r"from (\w+)\.lock", text)
     return f"{source[1] if source else 'environment'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.yaml"
 
 
 def find_engine(jobs: list[RecordedJob]) -> str | None:
-    """Return the version of Snakemake in the environments of the jobs, the last one first; None if none has it."""
+    """Return the version of Snakemake that the last job with one ran under; None if no environment has it."""
     found = (re.search(r'"snakemake==([\w.]+)', job.environment) for job in reversed(jobs))
     return next((match[1] for match in found if match), None)

@@ -1,4 +1,4 @@
-"""A run as a Provenance Run Crate: what ran, on what, when, and what came of it, in RO-Crate's words.
+"""A run as a Provenance Run Crate: its jobs, their inputs, times and results, in RO-Crate's words.
 
 https://www.researchobject.org/workflow-run-crate/ says what must be there. Files are described, not copied: the crate
 is the folder of the run. What lies outside it (raw data, scripts) is named by its SHA-256, as an RFC 6920 URI.
@@ -51,12 +51,12 @@ class RunCrate:
         self.entities: dict[str, Entity] = {}  # of files and folders, by path
 
     def add(self, identifier: str, kind: str, **properties: Any) -> Entity:
-        """Add something that is no file, and return it; None stands for a property that it has not."""
+        """Add an entity that is not a file, and return it. Properties that are None are left out."""
         known = {name: value for name, value in properties.items() if value is not None}
         return self.crate.add(ContextEntity(self.crate, identifier, {"@type": kind, **known}))
 
     def add_path(self, name: str) -> Entity:
-        """Return the entity of a file or folder, adding it where it is new."""
+        """Return the entity of a file or folder; it is added if it is new."""
         if name not in self.entities:
             path = Path(name)
             manifest = path.with_name(f"{path.name}.sha256")
@@ -65,12 +65,12 @@ class RunCrate:
         return self.entities[name]
 
     def add_file(self, path: Path, digest: str | None) -> Entity:
-        """Add a file, of which the SHA-256 may be known, and return it."""
+        """Add a file, whose SHA-256 may be known, and return it."""
         properties = self.describe_file(path, digest)
         return self.add_data(self.identify(path, properties["sha256"]), {"@type": "File", **properties})
 
     def describe_file(self, path: Path, digest: str | None) -> dict[str, Any]:
-        """Return what is known of a file, None for what is not."""
+        """Return the properties of a file; those that are not known are None."""
         return {
             "name": within(path, self.folder) or shown(path),
             "encodingFormat": FORMATS.get(path.suffix),
@@ -79,7 +79,7 @@ class RunCrate:
         }
 
     def add_folder(self, path: Path, manifest: Path) -> Entity:
-        """Add a folder, with the files that its manifest names if it is in the crate, and return it."""
+        """Add a folder, and return it. One in the crate has the files that its manifest names."""
         inside = within(path, self.folder)
         digest = file_sha256(manifest) if manifest.is_file() else None
         identifier = f"{inside}/" if inside else self.identify(path, digest)
@@ -103,7 +103,7 @@ class RunCrate:
         return f"ni:///sha-256;{base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip('=')}"
 
     def add_parameter(self, direction: str, name: str, examples: list[Entity]) -> Entity:
-        """Add an input or output of the workflow, which these files are an example of, and return it."""
+        """Add an input or output of the workflow, with these files as examples, and return it."""
         parameter = self.add(
             f"#{direction}-{re.sub(r'[^A-Za-z0-9._-]', '-', name)}",
             "FormalParameter",
@@ -116,7 +116,7 @@ class RunCrate:
         return parameter
 
     def add_profiles(self) -> None:
-        """Say which profiles the crate conforms to."""
+        """Name the profiles that the crate conforms to."""
         names = {f"{RUN_PROFILES}/{part}/0.5": f"{part.title()} Run Crate" for part in PROFILES}
         names[WORKFLOW_PROFILE] = "Workflow RO-Crate"
         self.crate.root_dataset["conformsTo"] = [
@@ -125,7 +125,7 @@ class RunCrate:
         ]
 
     def add_job(self, job: RecordedJob, name: str, tool: Entity) -> Entity:
-        """Add what ran as an action, and return it."""
+        """Add a job as an action, and return it."""
         results = [*sorted(job.outputs), *(account for account in job.accounts if Path(account).is_file())]
         return self.add(
             f"#run-{name}",
@@ -147,7 +147,7 @@ def within(path: Path, folder: Path) -> str | None:
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is shown: of one outside the repository the name only."""
+    """Return a path as it is shown: outside the repository, its name alone."""
     return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
 
 
@@ -157,7 +157,7 @@ def as_time(seconds: float | None) -> str | None:
 
 
 def one_or_more(entities: list[Entity]) -> Any:
-    """Return the only one of a list, or the list: JSON-LD has no list of one."""
+    """Return the single entity of a list, or the list: JSON-LD has no list of one."""
     return entities[0] if len(entities) == 1 else entities
 
 

@@ -1,4 +1,4 @@
-"""What Snakemake recorded of the jobs behind some results: which ran, on what, when, with which command.
+"""Snakemake's records of the jobs behind some results: rules, inputs, times, commands.
 
 A record is a JSON file in .snakemake/metadata for each output, named by the output's path in base64.
 """
@@ -18,12 +18,12 @@ LONGEST_NAME = 255  # of a file
 
 @dataclass(frozen=True)
 class RecordedJob:
-    """A job that ran: paths as the rule named them, times in seconds since 1970, None where nobody wrote them down."""
+    """A job that ran: paths as the rule named them, times in seconds since 1970, None where they were not recorded."""
 
     rule: str
     command: str
     inputs: tuple[str, ...]
-    accounts: tuple[str, ...]  # what the rule declares as a log so that it survives a failure, but for the log itself
+    accounts: tuple[str, ...]  # files declared as logs so that they survive a failure; without the log itself
     started: float | None
     ended: float | None
     environment: str  # the text of the conda file, with the version of every package
@@ -32,7 +32,7 @@ class RecordedJob:
 
 
 def record_of(output: str) -> str:
-    """Return where Snakemake keeps its record of an output."""
+    """Return the path of Snakemake's record of an output."""
     name = base64.b64encode(output.encode(), altchars=b"-_").decode()
     if len(name) > LONGEST_NAME:
         sys.exit(f"{output}: too long a path for Snakemake to record; give the run a shorter name")
@@ -75,7 +75,7 @@ def describe_record(record: dict[str, Any]) -> RecordedJob:
 
 
 def trace_back(targets: Iterable[str], folder: Path = RECORDS) -> list[RecordedJob]:
-    """Return the jobs that made the targets and what they are made of, in the order in which they started.
+    """Return the jobs that made the targets and their inputs, in the order in which they started.
 
     Stops with one line if Snakemake has no record of a target.
     """

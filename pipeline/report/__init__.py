@@ -1,1 +1,1 @@
-"""What write_report.py and write_sweep_report.py share: figures, charts, answers, and the page they stand on."""
+"""The pages of a run and of a sweep: their figures, charts and answers."""

@@ -1,4 +1,4 @@
-"""What the report of a run says, from the run's files; the template only places it."""
+"""The values that the report of a run shows, from the run's files; the template only places them."""
 
 import csv
 import shlex
@@ -7,9 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pipeline.files.json_files import read_json
 from pipeline.gates import Gate
 from pipeline.report.curves import Chart
-from pipeline.report.facts import list_settings, read_json
+from pipeline.report.facts import list_settings
 from pipeline.report.figures import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import is_number, only_number
@@ -78,7 +79,7 @@ def describe_settings(settings: Row, usual: Row, in_force: Row) -> Values:
 
 
 def describe_coverage(table: Path) -> Values:
-    """Return what the LoRA trains: its modules, and how many parameters they have."""
+    """Return the modules that the LoRA trains, and how many parameters they have."""
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {"coverage": rows, "parameters": sum(int(row["parameters"]) for row in rows)}
@@ -98,7 +99,7 @@ def describe_answers(picked: Picked) -> Values:
 
 
 def reproduce(machine: Row, settings: Row) -> str:
-    """Return the commands that make the run again."""
+    """Return the commands that reproduce the run."""
     commit = machine.get("commit")
     command = machine.get("command") or "snakemake --cores all  # not recorded: an overlay goes with --configfile"
     embedded = settings["data"]["raw"] == "data/preferences.jsonl"
@@ -115,7 +116,7 @@ def reproduce(machine: Row, settings: Row) -> str:
 
 
 def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
-    """Return the names of what has to be said of this run's results."""
+    """Return the names of the limits of this run's results."""
     built = [] if settings["model"]["folder"] else ["random" if settings["model"]["random"] else "tiny"]
     parts = ["parts"] if has_parts else []
     return [

@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 def describe_point(name: str, values: Row, metrics: Row) -> Row:
-    """Return the table's row of a point: its settings, and what its training came to (tabulate_curves)."""
+    """Return the table's row of a point: its settings, and the figures of its training (tabulate_curves)."""
     row: Row = {"point": name} | {setting: as_cell(value) for setting, value in values.items()}
     row["steps"] = metrics.get("steps")
     row |= {f"loss_{when}": value for when, value in metrics.get("loss", {}).items()}

@@ -1,11 +1,11 @@
-"""What the page of a sweep says: a row a point, and a chart for each figure that points are compared by."""
+"""The values that the page of a sweep shows: a row a point, and a chart for each figure that compares them."""
 
 from typing import Any
 
 from pipeline.report.curves import Chart
 from pipeline.report.figures import GROUPS, IN_SUMMARY, Figure, list_names, show_figure
 from pipeline.report.numbers_in_words import choose_decimals, only_number, show_number
-from pipeline.settings.sweep import as_cell
+from pipeline.settings.sweep import Point, as_cell
 
 Row = dict[str, Any]
 
@@ -17,25 +17,25 @@ HELD_OUT = {
 }
 
 
-def describe_points(points: dict[str, Row], runs: list[str], trainings: list[Row], evaluations: list[Row]) -> Row:
-    """Return the settings that differ, the figures that there are, and a row a point with all of them in words."""
+def describe_points(points: list[Point], trainings: list[Row], evaluations: list[Row]) -> Row:
+    """Return the settings that differ, the names of the figures, and a row a point with all of them in words."""
     figures = gather_figures(trainings, evaluations)
     decimals = {name: choose_decimals(figure["value"] for figure in found) for name, found in figures.items()}
     rows = [
         {
-            "point": name,
-            "run": run,
-            "settings": [as_cell(value) for value in values.values()],
+            "point": point.name,
+            "run": point.run,
+            "settings": [as_cell(value) for value in point.values.values()],
             "steps": show_number(training.get("steps")),
             "cells": {figure: show_figure(found[number], decimals[figure]) for figure, found in figures.items()},
         }
-        for number, (run, training, (name, values)) in enumerate(zip(runs, trainings, points.items(), strict=True))
+        for number, (point, training) in enumerate(zip(points, trainings, strict=True))
     ]
-    return {"settings": list(next(iter(points.values()))), "names": list(figures), "rows": rows}
+    return {"settings": list(points[0].values), "names": list(figures), "rows": rows}
 
 
 def gather_figures(trainings: list[Row], evaluations: list[Row]) -> dict[str, list[Figure]]:
-    """Return the figures of all points by name: held-out ones of the training, the first ones of the evaluation."""
+    """Return the figures of all points by name: the training's held-out ones, and the evaluation's first ones."""
     held_out = {
         name: [{"value": training.get("held_out", {}).get("after", {}).get(key)} for training in trainings]
         for name, key in HELD_OUT.items()

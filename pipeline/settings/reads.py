@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.settings.check import load_schema
 from pipeline.settings.flags import NO_FLAGS, PREFERENCES, sft_settings
+from pipeline.settings.sweep import SECTIONS
 
 Config = Mapping[str, Any]
 
@@ -22,6 +23,10 @@ SFT = tuple(name for name in load_schema()["properties"]["sft"]["properties"] if
 SFT_FROM_DPO = tuple(
     name for name in load_schema()["properties"]["dpo"]["properties"] if name not in (*PREFERENCES, *SFT)
 )
+# What has a part in a run's results: not where DVC keeps them, nor the other points of a sweep.
+RESULTS = tuple(name for name in load_schema()["properties"] if name not in ("dvc", "sweep"))
+# The points of a sweep, with their values of what it sets, which is in these sections.
+POINTS = ("run", "sweep", *SECTIONS)
 READS: dict[str, tuple[str, ...]] = {
     "convert_preferences": (
         *("data.raw", "data.format", "data.on_problem", "data.languages", "data.system", "data.min_margin"),
@@ -54,15 +59,14 @@ READS: dict[str, tuple[str, ...]] = {
     "gather_metrics": (),
     "judge_answers": ("evaluate.judge", "evaluate.seed"),
     "score_comet": ("evaluate.comet", "infer.gpus"),
-    "write_report": (
-        *("run", "data", "model", "prompt", "train", "sft", "dpo", "gates", "tracking", "merge", "infer", "evaluate"),
+    "write_report": RESULTS,
+    "write_model_card": (
+        *("data.raw", "data.languages", "data.system", "model.folder", "model.random", "prompt.date"),
+        *("sft.enabled", "sft.join", "infer.max_new_tokens"),
     ),
-    "write_model_card": ("data", "model", "prompt", "sft", "infer"),
-    "write_provenance": (
-        *("run", "data", "model", "prompt", "train", "sft", "dpo", "gates", "tracking", "merge", "infer", "evaluate"),
-    ),
-    "tabulate_sweep": ("sweep",),
-    "write_sweep_report": ("sweep",),
+    "write_provenance": RESULTS,
+    "tabulate_sweep": POINTS,
+    "write_sweep_report": POINTS,
 }
 # Read when the graph is built: they say which jobs there are, or what DVC keeps.
 GRAPH = ("run", "sweep", "sft.enabled", "sft.join", "model.folder", "model.random", "infer.shards", "dvc.push_merged")

@@ -66,15 +66,6 @@ class Run:
         """The names of the models before DPO, in the order in which they are made."""
         return ["base", "sft"] if self.settings["sft"]["enabled"] else ["base"]
 
-    @property
-    def gates(self) -> list[str]:
-        """The gates of all stages. A stage that the run has not has none; they are logs, and so no inputs."""
-        return [
-            *(f"{self.shared}/{stage}/gates.json" for stage in ("data", "sft", "sft/merge")),
-            *(f"{self.training}/{stage}/gates.json" for stage in ("dpo", "merge")),
-            f"{self.folder}/infer/gates.json",
-        ]
-
 
 def list_runs(config: Config) -> dict[str, Run]:
     """Return every run that the graph has, by name: the points, their trainings, and what all share."""

@@ -2,13 +2,15 @@
 
 import json
 import re
+import shutil
 from typing import Any
 
 import pytest
 import yaml
 
 from pipeline.files.folder_manifest import write_manifest
-from tests.support.card import EVALUATION, SHAPE_20B, figure, write_card
+from scripts.write_model_card import main
+from tests.support.card import EVALUATION, SETTINGS, SHAPE_20B, figure, write_card
 from tests.support.project import ROOT
 
 
@@ -179,3 +181,14 @@ def test_the_model_has_a_copy_that_its_manifest_leaves_out(card, tmp_path):
     assert (run / "merged/README.md").read_text(encoding="utf-8") == text
     write_manifest(run / "merged", tmp_path / "merged.sha256")
     assert "README.md" not in (tmp_path / "merged.sha256").read_text(encoding="utf-8")
+
+
+def test_a_model_that_another_run_trained_gets_no_copy(card, tmp_path):
+    card()
+    (tmp_path / "results/tiny/merged/README.md").unlink()
+    shutil.copytree(tmp_path / "results/tiny/evaluate", tmp_path / "results/warm/evaluate")
+    folders = {"run": "warm", "training": "tiny", "shared": "tiny", "out": "warm"}
+    named = [word for name, folder in folders.items() for word in (f"--{name}", f"results/{folder}")]
+    main(["--settings", json.dumps(SETTINGS), *named])
+    assert "\n# warm\n" in (tmp_path / "results/warm/model_card.md").read_text(encoding="utf-8")
+    assert not (tmp_path / "results/tiny/merged/README.md").exists()

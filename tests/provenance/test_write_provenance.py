@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 from rocrate.rocrate import ROCrate
 
 from pipeline.provenance.run_records import trace_back
-from tests.support.small_run import ENVIRONMENT, FILES, TARGETS, run_small, write_crate
+from tests.support.small_run import CONFIG, ENVIRONMENT, FILES, TARGETS, run_small, write_crate
 
 MACHINE = {
     "commit": "abc123", "uncommitted_changes": True, "command": None, "started": "2026-01-01T10:00:00Z",
@@ -28,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
     record.write_text(json.dumps(MACHINE), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        write_crate(*TARGETS, settings={"run": "small", "data": {"languages": None}})
+        write_crate(*TARGETS, data={"languages": None})
     return folder
 
 
@@ -100,7 +101,9 @@ def test_raw_data_and_settings_are_the_inputs_of_the_workflow(entities):
 def test_the_workflow_is_copied_with_its_settings_and_the_versions_that_ran(folder):
     copy = folder / "results/small/workflow"
     assert (copy / "rules/count.smk").read_text(encoding="utf-8") == FILES["rules/count.smk"]
-    assert yaml.safe_load((copy / "config.yaml").read_text(encoding="utf-8"))["run"] == "small"
+    settings = yaml.safe_load((copy / "config.yaml").read_text(encoding="utf-8"))
+    assert (settings["run"], settings["data"]["languages"]) == ("small", None)
+    assert set(CONFIG) - set(settings) == {"dvc", "sweep"}
     assert [path.read_text(encoding="utf-8") for path in (copy / "envs").iterdir()] == [ENVIRONMENT]
 
 
@@ -116,6 +119,22 @@ def test_the_version_of_snakemake_is_that_of_the_environment(entities):
 def test_the_commit_and_the_machine_of_the_training_are_named_where_they_were_recorded(entities):
     assert entities["workflow/Snakefile"]["version"] == "abc123 with uncommitted changes"
     assert "Linux 6.1 x86_64, Python 3.11.2, A processor, 2 cores, 8 GiB" in entities["#run"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "licence"),
+    [
+        ("data/preferences.jsonl", {"@id": "https://spdx.org/licenses/MIT"}),
+        ("mine.jsonl", "not stated: that of the model and of the data that the run was given"),
+    ],
+)
+def test_a_licence_is_stated_for_the_embedded_pairs_alone(folder, tmp_path, monkeypatch, raw, licence):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    monkeypatch.chdir(copy)
+    write_crate(*TARGETS, data={"raw": raw})
+    graph = json.loads((copy / "results/small/ro-crate-metadata.json").read_text(encoding="utf-8"))["@graph"]
+    assert next(entity for entity in graph if entity["@id"] == "./")["license"] == licence
 
 
 def test_the_crate_names_no_folder_of_this_machine(folder, text):

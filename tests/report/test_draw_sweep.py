@@ -19,17 +19,18 @@ def tabulate(tmp_path):
     """Return a function that tabulates points with made-up figures, and returns the table and the plot."""
 
     def run(values: list[dict], held_out: bool = True) -> tuple[list[dict[str, str]], str]:
-        files = []
         for number in range(len(values)):
             metrics: dict = {"steps": 3, "loss": {"first": 0.7, "last": 0.6 - number / 100}}
             if held_out:
                 after = {"loss": 0.6, "reward_accuracies": 0.5 + number / 100, "reward_margins": number}
                 metrics["held_out"] = {"after": after}
-            files.append(tmp_path / f"{number}.json")
-            files[-1].write_text(json.dumps(metrics), encoding="utf-8")
+            path = tmp_path / f"s-p{number}" / "dpo" / "metrics.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(metrics), encoding="utf-8")
+        points = [{"name": f"p{number}"} | point for number, point in enumerate(values)]
+        settings = {"run": "s", "sweep": {"list": points}, "dpo": {}, "infer": {}}
+        main(["--settings", json.dumps(settings), "--results", str(tmp_path), "--out", str(tmp_path)])
         table, plot = tmp_path / "sweep.csv", tmp_path / "sweep.svg"
-        points = json.dumps({f"p{number}": point for number, point in enumerate(values)})
-        main([*map(str, files), "--points", points, "--table", str(table), "--plot", str(plot)])
         with table.open(encoding="utf-8", newline="") as rows:
             return list(csv.DictReader(rows)), plot.read_text(encoding="utf-8")
 

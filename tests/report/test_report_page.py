@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.make_evaluated_run import make_metrics, report_arguments, write_json, write_run
+from pipeline.settings.check import load_config, merge
+from pipeline.settings.reads import part_for
 from scripts.write_report import main as write_report
 from scripts.write_sweep_report import main as write_sweep_report
 from tests.support.chromium import Opened, run_chromium
@@ -32,13 +35,15 @@ def run_folder(tmp_path_factory) -> Path:
     """Return the folder of a run with a report, and of a sweep with a page."""
     folder = tmp_path_factory.mktemp("results") / "made-up"
     write_run(folder, ROWS, sft=True)
-    write_report([*report_arguments(folder), "--sft-curves", str(folder / "sft" / "curves.jsonl")])
+    write_report(report_arguments(folder, sft={"enabled": True}))
     held_out = {"after": {"loss": 0.54, "reward_accuracies": 0.81, "reward_margins": 0.45}}
-    write_json(folder / "dpo" / "metrics.json", {"steps": 90, "held_out": held_out})
-    points = json.dumps({"soft": {"dpo.beta": 0.05}, "sharp": {"dpo.beta": 0.5}})
-    evaluations, trainings = ([str(folder / stage / "metrics.json")] * 2 for stage in ("evaluate", "dpo"))
-    files = ["--trainings", *trainings, "--evaluations", *evaluations, "--runs", "made-up-soft", "made-up-sharp"]
-    write_sweep_report(["--run", "made-up", "--page", str(folder / "sweep.html"), "--points", points, *files])
+    points = {"soft": 0.05, "sharp": 0.5}
+    for name in points:
+        write_json(folder.parent / f"made-up-{name}" / "dpo" / "metrics.json", {"steps": 90, "held_out": held_out})
+        shutil.copytree(folder / "evaluate", folder.parent / f"made-up-{name}" / "evaluate")
+    sweep = {"list": [{"name": name, "dpo.beta": beta} for name, beta in points.items()]}
+    settings = part_for("write_sweep_report", merge(load_config([]), {"run": "made-up", "sweep": sweep}))
+    write_sweep_report(["--settings", json.dumps(settings), "--results", str(folder.parent), "--out", str(folder)])
     return folder
 
 

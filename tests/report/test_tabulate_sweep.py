@@ -1,5 +1,8 @@
 """tabulate_sweep.py: the points of a sweep as rows, and the one with the lowest held-out loss."""
 
+import json
+import re
+
 import pytest
 
 from pipeline.files.tables import write_table
@@ -18,7 +21,7 @@ def rows_of(*losses: float) -> list[dict]:
     return [{"point": f"p{number}", "held_out_loss": loss} for number, loss in enumerate(losses)]
 
 
-def test_a_point_is_a_row_of_its_settings_and_what_they_came_to():
+def test_a_point_is_a_row_of_its_settings_and_figures():
     assert describe_point("soft", {"dpo.beta": 0.05, "dpo.bf16": None, "dpo.target_modules": ["q", "v"]}, METRICS) == {
         "point": "soft",
         "dpo.beta": "0.05",
@@ -60,6 +63,8 @@ def test_the_results_of_a_sweep_without_held_out_pairs_are_counted(tmp_path):
     assert describe_sweep(tmp_path / "sweep.csv") == "2 points"
 
 
-def test_points_and_files_must_be_as_many():
-    with pytest.raises(SystemExit, match=r"^--points: 1 points for 2 metrics\.json; name one for each$"):
-        main(["a.json", "b.json", "--points", '{"p0": {}}', "--table", "sweep.csv", "--plot", "sweep.svg"])
+def test_a_point_without_figures_is_named(tmp_path):
+    settings = {"run": "s", "sweep": {"grid": {"dpo.beta": [0.05]}}, "dpo": {"beta": 0.1}, "infer": {}}
+    missing = tmp_path / "s-beta=0.05" / "dpo" / "metrics.json"
+    with pytest.raises(SystemExit, match=f"^{re.escape(str(missing))}: no such file; run the stage that writes it$"):
+        main(["--settings", json.dumps(settings), "--results", str(tmp_path), "--out", str(tmp_path)])

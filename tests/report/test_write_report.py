@@ -21,6 +21,8 @@ from pipeline.report.numbers_in_words import show_duration, show_number
 from pipeline.report.pick_changes import pick_changes
 from pipeline.report.report_values import reproduce
 from pipeline.report.sweep_values import chart_points
+from pipeline.settings.check import load_config, merge
+from pipeline.settings.reads import part_for
 from scripts.write_report import main, write_plots
 from scripts.write_sweep_report import main as write_sweep_report
 from tests.support.project import ROOT
@@ -253,11 +255,47 @@ def test_a_machine_of_which_little_is_known_makes_a_report_all_the_same(written,
     assert "2 cores" in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_missing_file_is_named_with_what_to_do(written, tmp_path):
-    missing = tmp_path / "metrics.json"
-    line = f"{missing}: no such file; run the stage that writes it, or name another with --metrics"
+@pytest.mark.parametrize("name", ["evaluate/metrics.json", "data/quality.json", "dpo/adapter.sha256"])
+def test_a_missing_file_is_named_with_what_to_do(written, tmp_path, name):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    (folder / name).unlink()
+    line = f"{folder / name}: no such file; run the stage that writes it"
     with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
-        main([*report_arguments(written), "--metrics", str(missing)])
+        main(report_arguments(folder))
+
+
+def test_curves_of_the_sft_are_asked_for_only_where_it_is_enabled(written, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    (folder / "sft" / "curves.jsonl").unlink()
+    main(report_arguments(folder))
+    with pytest.raises(SystemExit, match=r"sft/curves\.jsonl: no such file"):
+        main(report_arguments(folder, sft={"enabled": True}))
+
+
+def test_a_point_takes_files_from_its_training_and_from_what_all_share(written, tmp_path):
+    run, training, shared = (tmp_path / name for name in ("results/s-warm", "results/s-soft", "results/s"))
+    for folder, parts in {run: ["evaluate"], training: ["dpo", "merge"], shared: ["data", "dpo/tokens.json"]}.items():
+        for part in parts:
+            copy = shutil.copytree if (written / part).is_dir() else shutil.copyfile
+            (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            copy(written / part, folder / part)
+    (shared / "model.sha256").write_text("shared", encoding="utf-8")
+    (training / "dpo" / "tokens.json").unlink()
+    settings = report_arguments(run)[:2]
+    main([*settings, "--run", str(run), "--training", str(training), "--shared", str(shared), "--out", str(tmp_path)])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert all(f"{folder}/{name}" in text for folder, name in ((shared, "model.sha256"), (training, "dpo/adapter")))
+    assert "<code>merged_logits</code>" in text
+
+
+def test_what_was_recorded_of_the_sft_is_in_the_report(tmp_path):
+    write_run(tmp_path, 12, sft=True, machine=False)
+    write_json(tmp_path / "logs" / "train_sft.machine.json", {"cores": 3})
+    main(report_arguments(tmp_path, sft={"enabled": True}))
+    assert "3 cores" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "plots" / "sft_loss.svg").is_file()
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(written, tmp_path):
@@ -279,25 +317,32 @@ def test_an_evaluation_of_nothing_makes_a_report_all_the_same(written, tmp_path)
     assert MESSAGES["en"]["comparison.none"] in (folder / "report.html").read_text(encoding="utf-8")
 
 
+SWEEP = {"run": "s", "sweep": {"list": [{"name": "soft", "dpo.beta": 0.05}, {"name": "sharp", "dpo.beta": 0.5}]}}
+
+
 def test_a_sweep_has_a_row_a_point_that_leads_to_its_report(tmp_path):
-    write_json(tmp_path / "evaluation.json", make_metrics(12, ["base", "dpo"]))
-    write_json(tmp_path / "training.json", {"steps": 30})
-    files = [f"--{kind}s={tmp_path}/{kind}.json" for kind in ("training", "evaluation")]
-    page = tmp_path / "sweep.html"
-    write_sweep_report(
-        ["--run", "s", "--page", str(page), "--points", '{"soft": {"dpo.beta": 0.05}}', "--runs=s-soft", *files]
-    )
-    assert '<a href="../s-soft/report.html">soft</a>' in page.read_text(encoding="utf-8")
+    for point in ("soft", "sharp"):
+        write_json(tmp_path / f"s-{point}" / "evaluate" / "metrics.json", make_metrics(12, ["base", "dpo"]))
+        write_json(tmp_path / f"s-{point}" / "dpo" / "metrics.json", {"steps": 30})
+    write_sweep_report(sweep_arguments(tmp_path))
+    text = (tmp_path / "s" / "sweep.html").read_text(encoding="utf-8")
+    assert '<a href="../s-soft/report.html">soft</a>' in text
+    assert text.index("../s-soft/report.html") < text.index("../s-sharp/report.html")
 
 
-def test_a_point_that_came_to_no_number_leaves_the_page_whole():
+def sweep_arguments(folder: Path) -> list[str]:
+    """Return the arguments of write_sweep_report.py for SWEEP, with its results in a folder."""
+    settings = part_for("write_sweep_report", merge(load_config([]), SWEEP))
+    return ["--settings", json.dumps(settings), "--results", str(folder), "--out", str(folder / "s")]
+
+
+def test_a_point_without_a_finite_figure_leaves_the_page_whole():
     trainings = [{"held_out": {"after": {"loss": value}}} for value in (0.5, float("nan"))]
     charts = chart_points(["good", "bad"], trainings, [{"models": ["base", "dpo"]}] * 2)
     assert [point["value"] for point in charts[0].points] == [0.5, None]
 
 
 def test_a_sweep_needs_a_file_for_each_point(tmp_path):
-    with pytest.raises(SystemExit, match=r"^--runs: 1 for 2 points; name one for each$"):
-        write_sweep_report(
-            ["--run=s", "--page=x", "--points", '{"a": {}, "b": {}}', "--runs=a", "--trainings=t", "--evaluations=e"]
-        )
+    missing = tmp_path / "s-soft" / "dpo" / "metrics.json"
+    with pytest.raises(SystemExit, match=f"^{re.escape(str(missing))}: no such file; run the stage that writes it$"):
+        write_sweep_report(sweep_arguments(tmp_path))

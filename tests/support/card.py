@@ -1,4 +1,4 @@
-"""What a model card is written from, in the forms that the stages write, and the card."""
+"""The files that a model card is written from, in the forms that the stages write, and the card."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ SETTINGS: dict[str, Any] = {
     "model": {"folder": None, "random": False},
     "prompt": {"date": "2026-01-01"},
     "sft": {"enabled": False, "join": "merged"},
-    "infer": {"max_new_tokens": 96, "temperature": 0},
+    "infer": {"max_new_tokens": 96},
 }
 SHAPE_20B = {"num_hidden_layers": 24, "hidden_size": 2880, "num_local_experts": 32}
 
@@ -73,12 +73,5 @@ def write_card(
         (folder / run / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / run / name).write_text(text, encoding="utf-8")
     of = {section: values | (settings or {}).get(section, {}) for section, values in SETTINGS.items()}
-    main(
-        ["--run", "tiny", "--settings-of-run", json.dumps(of), "--merged", f"{run}/merged",
-         "--manifest", f"{run}/merged.sha256", "--settings", f"{run}/dpo/settings.json",
-         "--training", f"{run}/dpo/metrics.json", "--evaluation", f"{run}/evaluate/metrics.json",
-         "--pairs", f"{run}/dpo/train.jsonl", f"{run}/dpo/val.jsonl", "--quality", f"{run}/data/quality.json",
-         "--gates", *(f"{run}/{stage}/gates.json" for stage in ("data", "sft", "dpo")),
-         "--card", f"{run}/model_card.md", "--place"]
-    )  # fmt: skip
+    main(["--settings", json.dumps(of), "--run", str(run), "--out", str(run)])
     return (folder / run / "model_card.md").read_text(encoding="utf-8")
