@@ -33,8 +33,8 @@ def check_records(overlay: Path) -> None:
     if not git("ls-files", "--", str(overlay)):
         sys.exit(f"{overlay}: not known to git, so that the experiment would lack it; run: git add {overlay}")
     if changed := git("status", "--porcelain", "--", *RECORDS):
-        mend = f"commit them, or run: git checkout {' '.join(RECORDS)}"
-        sys.exit(f"{changed.split()[-1]}: has changes that are not committed; {mend}")
+        fix = f"commit them, or run: git checkout {' '.join(RECORDS)}"
+        sys.exit(f"{changed.split()[-1]}: has changes that are not committed; {fix}")
 
 
 def run_experiment(overlay: Path) -> int:

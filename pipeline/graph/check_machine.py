@@ -20,8 +20,8 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     """
     raw = config["data"]["raw"]
     if not list_raw_files(raw):
-        mend = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
-        sys.exit(f"{raw}: no such file; {mend}")
+        fix = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
+        sys.exit(f"{raw}: no such file; {fix}")
     own = config["sft"]["data"]
     if config["sft"]["enabled"] and own and not Path(own).is_file():
         sys.exit(f"{own}: no such file; put it there, or set sft.data")

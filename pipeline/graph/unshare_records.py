@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 
-def own_records(folder: Path) -> None:
+def unshare_records(folder: Path) -> None:
     """Replace every record that is a link, or that has another name elsewhere, by a copy."""
     if not folder.is_dir():
         return

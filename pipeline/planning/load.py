@@ -77,7 +77,7 @@ class Load:
         """Return the tokens of the shortest prompt."""
         return min(row.prompt for row in self.rows)
 
-    def deal(self) -> list[list[Row]]:
+    def random_batches(self) -> list[list[Row]]:
         """Return the rows in batches, in one random order; a file sorted by length would have too little padding."""
         rows = list(self.rows)
         random.Random(0).shuffle(rows)
@@ -86,13 +86,13 @@ class Load:
     @property
     def padded_length(self) -> float:
         """Return the mean length to which a batch is padded: that of its longest sequence."""
-        return mean(max(max(row.sequences) for row in batch) for batch in self.deal())
+        return mean(max(max(row.sequences) for row in batch) for batch in self.random_batches())
 
     @property
     def batch_tokens(self) -> float:
         """Return the mean tokens of a batch of one process, padding included."""
         if self.packed:
-            return mean(row_length(sum(row.packed_tokens for row in batch)) for batch in self.deal())
+            return mean(row_length(sum(row.packed_tokens for row in batch)) for batch in self.random_batches())
         return self.padded_length * self.sequences
 
     @property

@@ -18,7 +18,7 @@ def prompt_key(messages: Messages) -> str:
 
 
 def find_fault(row: Any, held_out: set[str]) -> str | None:
-    """Return what keeps a row from being learned, in words with the mend; None, if nothing does."""
+    """Return what keeps a row from being learned, in words with the fix; None, if nothing does."""
     messages = row.get("messages") if isinstance(row, dict) else None
     if not isinstance(messages, list) or not messages:
         return 'no list "messages"; write {"messages": [{"role": "user", "content": …}, …]}'

@@ -1,4 +1,4 @@
-"""Check settings against schemas/config.schema.yaml, naming the key, the fault and the mend.
+"""Check settings against schemas/config.schema.yaml, naming the key, the fault and the fix.
 
 The Snakefile calls check_config() on the merged settings; tools/check_config.py does so by hand.
 """
@@ -59,8 +59,8 @@ def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
             section = f"{path}." if path else ""
             for name in sorted(set(instance) - set(schema["properties"])):
                 near = nearest_key(f"{section}{name}", known)
-                mend = f"did you mean {near}?" if near else "see docs/configuration.md"
-                yield f"{section}{name}: unknown setting; {mend}"
+                fix = f"did you mean {near}?" if near else "see docs/configuration.md"
+                yield f"{section}{name}: unknown setting; {fix}"
         case "required":
             missing = sorted(set(value) - set(instance))
             yield f"{path or 'the settings'}: {', '.join(missing)} missing; config.yaml has the usual value"
@@ -145,7 +145,7 @@ def value_at(settings: Any, keys: list[str]) -> Any:
     return settings
 
 
-def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
+def where_set(problem: str, config: dict[str, Any], files: list[Path]) -> str:
     """Name where the setting of a problem comes from: the last file that has it so, or the command line."""
     keys = problem.partition(":")[0].split(".")
     while (merged := value_at(config, keys)) is ...:  # a setting within a sweep has points in its name
@@ -160,7 +160,7 @@ def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
 def check_config(config: dict[str, Any], files: list[Path]) -> None:
     """Stop with one line for each problem of the settings that were merged from `files`."""
     if problems := find_problems(config):
-        sys.exit("\n".join(f"{origin(problem, config, files)}: {problem}" for problem in problems))
+        sys.exit("\n".join(f"{where_set(problem, config, files)}: {problem}" for problem in problems))
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def check_reject(reject: dict[str, Any], source: Path) -> None:
         assert problem.severity != "warning"
         assert finding["path"].startswith("$")
         assert finding["problem"] and isinstance(finding["problem"], str)
-        assert finding["mend"] == problem.mend
+        assert finding["fix"] == problem.fix
 
 
 def check_pairs(pairs: list[dict[str, Any]], counts: Counts) -> None:

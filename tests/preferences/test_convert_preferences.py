@@ -91,7 +91,7 @@ def test_a_system_message_is_given_to_pairs_that_have_none(convert):
         ),
         (
             b'[{"messages": []},\n}',
-            "raw.jsonl:2: column 1: not a JSON array: Expecting value; mend or replace the file (broken-file) "
+            "raw.jsonl:2: column 1: not a JSON array: Expecting value; fix or replace the file (broken-file) "
             "(1 more in out/rejects.jsonl)",
         ),
         (b"", "raw.jsonl: no rows; expected preference pairs in one of the formats of docs/data.md"),
@@ -99,7 +99,7 @@ def test_a_system_message_is_given_to_pairs_that_have_none(convert):
     ],
     ids=["broken JSON", "two bad rows", "broken array", "empty file", "empty array"],
 )
-def test_it_stops_with_one_line_that_says_where_what_and_how_to_mend_it(convert, raw, line):
+def test_it_stops_with_one_line_that_says_where_what_and_how_to_fix_it(convert, raw, line):
     assert convert(raw) == line
 
 

@@ -63,7 +63,7 @@ def test_each_kind_of_training_can_be_used(settings):
         ),
     ],
 )
-def test_a_setting_that_the_loss_does_not_use_is_refused_with_its_mend(settings, problem):
+def test_a_setting_that_the_loss_does_not_use_is_refused_with_its_fix(settings, problem):
     assert problems_of(**settings) == [problem]
 
 
