@@ -43,7 +43,7 @@ configfile: "config.yaml"
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 unshare_records(Path(".snakemake/metadata"))
-# For the record of a training. No parameter: the same settings from another overlay are no reason to train again.
+# For the record of a training. It is not a parameter: the same settings from another overlay must not train again.
 os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.config_settings.config_args)
 
 # Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.

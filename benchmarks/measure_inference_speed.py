@@ -1,4 +1,4 @@
-"""Measure how fast a model answers one prompt at a time, as the tutorial has it, many at a time, and by vLLM.
+"""Measure the speed of answers: one prompt at a time, as in the tutorial, many at a time, and by vLLM.
 
     python -m benchmarks.measure_inference_speed results/one-gpu/merged --val results/one-gpu/data/val.jsonl
 

@@ -1,4 +1,4 @@
-"""Measure how long a check that finds nothing to do takes with make, Snakemake and DVC, for sweeps of several sizes.
+"""Measure how long make, Snakemake and DVC take to find nothing to do, for sweeps of several sizes.
 
     python -m benchmarks.measure_no_op
     python -m benchmarks.measure_no_op --runs 10 100 --repeats 5
@@ -117,7 +117,7 @@ def measure(folder: Path, check: Check) -> float:
 
 
 def measure_sweep(count: int, repeats: int) -> dict[Check, list[float]]:
-    """Return the seconds of all checks of so many runs, taken in turns."""
+    """Return the seconds of all checks of `count` runs, taken in turns."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         if folder.is_relative_to(ROOT.resolve()):

@@ -1,4 +1,4 @@
-"""Run a command of a benchmark, which has no figure if the command fails."""
+"""Run a command of a benchmark; stop if it fails."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Write the digest of what each file of code means, for DVC, which compares files by their bytes only.
+"""Write a digest of each code file's meaning for DVC, which itself compares only bytes.
 
     python -m tools.write_code_digests
 

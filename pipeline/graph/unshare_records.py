@@ -1,7 +1,7 @@
-"""Give every record of Snakemake a file of its own.
+"""Replace records of Snakemake that are links into DVC's cache by copies.
 
 With a cache of hard or symbolic links, a record that DVC checked out is the object in DVC's cache, and Snakemake
-writes records in place. Records are small; the cost is a look at each.
+writes records in place. Writing would damage the cache. Records are small, and checking them costs little.
 """
 
 import os

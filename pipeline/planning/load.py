@@ -1,4 +1,4 @@
-"""What a training has to do: its rows, the steps they make, and the tokens of a batch."""
+"""The work of a training: its rows, its steps, and the tokens of a batch."""
 
 import math
 import random
@@ -78,7 +78,7 @@ class Load:
         return min(row.prompt for row in self.rows)
 
     def random_batches(self) -> list[list[Row]]:
-        """Return the rows in batches, in one random order; a file sorted by length would have too little padding."""
+        """Return the rows in batches, in one random order; in a file sorted by length, too little padding is needed."""
         rows = list(self.rows)
         random.Random(0).shuffle(rows)
         return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
@@ -133,7 +133,7 @@ def held_out_load(rows: tuple[Row, ...], processes: int, flags: Settings) -> Loa
 
 
 def count_passes(flags: Settings) -> int:
-    """Return how often a batch goes through the model: forward, backward, again for checkpointing, and the reference.
+    """Count the passes of a batch through the model: forward, backward, again for checkpointing, and the reference.
 
     kto reads another prompt's answers, too, with policy and reference. SFT has no `rlhf_type`.
     """

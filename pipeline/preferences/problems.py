@@ -141,7 +141,7 @@ PROBLEMS = {
             "answer: another prompt would be trained than is asked.",
             "use gpt-oss's own tokenizer, to which harmony's tokens (`<|channel|>`) are one token each",
         ),
-        # The row among the others.
+        # The row compared with the others.
         Problem("duplicate-id", "error", "An id that an earlier row has.", "give each row its own id"),
         Problem("duplicate-pair", "error", "Prompt and both answers are those of an earlier row.", "remove the row"),
         Problem(

@@ -1,4 +1,4 @@
-"""The runs that a graph has, and where each finds its models, its training and what it shares with others."""
+"""The runs of a graph: for each, the places of its models, its training, and what it shares with other runs."""
 
 from dataclasses import dataclass
 
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def gates(self) -> list[str]:
-        """The gates of all stages. A stage that the run has not has none; they are logs, and so no inputs."""
+        """The gates of all stages that the run has. They are logs, so rules cannot name them as inputs."""
         return [
             *(f"{self.shared}/{stage}/gates.json" for stage in ("data", "sft", "sft/merge")),
             *(f"{self.training}/{stage}/gates.json" for stage in ("dpo", "merge")),

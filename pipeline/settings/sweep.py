@@ -1,4 +1,4 @@
-"""The points of a sweep: which runs the graph has, and under which settings.
+"""The points of a sweep: the runs of the graph, and the settings of each.
 
 A run of a point is named by what the sweep sets: `tiny-beta=0.05-learning_rate=0.001`. Points that differ in `infer`
 alone share a training. Without a sweep there is one point, the run itself.

@@ -54,7 +54,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def count_lines(data: bytes) -> int | None:
-    """Return how many lines of a .jsonl file are not blank; None where it holds an array, whose rows are no lines."""
+    """Return how many lines of a .jsonl file are not blank; None where it holds an array, whose rows are not lines."""
     data = data.removeprefix(BOM)
     if data.lstrip()[:1] == b"[":
         return None

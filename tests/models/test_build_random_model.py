@@ -16,7 +16,7 @@ LARGE = SHAPE | {"vocab_size": 3000}
 
 @pytest.fixture(scope="module")
 def random_model(built, tmp_path_factory):
-    """Return a function that builds a model in so many processes, and returns its folder."""
+    """Return a function that builds a model in a number of processes, and returns its folder."""
 
     def build(processes: int):
         folder = tmp_path_factory.mktemp("random") / "model"

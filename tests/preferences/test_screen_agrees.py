@@ -45,7 +45,7 @@ VALIDATORS = {
     name: Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}) for name in SCHEMA["$defs"]
 }
 ROLES = ("system", "user", "assistant")
-NOT_TEXTS = {"id", "tag", "input", "system", "role", "from"}  # keys whose values may be blank, or are no text
+NOT_TEXTS = {"id", "tag", "input", "system", "role", "from"}  # keys whose values may be blank, or are not text
 
 
 def thoroughly(examples: int) -> settings:
@@ -155,7 +155,7 @@ KEYS = (
 
 @st.composite
 def changed_rows(draw: Callable[..., Any], name: str) -> Any:
-    """Draw a row of a format that is right but for a few changes, or none."""
+    """Draw a row of a format that is valid except for a few changes, or none."""
     row = copy.deepcopy(draw(VALID[name]))
     for _ in range(draw(st.integers(0, 2))):
         places = list(containers(row))
@@ -313,12 +313,12 @@ CHANGES = (str, str.lower, str.upper, str.swapcase, str.casefold, str.title, lam
 
 
 def alike(chosen: str, change: Callable[[str], str], seed: int) -> str:
-    """Return a text that is like another but for its case and white space."""
+    """Return a text that is like another except for its case and white space."""
     chance = random.Random(seed)
     return "".join(chance.choice(["", "", "", *WHITE]) + letter for letter in change(chosen))
 
 
-# A question and two answers, of which the second may be like the first.
+# A question and two answers; the second may be like the first.
 rows_of_texts = st.tuples(good_texts, good_texts, st.sampled_from(CHANGES), st.integers(0, 99)).map(
     lambda drawn: (drawn[0], drawn[1], alike(*drawn[1:]))
 )

@@ -2,7 +2,7 @@
 
     envs/with-training python -m tests.support.golden_prompts
 
-writes the files anew, each from its own "pair". A new file needs no more than {"pair": {...}}. Whoever reviews the
+writes the files again, each from its own "pair". A new file needs no more than {"pair": {...}}. Whoever reviews the
 change sees the texts; `trained` has a 1 for every token that the loss counts, under a loss scale.
 """
 
