@@ -25,7 +25,7 @@ STATISTICS = re.compile(r"'num_generated_tokens': (\d+), .*'runtime': ([\d.]+)")
 
 
 def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[str, Any]:
-    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return what was measured."""
+    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return the figures."""
     flags = ["--max_new_tokens", str(args.tokens), "--temperature", "0", "--torch_dtype", "bfloat16"]
     if batch is None:
         flags += ["--infer_backend", "vllm", "--vllm_tensor_parallel_size", "1"]

@@ -73,7 +73,7 @@ def label(check: Check) -> str:
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a command in a folder and return what it printed; end with its last words if it fails."""
+    """Run a command in a folder and return its output; end with its last words if it fails."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     settings["LC_ALL"] = "C.UTF-8"  # make would speak the user's language
     return run_or_stop(folder, *command, env=settings, stderr=subprocess.STDOUT)

@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run() -> Run:
-    """Return a function that runs a command in a folder and returns what it said."""
+    """Return a function that runs a command in a folder and returns its output."""
     return run_command
 
 

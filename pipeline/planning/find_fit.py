@@ -16,7 +16,7 @@ from pipeline.planning.memory import sharding
 from pipeline.planning.trainings import Training, needed_memory, read_flags
 
 Settings = dict[str, Any]
-Option = tuple[int, Settings]  # how unwelcome it is, and the settings by dotted name
+Option = tuple[int, Settings]  # its cost to the user (docs/planning.md), and the settings by dotted name
 
 LENGTHS = range(64, 131_072 + 1, 64)  # tokens
 

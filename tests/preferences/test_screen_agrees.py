@@ -211,12 +211,12 @@ def screen_accepts(name: str, row: Any) -> bool:
 
 
 def convert(name: str, *lines: str) -> Converted:
-    """Return what the program makes of some lines of a format."""
+    """Return the program's results for some lines of a format."""
     return convert_chunk(Chunk("raw.jsonl", name, "".join(f"{line}\n" for line in lines).encode(), 1), Options())
 
 
 def codes_of(converted: Converted) -> dict[int, set[str]]:
-    """Return what was found of each rejected row, by its number from 1."""
+    """Return the findings of each rejected row, by its number from 1."""
     return {number: {finding.code for finding in found} for number, found, _ in converted.rejected}
 
 
@@ -339,13 +339,13 @@ def test_the_faults_of_translations_are_those_that_a_plain_loop_finds(rows, lang
 
 
 def pair_faults(checks: Sequence[PairCheck], rows: list[tuple[str, str, str]]) -> list[tuple[int, str, str]]:
-    """Return what the program finds in some questions and answers: the row, the code, the detail."""
+    """Return the program's findings in some questions and answers: the row, the code, the detail."""
     pairs = [Pair(messages=turn_about(*turns), rejected_response=rejected) for *turns, rejected in rows]
     return sorted((fault.pair, fault.code, fault.detail) for fault in find_pair_faults(Columns(pairs), checks))
 
 
 def plain_pair_faults(checks: Sequence[PairCheck], rows: list[tuple[str, str, str]]) -> list[tuple[int, str, str]]:
-    """Return what a plain loop finds in them."""
+    """Return the findings of a plain loop in them."""
     found = ((number, check.code, check.decide(*row)) for number, row in enumerate(rows) for check in checks)
     return sorted((number, code, detail) for number, code, detail in found if detail is not None)
 

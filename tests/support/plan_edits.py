@@ -50,7 +50,7 @@ def followers(rules: set[str], jobs: list[Job]) -> list[str]:
 
 
 def made_by(names: set[str], jobs: list[Job]) -> set[str]:
-    """Return what jobs write."""
+    """Return the files that jobs write."""
     return {output for job in jobs if job.name in names for output in job.outputs}
 
 

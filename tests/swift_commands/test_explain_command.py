@@ -62,7 +62,7 @@ SHORT = "swift rlhf --rlhf_type dpo --model m --dataset d.jsonl --report_to none
 
 @pytest.fixture
 def explained(capsys):
-    """Return a function that explains a command and returns what it printed, in single blanks."""
+    """Return a function that explains a command and returns its output, in single blanks."""
 
     def explain(*arguments: str) -> str:
         main(list(arguments))
