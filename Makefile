@@ -21,35 +21,35 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
-plan: setup ## Show what a real run would take and do, and with which commands: make plan EXPERIMENT=tutorial
+plan: setup ## Estimate the cost of a real run, and show its commands: make plan EXPERIMENT=tutorial
 	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
 	@python -m tools.plan_run experiments/$(EXPERIMENT).yaml
 	@echo
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
 
-board: setup ## Show the curves of all runs in SwanLab's dashboard, to this machine only: make board [HOST=…] [PORT=5092]
+board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
 	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
 
-sync: setup ## Upload what SwanLab recorded offline of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
+sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
 	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
 
-repro: setup ## Compute the published results again in a scratch clone, and compare them; some minutes
+repro: setup ## Compute the published results again in a scratch clone, and compare; takes minutes
 	@python -m tools.reproduce_results
 
 exp: setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
 	@python -m tools.run_experiment experiments/$(EXPERIMENT).yaml
 
-dvc.yaml: setup ## Write dvc.yaml anew from the Snakefile
+dvc.yaml: setup ## Write dvc.yaml again from the Snakefile
 	@python -m tools.write_dvc_yaml
 
-publish: dvc.yaml ## Run config.yaml, and make its results the published ones; commit dvc.lock and .dvc/store afterwards
+publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock and .dvc/store afterwards
 	@snakemake --cores $(CORES)
 	@rm -rf .dvc/cache/runs .dvc/store
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
 
-# Threads that wait leave the cores to the training of the other file; what is computed stays the same.
+# Waiting threads sleep, and leave the cores to the other file's training; results stay the same.
 test: export OMP_WAIT_POLICY := passive
 test: check ## Check the code, then run every test, two files at a time
 	@pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -24,7 +24,7 @@ from pipeline.files.folder_manifest import digest_of_folder
 from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import model_flags, name_files
 from pipeline.publishing.code_digests import write_digests
-from pipeline.graph.unshare_records import own_records
+from pipeline.graph.unshare_records import unshare_records
 from pipeline.preferences.open_raw import list_raw_files
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
@@ -42,8 +42,8 @@ configfile: "config.yaml"
 
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
-own_records(Path(".snakemake/metadata"))
-# For the record of a training. No parameter: the same settings from another overlay are no reason to train again.
+unshare_records(Path(".snakemake/metadata"))
+# For the record of a training. It is not a parameter: the same settings from another overlay must not train again.
 os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.config_settings.config_args)
 
 # Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.

@@ -1,1 +1,1 @@
-"""What measures the project."""
+"""Benchmarks of the project."""

@@ -1,4 +1,4 @@
-"""Write docs/performance.md from what was measured: benchmarks/results/*.json.
+"""Write docs/performance.md from the measurements in benchmarks/results/*.json.
 
 python -m benchmarks.document_performance            write it
 python -m benchmarks.document_performance --check    say whether it is stale, with exit status 1
@@ -48,8 +48,8 @@ SCALED = {
 }
 OF_ROWS = """
 - **the tutorial's flags**: ZeRO-3 in one process, 2 pairs at a time, checkpointing, Liger. **without DeepSpeed**,
-  **ZeRO-2**: the same but for that. **TRL**: its DPOTrainer with the same batches. **float32**: as without DeepSpeed,
-  computed in float32 on the same weights; what bfloat16 is to be compared with.
+  **ZeRO-2**: the same otherwise. **TRL**: its DPOTrainer with the same batches. **float32**: as without DeepSpeed,
+  computed in float32 on the same weights; the reference for bfloat16.
 - **recipe**: the three levers of `train.fast`, flex attention, 8 pairs at a time, no checkpointing, no DeepSpeed. *in
   the step*: the first epoch of a first training. *kept*: later epochs, and later trainings of the run, such as points
   of a sweep over learning rates. *not compiled*: without `compiled_layers`. *2 x 8192*: 2 pairs a step of 2 x 8192
@@ -76,7 +76,7 @@ OF_SEVERAL = """
   GPUs were not measured.
 
 **Why checkpointing is not reentrant.** With ms-swift's own, reentrant way, DeepSpeed 0.19 releases frozen weights that
-are gathered anew in a backward pass only when the whole of it has ended: on every GPU there are all layers, 36.8 GiB.
+are gathered again in a backward pass only when the whole of it has ended: on every GPU there are all layers, 36.8 GiB.
 `gradient_checkpointing_kwargs: {use_reentrant: false}`, which the ZeRO-3 experiments have, lets go of each layer: 24.0
 GiB on two GPUs in place of 59.2. On four, `make plan` says 13.6 GiB in place of 49.5; that was not measured (on two it
 says 23.4). The losses are the same ([test_four_ranks.py](../tests/runs/test_four_ranks.py)). The tutorial's chart shows
@@ -180,7 +180,7 @@ four; answers of vLLM. `make plan` knows the levers, but not the minute of compi
 
 
 def read(name: str) -> Any:
-    """Return what is in a file of results."""
+    """Return the contents of a file of results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Write the files that a report reads, as an evaluated run leaves them: made-up figures, the same ones every time.
+"""Write an evaluated run's files for a report, with made-up figures that are the same every time.
 
     python -m benchmarks.make_evaluated_run results/made-up --rows 100000 --sft
 
@@ -80,7 +80,7 @@ def figure(value: float, n: int, spread: float, name: str = "") -> Row:
 
 
 def make_metrics(count: int, models: list[str]) -> Row:
-    """Return metrics.json. The last model is better, but for its empty answers."""
+    """Return metrics.json. The last model is better, except for its empty answers."""
     answers = {
         model: {
             "bleu": figure(18.2 + 3.1 * place, count, 1.4, "bleu"),
@@ -149,7 +149,7 @@ def make_curves(steps: int) -> Iterator[Row]:
 
 
 def rewards(done: float, author: random.Random) -> Row:
-    """Return what DPO logs of its pairs."""
+    """Return DPO's own figures of its pairs, as the training logs them."""
     return {
         "loss": 0.693 - 0.155 * done,
         "rewards/accuracies": 0.5 + 0.3 * done + author.gauss(0, 0.02),

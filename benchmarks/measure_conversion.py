@@ -1,4 +1,4 @@
-"""Measure the conversion of preference data against merely parsing it, and against other ways to check it.
+"""Measure the speed of converting preference data, beside parsing alone and beside other ways to check it.
 
     python -m benchmarks.measure_conversion
     python -m benchmarks.measure_conversion --stages

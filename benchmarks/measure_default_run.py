@@ -1,4 +1,4 @@
-"""Measure the default run from nothing, and a run that finds nothing to do, as ratios in one go.
+"""Measure the default run from scratch, and a run that finds nothing to do, and print their ratio.
 
     make bench
 

@@ -90,7 +90,7 @@ def take_step(model: Any, optimiser: Any, case: Case) -> None:
 
 
 def measure(model: Any, optimiser: Any, case: Case) -> str:
-    """Return what a case takes, in words."""
+    """Return the memory and seconds of a case, in words."""
     if case.checkpointing:
         model.get_base_model().gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     else:

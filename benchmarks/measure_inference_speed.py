@@ -1,4 +1,4 @@
-"""Measure how fast a model answers one prompt at a time, as the tutorial has it, many at a time, and by vLLM.
+"""Measure the speed of answers: one prompt at a time, as in the tutorial, many at a time, and by vLLM.
 
     python -m benchmarks.measure_inference_speed results/one-gpu/merged --val results/one-gpu/data/val.jsonl
 
@@ -25,7 +25,7 @@ STATISTICS = re.compile(r"'num_generated_tokens': (\d+), .*'runtime': ([\d.]+)")
 
 
 def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[str, Any]:
-    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return what was measured."""
+    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return the figures."""
     flags = ["--max_new_tokens", str(args.tokens), "--temperature", "0", "--torch_dtype", "bfloat16"]
     if batch is None:
         flags += ["--infer_backend", "vllm", "--vllm_tensor_parallel_size", "1"]

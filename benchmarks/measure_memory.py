@@ -1,4 +1,4 @@
-"""Measure how much memory a conversion takes for 400 MB and for 4 GB of pairs; takes minutes, and 13 GB of disk.
+"""Measure the memory of a conversion of 400 MB and of 4 GB of pairs; takes minutes, and 13 GB of disk.
 
     python -m benchmarks.measure_memory
 
@@ -24,7 +24,7 @@ COLUMN_BYTES = 10 * 8  # of a row on disk: its place in three columns, its keys 
 
 
 class Use(NamedTuple):
-    """What a conversion took."""
+    """The cost of a conversion."""
 
     rows: int
     seconds: float

@@ -1,4 +1,4 @@
-"""Measure how long a check that finds nothing to do takes with make, Snakemake and DVC, for sweeps of several sizes.
+"""Measure how long make, Snakemake and DVC take to find nothing to do, for sweeps of several sizes.
 
     python -m benchmarks.measure_no_op
     python -m benchmarks.measure_no_op --runs 10 100 --repeats 5
@@ -73,7 +73,7 @@ def label(check: Check) -> str:
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a command in a folder and return what it printed; end with its last words if it fails."""
+    """Run a command in a folder and return its output; end with its last words if it fails."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     settings["LC_ALL"] = "C.UTF-8"  # make would speak the user's language
     return run_or_stop(folder, *command, env=settings, stderr=subprocess.STDOUT)
@@ -117,7 +117,7 @@ def measure(folder: Path, check: Check) -> float:
 
 
 def measure_sweep(count: int, repeats: int) -> dict[Check, list[float]]:
-    """Return the seconds of all checks of so many runs, taken in turns."""
+    """Return the seconds of all checks of `count` runs, taken in turns."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         if folder.is_relative_to(ROOT.resolve()):

@@ -1,4 +1,4 @@
-"""Measure how long a report of 100,000 answers takes, in which memory, and how large the page is.
+"""Measure time, memory and page size of a report of 100,000 answers.
 
     python -m benchmarks.measure_report
 

@@ -1,4 +1,4 @@
-"""Compare the first losses and gradients of the levers with the plain path, at gpt-oss-20b's true shape.
+"""Compare the first losses and gradients with the levers and without, at gpt-oss-20b's true shape.
 
     python -m benchmarks.measure_training_losses results/tiny/model --pairs data/preferences.jsonl
 

@@ -106,7 +106,7 @@ def folder_of(name: str, folder: Path) -> Path:
 
 
 def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: list[int]) -> dict[str, Any]:
-    """Train a row in processes of its own; return what was measured, or why nothing was."""
+    """Train a row in processes of its own; return the figures, or the reason why there are none."""
     own = folder_of(name, folder)
     own.mkdir()
     steps = own / "steps.json"

@@ -1,4 +1,4 @@
-"""Run a command of a benchmark, which has no figure if the command fails."""
+"""Run a command of a benchmark; stop if it fails."""
 
 import subprocess
 import sys
@@ -9,9 +9,9 @@ from pathlib import Path
 def run_or_stop(
     folder: Path, *command: object, env: Mapping[str, str] | None = None, stderr: int = subprocess.PIPE
 ) -> str:
-    """Run a command in a folder and return what it printed; end with its last words if it fails.
+    """Run a command in a folder and return its output; end with its last words if it fails.
 
-    With `stderr` of subprocess.STDOUT, what it printed there is returned, too.
+    With `stderr` of subprocess.STDOUT, that is part of the output, too.
     """
     words = list(map(str, command))
     done = subprocess.run(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=stderr, text=True)

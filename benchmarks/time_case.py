@@ -1,4 +1,4 @@
-"""Time one way to go over a file of preference pairs, in a process of its own; print bytes and seconds as JSON.
+"""Time one way to read a file of preference pairs, in its own process; print bytes and seconds as JSON.
 
     python -m benchmarks.time_case msgspec pairs.jsonl
 

@@ -13,7 +13,7 @@ from tests.support.project import ROOT, Run, commit, copy_project, run_command
 # A script's background job is deaf to Ctrl-C, and so would be all that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What the tests run with make is no part of the make that runs the tests: it would say so in its output, and take its
+# What the tests run with make is not part of the make that runs the tests: it would say so in its output, and take its
 # variables.
 for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)
@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run() -> Run:
-    """Return a function that runs a command in a folder and returns what it said."""
+    """Return a function that runs a command in a folder and returns its output."""
     return run_command
 
 

@@ -1,4 +1,4 @@
-"""Build gpt-oss's own tokenizer without a network, from the o200k_base vocabulary that PyPI's bpe-openai holds.
+"""Build gpt-oss's own tokenizer offline, from the o200k_base vocabulary in PyPI's package bpe-openai.
 
     envs/with-training python -m tools.build_gpt_oss_tokenizer --folder models/gpt-oss-tokenizer
 
@@ -53,7 +53,7 @@ WORDS = "|".join(
 
 
 def require_sha256(name: str, content: bytes, expected: str) -> None:
-    """Stop with one line if the content is not what it was when this was written."""
+    """Stop with one line if the content does not have the expected SHA-256."""
     if (found := hashlib.sha256(content).hexdigest()) != expected:
         sys.exit(f"{name}: SHA-256 is {found}, not {expected}; install the versions that envs/training.lock names")
 

@@ -1,4 +1,4 @@
-"""Check settings against schemas/config.schema.yaml, naming the key, the fault and the mend.
+"""Check settings against schemas/config.schema.yaml; each message names the key, the fault and the fix.
 
     python -m tools.check_config experiments/tutorial.yaml
 

@@ -1,9 +1,9 @@
-"""Check that every object that DVC keeps is what its name says: its own MD5.
+"""Check that every object in DVC's storage has the MD5 that its name says.
 
     python -m tools.check_objects
 
-DVC trusts an object of its cache once it was checked, and puts a damaged one into results without a word. This reads
-all of them, in the cache and in remotes that are folders. Ends with status 1 and a line for each that is damaged.
+DVC trusts an object of its cache once it was checked, and silently puts a damaged one into results. This tool reads
+all of them, in the cache and in remotes that are folders. It ends with status 1 and a line for each damaged object.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def list_stores(repo: Repo) -> list[Path]:
 
 
 def is_damaged(path: Path) -> bool:
-    """Say whether an object is not what its name says."""
+    """Say whether an object does not have the MD5 in its name."""
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "md5").hexdigest()
     return found != path.parent.name + path.name.removesuffix(".dir")
@@ -42,7 +42,7 @@ def list_damaged(store: Path) -> Iterator[Path]:
 
 
 def name_uses(lock: Path) -> dict[str, str]:
-    """Return what each object is in dvc.lock, by its MD5."""
+    """Return the paths of each object in dvc.lock, by its MD5."""
     stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
     return {part["md5"]: part["path"] for stage in stages.values() for part in (*stage.get("deps", []), *stage["outs"])}
 
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{path}: damaged ({use}); remove it, then run: dvc pull, or git checkout .dvc/store", file=sys.stderr)
     if damaged:
         sys.exit(1)
-    print("Every object is what its name says.")
+    print("Every object has the MD5 that its name says.")
 
 
 if __name__ == "__main__":

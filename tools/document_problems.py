@@ -16,7 +16,7 @@ HEAD = """# What can be wrong with a row
 
 Codes are stable: scripts may rely on them. An **error** rejects the row, and stops the run unless `data.on_problem` is
 `drop`. An **unused** row has nothing wrong with it, but makes no pair. Both are named in `rejects.jsonl`, a line a row,
-with file, line, path and mend; `more` holds what else is wrong with the same row. A **warning** lets the row go on;
+with file, line, path and fix; `more` holds what else is wrong with the same row. A **warning** lets the row go on;
 `quality.json` counts it and names the first ones.
 
 | code | severity | what it means | what to do |
@@ -26,7 +26,7 @@ with file, line, path and mend; `more` holds what else is wrong with the same ro
 
 def render() -> str:
     """Return the whole page."""
-    rows = [f"| `{p.code}` | {p.severity} | {p.meaning} | {p.mend} |" for p in PROBLEMS.values()]
+    rows = [f"| `{p.code}` | {p.severity} | {p.meaning} | {p.fix} |" for p in PROBLEMS.values()]
     return HEAD + "\n".join(rows).replace("<|", "<\\|").replace("|>", "\\|>") + "\n"
 
 

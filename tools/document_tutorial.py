@@ -67,7 +67,7 @@ def find_tests() -> list[tuple[str, str]]:
 
 
 def describe(flag: str, entry: dict[str, Any], effect: str) -> list[str]:
-    """Return what a row says of a flag: then, now, effect, here, and the tests."""
+    """Return the cells of a flag's row: then, now, effect, here, and the tests."""
     then, now = entry.get("was") or entry.get("now"), entry.get("now") if "was" in entry else None
     meaning = "" if then else entry["meaning"]
     words = " ".join(filter(None, [meaning, then, entry.get("note")]))
@@ -89,7 +89,7 @@ def command_rows() -> list[list[str]]:
 
 
 def in_force_rows() -> list[list[str]]:
-    """Return a row for each thing that the command does not name, and that matters."""
+    """Return a row for each default that matters and that the command does not name."""
     knowledge = load_knowledge()
     flags = {flag: entry for flag, entry in knowledge["flags"].items() if entry.get("in_force")}
     rows = [[f"`--{flag}`", *describe(flag, entry, entry["effect"])] for flag, entry in flags.items()]

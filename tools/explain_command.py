@@ -50,7 +50,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def read_source(args: argparse.Namespace) -> Command:
-    """Return the command that the command line names; ValueError if it is none."""
+    """Return the command that the command line names; ValueError if it is not one."""
     if args.run_folder:
         return read_run(args.run_folder)
     if args.command == "-":
@@ -64,13 +64,13 @@ def read_source(args: argparse.Namespace) -> Command:
 
 
 def explain_flag(flag: str, command: Command, release: str) -> tuple[str, str]:
-    """Return the effect of a flag under the pinned release, and in words what it means there."""
+    """Return the effect of a flag under the pinned release, and its meaning there in words."""
     value = " ".join(command.flags[flag])
     entry = known_of(flag, value)
     old, pinned = load_defaults(OLD), load_defaults(PINNED)
     if flag not in old and flag not in pinned and not entry:
         near = nearest_flag(flag, release)
-        return "unknown", f"no flag of {release}, which stops at it" + (f"; did you mean --{near}?" if near else "")
+        return "unknown", f"not a flag of {release}, which stops at it" + (f"; did you mean --{near}?" if near else "")
     if flag not in pinned and not entry:
         return "refused", f"{PINNED} has no such flag, and stops at it"
     words = [entry.get("meaning", "Not examined by this project."), entry.get("now")]
@@ -113,7 +113,7 @@ def aligned(columns: list[tuple[str, int]], text: str) -> Iterator[str]:
 
 
 def list_unasked(command: Command) -> Iterator[str]:
-    """Yield what moved between the releases and the command does not name."""
+    """Yield the defaults that differ between the releases and that the command does not set."""
     moved = {flag: pair for flag, pair in moved_defaults().items() if flag not in command.flags}
     without = load_knowledge()["without_a_part"]
     for flag, (old, new) in moved.items():
@@ -126,7 +126,7 @@ def list_unasked(command: Command) -> Iterator[str]:
 
 
 def list_unusual(command: Command, release: str) -> Iterator[str]:
-    """Yield the values, asked for or not, outside of what recipes and papers use."""
+    """Yield the values, set or by default, outside of the range that recipes and papers use."""
     unasked = in_force(command, command.flags, release)
     for flag, entry in load_knowledge()["flags"].items():
         asked = flag in command.flags
@@ -136,7 +136,7 @@ def list_unusual(command: Command, release: str) -> Iterator[str]:
 
 
 def describe(command: Command, release: str, reason: str) -> Iterator[str]:
-    """Yield what the command means, section by section."""
+    """Yield the explanation of the command, section by section."""
     yield f"Read as a command for ms-swift {release} ({reason}), and explained under {PINNED}."
     sections: list[tuple[str, list[str]]] = [
         ("As it is written", [line for remark in command.remarks for line in aligned([], remark)]),
@@ -150,7 +150,7 @@ def describe(command: Command, release: str, reason: str) -> Iterator[str]:
 
 
 def overlay_text(translation: Translation, release: str) -> str:
-    """Return the settings as an overlay of config.yaml, with what they do not express in its head."""
+    """Return the settings as an overlay of config.yaml; its head names what no setting expresses."""
     head = [f"A swift DPO command for ms-swift {release}, written by tools/explain_command.py."]
     if "infer" in translation.settings:
         head += ["The sections infer and dvc are not from the command: what a run on GPUs needs beside it."]
@@ -168,7 +168,7 @@ def run_name(command: Command, overlay: Path | None) -> str:
 
 
 def write_overlay(text: str, overlay: Path) -> None:
-    """Write the overlay; ValueError if there is such a file, or nowhere to write it."""
+    """Write the overlay; ValueError if the file exists, or cannot be written."""
     try:
         with overlay.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -22,7 +22,7 @@ COLORS = ("#528d59", "#587ad2", "#c24d46", "#9cbe5d", "#6ebad3", "#dfb142", "#6d
 
 
 def fill_board(board: Path, trainings: list[Training]) -> None:
-    """Write what the dashboard reads of trainings into an empty folder."""
+    """Write the records of trainings into an empty folder, as the dashboard reads them."""
     for number, training in enumerate(trainings):
         add_training(board / f"run-{number}-{training.id}", training, COLORS[number % len(COLORS)])
 

@@ -1,9 +1,9 @@
-"""Say what a run will take before anything is submitted: steps, tokens, GPU memory, hours and disk.
+"""Estimate the cost of a run before anything is submitted: steps, tokens, GPU memory, hours and disk.
 
     python -m tools.plan_run experiments/tutorial.yaml --json plan.json
 
-Overlays are merged over config.yaml, as by `snakemake --configfile`. `make plan EXPERIMENT=tutorial` does this, and
-then shows every command. A training that does not fit into its GPU's memory ends it with exit status 1 and the settings
+Overlays are merged over config.yaml, as by `snakemake --configfile`. `make plan EXPERIMENT=tutorial` prints this plan,
+and then every command. A training that does not fit into its GPU's memory ends it with exit status 1 and the settings
 that would fit. docs/planning.md has the formulas, and what was measured for them.
 """
 
@@ -54,7 +54,7 @@ def read_settings(overlays: list[Path]) -> Settings:
 
 
 def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str, Any]:
-    """Return what one training takes: counts, bytes and seconds. Memory and time only where it is on GPUs."""
+    """Return the cost of one training: counts, bytes and seconds. Memory and time only if it is on GPUs."""
     load, flags = training.load, training.flags
     counts = ("rows_per_step", "batches", "steps_per_epoch", "steps", "sequences", "tokens", "padded_tokens", "longest")
     plan: dict[str, Any] = {"run": training.run, "stage": training.section, "rows": len(load.rows)}
@@ -96,7 +96,7 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
 
 
 def describe_model(shape: Shape, config: Settings) -> str:
-    """Return in words where the shape is from."""
+    """Return the source of the shape in words."""
     assumed = f", assumed: {config['model']['folder']}/config.json is not there" if shape == PUBLISHED else ""
     return f"{shape.source}{assumed}"
 
@@ -134,19 +134,19 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
 
 
 def find_refusal(shape: Shape, trainings: list[Training]) -> str | None:
-    """Return in one line which training does not fit into its GPU, and what would; None, if all do."""
+    """Return in one line which training does not fit into its GPU, and what would fit; None if all fit."""
     for training in trainings:
         train = training.config["train"]
         gpu = find_gpu(train["gpu_model"])
         if not train["gpus"] or not gpu or (needed := needed_memory(shape, training)) <= gpu.memory:
             continue
         fit = find_fit(shape, training, gpu.memory)
-        mend = "no settings fit; take larger GPUs, or more of them under zero3"
+        fix = "no settings fit; take larger GPUs, or more of them under zero3"
         if fit:
-            mend = describe_fit(fit, training)
+            fix = describe_fit(fit, training)
         return (
             f"{training.run}: the {training.section} training needs {needed / GIB:.1f} GiB of GPU memory, "
-            f"train.gpu_model {train['gpu_model']} has {gpu.memory / GIB:.1f}; {mend}"
+            f"train.gpu_model {train['gpu_model']} has {gpu.memory / GIB:.1f}; {fix}"
         )
     return None
 

@@ -1,11 +1,11 @@
-"""Compute the published results again, and compare them with what dvc.lock says of them.
+"""Compute the published results again, and compare them with the hashes in dvc.lock.
 
     python -m tools.reproduce_results
     python -m tools.reproduce_results --folder /tmp/again     keep what was computed
 
-What is committed is cloned; of the clone's data only the raw pairs are fetched, so that every stage is computed.
-Snakemake's records, which hold times, are not compared, nor are results that describe the run itself. Ends with
-status 1 if a result is not what it was, within the tolerances of pipeline/publishing/compare_results.py.
+The committed state is cloned, and only the raw pairs are fetched, so that every stage is computed.
+Snakemake's records, which hold times, are not compared, nor are results that describe the run itself. It
+ends with status 1 if a result differs by more than the tolerances of pipeline/publishing/compare_results.py.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Outs = dict[str, str]  # hash by path
 
 
 def run(*command: str, cwd: Path) -> None:
-    """Run a command; stop with its name if it fails, after what it said."""
+    """Run a command; if it fails, stop with its name below its own output."""
     if subprocess.run(command, cwd=cwd, check=False).returncode:
         sys.exit(f"{' '.join(command)}: failed in {cwd}, see above; nothing was compared")
 
@@ -50,7 +50,7 @@ def compute_again(clone: Path) -> None:
 
 
 def fetch_published(path: str, folder: Path) -> Path:
-    """Return where a published result was put: from DVC's cache, or from the remote."""
+    """Fetch a published result from DVC's cache or the remote, and return its path."""
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     DVCFileSystem(str(ROOT), rev="HEAD").get(path, str(target), recursive=True)
@@ -58,7 +58,7 @@ def fetch_published(path: str, folder: Path) -> Path:
 
 
 def list_files(path: Path) -> list[Path]:
-    """Return the files of a folder but for Snakemake's marks, or the file."""
+    """Return the files of a folder except Snakemake's marks, or the file itself."""
     return sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".") if path.is_dir() else [path]
 
 
@@ -75,7 +75,7 @@ def compare_out(path: str, published: Path, clone: Path) -> list[tuple[str, Diff
 
 
 def report(outs: Outs, differing: list[tuple[str, Difference]]) -> None:
-    """Say what came out; stop with status 1 if a result is not what it was."""
+    """Print the outcome; stop with status 1 if a result differs too much."""
     described = sum(map(describes_the_run, outs))
     left_out = f"; {described} describe the run itself and are not compared" if described else ""
     if not differing:
@@ -92,7 +92,7 @@ def report(outs: Outs, differing: list[tuple[str, Difference]]) -> None:
 
 
 def reproduce(clone: Path) -> None:
-    """Compute everything in a clone, compare, and say what came out."""
+    """Compute everything in a clone, compare, and print the outcome."""
     dirty = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True)
     if dirty.stdout:
         print("There are changes that are not committed; what is committed is reproduced.", file=sys.stderr)

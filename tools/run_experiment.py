@@ -17,7 +17,7 @@ RECORDS = (str(DVC_YAML), "dvc.lock")
 
 
 def git(*arguments: str) -> str:
-    """Return what git says; stop with one line if it refuses."""
+    """Return git's output; stop with one line if git fails."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"git {arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
@@ -25,7 +25,7 @@ def git(*arguments: str) -> str:
 
 
 def check_records(overlay: Path) -> None:
-    """Stop with one line if the experiment could not be told from other changes."""
+    """Stop with one line if git lacks the overlay, or if DVC's files have changes that are not committed."""
     if not overlay.is_file():
         sys.exit(
             f"{overlay}: no such file; an experiment is an overlay of config.yaml, such as experiments/tutorial.yaml"
@@ -33,8 +33,8 @@ def check_records(overlay: Path) -> None:
     if not git("ls-files", "--", str(overlay)):
         sys.exit(f"{overlay}: not known to git, so that the experiment would lack it; run: git add {overlay}")
     if changed := git("status", "--porcelain", "--", *RECORDS):
-        mend = f"commit them, or run: git checkout {' '.join(RECORDS)}"
-        sys.exit(f"{changed.split()[-1]}: has changes that are not committed; {mend}")
+        fix = f"commit them, or run: git checkout {' '.join(RECORDS)}"
+        sys.exit(f"{changed.split()[-1]}: has changes that are not committed; {fix}")
 
 
 def run_experiment(overlay: Path) -> int:

@@ -1,8 +1,8 @@
-"""Say where the results of a run are, and what they come to.
+"""List the results of a run: where each is, and its main figures.
 
     python -m tools.show_results --run tiny
 
-Without --run, of the run that config.yaml names.
+Without --run, it lists those of the run that config.yaml names.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def describe_curves(rows: list[dict[str, Any]]) -> str:
 
 
 def describe_quality(path: Path) -> str:
-    """Return how many rows were used, and what was found in them."""
+    """Return how many rows were used, and the codes of what was found in them."""
     account = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if not account:
         return ""
@@ -57,7 +57,7 @@ def describe_sweep(path: Path) -> str:
 
 
 def describe_gates(folder: Path) -> str:
-    """Return how many gates the stages of a run passed, and the ones that were only reported."""
+    """Return how many gates the stages of a run passed, and the names of those that failed and were only reported."""
     gates = [
         row
         for path in [*sorted(folder.glob("*/gates.json")), folder / "sft" / "merge" / "gates.json"]
@@ -76,7 +76,7 @@ def describe_card(folder: Path) -> str:
 
 
 def show_results(run: str) -> str:
-    """Return a line for each kind of result that is there: where it is, and what it comes to."""
+    """Return a line for each kind of result that is there: its path and its main figures."""
     folder = Path("results") / run
     predictions = folder / "infer" / "predictions.jsonl"
     curves = folder / "dpo" / "curves.jsonl"

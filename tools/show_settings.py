@@ -1,4 +1,4 @@
-"""Print the part of the settings that a rule reads, as JSON: what its script is given as --settings.
+"""Print the settings that a rule reads, as JSON for the option --settings of its script.
 
 python -m tools.show_settings split_preferences
 python -m tools.show_settings train_dpo experiments/mine.yaml
@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
     args = parser.parse_args(argv)
     if args.rule not in READS:
-        sys.exit(f"{args.rule}: no rule; there are: {', '.join(READS)}")
+        sys.exit(f"{args.rule}: no such rule; there are: {', '.join(READS)}")
     config = load_config(args.overlays)
     check_config(config, [CONFIG, *args.overlays])
     print(json.dumps(part_for(args.rule, config), ensure_ascii=False))

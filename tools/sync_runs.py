@@ -1,9 +1,9 @@
-"""Upload what SwanLab recorded of finished trainings to its server.
+"""Upload SwanLab's records of finished trainings to its server.
 
     SWANLAB_API_KEY=… envs/with-training python -m tools.sync_runs --run tiny
 
-A training that was stopped and went on has several records; they are uploaded as one. What was uploaded is marked so,
-with a file beside the record, and left out the next time. SWANLAB_API_HOST is a server of your own.
+A training that was stopped and went on has several records; they are uploaded as one. An uploaded record is marked
+with a file beside it, and left out the next time. SWANLAB_API_HOST names a server of your own.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.tracking.swanlab_records import Training, find_trainings, is_finished
 
 MARK = "uploaded"
-# What `swanlab sync` says in case of a failure that it ends well after.
+# What `swanlab sync` prints after a failure, although it exits with status 0.
 FAILED = ("did not finish", "Failed to")
 
 

@@ -1,4 +1,4 @@
-"""Write what each file of code means, for DVC: results/code.json.
+"""Write a digest of each code file's meaning for DVC, which itself compares only bytes.
 
     python -m tools.write_code_digests
 

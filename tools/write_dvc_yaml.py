@@ -1,4 +1,4 @@
-"""Write dvc.yaml from the graph that Snakemake has, which is the only place where it is written.
+"""Write dvc.yaml from Snakemake's graph, the only place where the graph is written.
 
 python -m tools.write_dvc_yaml                                      of config.yaml
 python -m tools.write_dvc_yaml --check                              say whether it is stale, with exit status 1

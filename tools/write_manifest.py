@@ -2,7 +2,7 @@
 
     python -m tools.write_manifest results/tiny/merged
 
-The manifest stands beside the folder, as <folder>.sha256.
+The manifest is written beside the folder, as <folder>.sha256.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A plugin of ms-swift: have every step of its trainer timed."""
+"""A plugin of ms-swift: time every step of its trainer."""
 
 from typing import Any
 

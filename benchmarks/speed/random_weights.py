@@ -1,4 +1,4 @@
-"""A plugin of ms-swift: weights drawn on the GPU in place of those of a folder, in seconds and without a disk."""
+"""A plugin of ms-swift: draw random weights on the GPU, in seconds, in place of loading a folder."""
 
 import os
 from contextlib import nullcontext
@@ -24,7 +24,7 @@ def draw_weights(model: Any) -> None:
 
 
 def gathered(weight: Any) -> Any:
-    """Return a context in which a weight is whole, of which a process holds a share under ZeRO-3."""
+    """Return a context in which a weight is whole; under ZeRO-3, a process otherwise holds only a share of it."""
     if not hasattr(weight, "ds_id"):
         return nullcontext()
     import deepspeed

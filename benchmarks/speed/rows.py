@@ -78,7 +78,7 @@ EXACT = {
 
 
 def settings_of(row: Row) -> dict[str, Any]:
-    """Return the settings of `dpo`: the tutorial's, but for the steps, what a row changes, and one loss for all."""
+    """Return the settings of `dpo`: the tutorial's, except the steps, the changes of a row, and one loss for all."""
     settings: dict[str, Any] = {}
     for name in ("config.yaml", "experiments/tutorial.yaml"):
         settings |= yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["dpo"]

@@ -1,4 +1,4 @@
-"""Run trainings on the GPUs of a machine, as many at a time as have GPUs of their own."""
+"""Run trainings side by side on the GPUs of a machine, each on its own GPUs."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Sized(Protocol):
-    """What needs some GPUs, perhaps when another has ended."""
+    """A row that needs a number of GPUs, and perhaps the end of another row."""
 
     @property
     def gpus(self) -> int:
@@ -22,7 +22,7 @@ Run = Callable[[str, Any, list[int]], dict[str, Any]]
 
 
 def share_gpus(rows: Mapping[str, Sized], gpus: list[int], run: Run) -> Iterator[dict[str, Any]]:
-    """Yield what `run` returns for each row's name, row and GPUs, in the order in which they end.
+    """Yield the results of `run` for each row's name, row and GPUs, in the order in which they end.
 
     A row starts once there are GPUs for it, those before it in the order first, so that one of many GPUs is not kept
     waiting for ever. Raises ValueError for a row that needs more GPUs than there are.

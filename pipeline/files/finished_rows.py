@@ -1,6 +1,7 @@
-"""Rows of a long job, kept beside its output until all of them are there: a job that was killed goes on with them.
+"""Keep the finished rows of a long job beside its output, so that a job that was killed continues with them.
 
-The file is named by a digest of all that a row depends on, so that rows of another model or setting are never mixed in.
+The file's name has a digest of everything that a row depends on, so that rows of another model or setting are
+never mixed in.
 """
 
 import glob
@@ -33,7 +34,7 @@ class FinishedRows:
         return len(self.rows)
 
     def add(self, rows: dict[str, Row]) -> None:
-        """Keep these rows, whatever becomes of this process."""
+        """Keep these rows, even if this process is killed."""
         lines = [json.dumps({"key": key, "row": row}, ensure_ascii=False) + "\n" for key, row in rows.items()]
         with self.lock, self.path.open("a", encoding="utf-8") as file:
             file.writelines(lines)

@@ -1,6 +1,6 @@
-"""The SHA-256 of every file of a folder, in the form that `sha256sum --check` reads.
+"""Manifests: the SHA-256 of every file of a folder, in the form that `sha256sum --check` reads.
 
-Rules hand the manifest of a folder on, because Snakemake compares files by content and folders not at all.
+Rules pass on the manifest of a folder, because Snakemake compares files by content, but folders not at all.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ def list_files(folder: Path) -> list[Path]:
     """Return the files of a folder that a manifest names.
 
     Hidden files are left out: Snakemake and downloaders keep marks of their own there. So is the card of a model, which
-    is written when the model has been evaluated, and which nothing is computed from.
+    is written when the model has been evaluated, and from which nothing is computed.
     """
     found = (path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
     return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def manifest_text(folder: Path, manifest: Path) -> str:
-    """Return what the manifest of a folder says today; paths in it are relative to the manifest's own folder."""
+    """Return the manifest of a folder as it is now; its paths are relative to the manifest's own folder."""
     files = list_files(folder)
     with ThreadPoolExecutor() as threads:  # hashing leaves Python's lock to others
         digests = list(threads.map(known_sha256, files))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def show_difference(page: Path, text: str) -> str:
-    """Return what would change in the page, as a diff; nothing if it is as it should be."""
+    """Return the changes of the page as a diff; empty if it is up to date."""
     old = page.read_text(encoding="utf-8") if page.exists() else ""
     return "".join(difflib.unified_diff(old.splitlines(True), text.splitlines(True), str(page), "source"))
 

@@ -1,4 +1,4 @@
-"""Take out of a text where on this machine the project lies, and whose it is."""
+"""Replace private paths in texts: the folder of the project, of the environment, and of the user."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 @cache
 def private_places() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return patterns of the folders that are nobody's business, longest first, with what stands in their place."""
+    """Return patterns of the private folders, longest first, with their replacements."""
     here = Path.cwd()
     places = {str(folder): "." for folder in (here, here.resolve())}
     places |= {sys.prefix: Path(sys.prefix).name, os.environ.get("HOME", ""): "~"}
@@ -20,7 +20,7 @@ def private_places() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def path_pattern(folder: str) -> re.Pattern[str]:
-    """Return what finds a folder, with the slash after it, but not in the middle of a longer path or name."""
+    """Return the pattern of a folder, with the slash after it, but not in the middle of a longer path or name."""
     return re.compile(rf"(?<![\w./-]){re.escape(folder)}(?:(/)|(?![\w-]))")
 
 
@@ -33,7 +33,7 @@ def hide_private(text: str) -> str:
 
 
 def shorten(name: str, inside: str, match: re.Match[str]) -> str:
-    """Return what stands in place of a folder, or of the beginning of a path that goes on into it."""
+    """Return the replacement of a folder, alone or at the beginning of a longer path."""
     return inside if match[1] else name
 
 
@@ -47,6 +47,6 @@ def hide_in(value: Any) -> Any:
 
 
 def hide_in_record(record: logging.LogRecord) -> bool:
-    """Hide private places in what a logger is about to say, as a filter of it; let it say it."""
+    """Hide private places in a logger's message; used as a filter that lets every message pass."""
     record.msg, record.args = hide_private(record.getMessage()), ()
     return True

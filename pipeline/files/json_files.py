@@ -1,4 +1,4 @@
-"""Values as JSON: in a file of their own, and as the name of a run."""
+"""Write values as JSON files, and make short names from them."""
 
 import hashlib
 import json

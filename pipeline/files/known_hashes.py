@@ -1,6 +1,6 @@
-"""SHA-256 of files; that of a large file is kept, so that it is read once and not at every stage.
+"""SHA-256 of files; the hash of a large file is kept, so that stages do not read it again.
 
-What is kept stands in .snakemake/hashes/, a file each, and counts as long as size and time of the large file stay.
+Hashes are kept in .snakemake/hashes/, a file each, and are valid as long as the file's size and time do not change.
 """
 
 import hashlib

@@ -1,1 +1,1 @@
-"""What goes with Snakemake's graph: checks at its start, progress, failures, jobs."""
+"""Helpers of Snakemake's graph: checks at its start, progress, failures, jobs."""

@@ -1,4 +1,4 @@
-"""Say before a finished training is planned again which code changed, and how to keep its result."""
+"""Warn that changed code makes a finished training run again: which code, and how to keep the result."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""Check, before any job starts, that a run can end where it is about to start."""
+"""Check before the first job that this machine has everything that the run needs."""
 
 import os
 import shutil
@@ -15,13 +15,13 @@ from pipeline.preferences.open_raw import list_raw_files
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     """Stop with one line if the plan cannot work on any machine: data missing, GPUs above the ceiling.
 
-    Snakemake would reduce a request above the ceiling without a word, and train on fewer GPUs than asked.
+    Snakemake would silently reduce a request above the ceiling, and train on fewer GPUs than asked for.
     `ceilings` maps a resource to its limit (`--resources`, or a profile).
     """
     raw = config["data"]["raw"]
     if not list_raw_files(raw):
-        mend = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
-        sys.exit(f"{raw}: no such file; {mend}")
+        fix = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
+        sys.exit(f"{raw}: no such file; {fix}")
     own = config["sft"]["data"]
     if config["sft"]["enabled"] and own and not Path(own).is_file():
         sys.exit(f"{own}: no such file; put it there, or set sft.data")
@@ -38,14 +38,14 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Stop with one line if nothing can be written into a folder, or into where it would be made."""
+    """Stop with one line if a folder, or the folder in which it would be made, is not writable."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(nearest, os.W_OK):
         sys.exit(f"{folder}: cannot be written to; make it writable, or link it to where there is room")
 
 
 def count_gpus() -> int:
-    """Return how many NVIDIA GPUs this machine has."""
+    """Return the number of NVIDIA GPUs of this machine."""
     if not shutil.which("nvidia-smi"):
         return 0
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
@@ -70,7 +70,7 @@ def check_machine(config: dict[str, Any], conda: bool) -> None:
         sys.exit(problem)
     if config["tracking"]["mode"] == "cloud" and not os.environ.get("SWANLAB_API_KEY"):
         sys.exit("tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline")
-    # Answers come last: a training would have run for hours before its environment said so itself.
+    # Checked now, since answers come last: a training would have run for hours before this failed.
     if config["infer"]["backend"] == "vllm" and not conda:
         tried = subprocess.run(["envs/with-vllm", "true"], capture_output=True, text=True, check=False)
         if tried.returncode:

@@ -1,4 +1,4 @@
-"""Say on which files of this project a rule's script depends, and give each a digest of what it means.
+"""Find the files on which a rule's script depends, and give each a digest of its meaning.
 
 A script depends on the modules that it imports, on those that they import, and on the files beside a module that it
 names, such as templates. The digest of a module leaves out comments, docstrings and layout: an edit of those changes

@@ -1,4 +1,4 @@
-"""Ask Snakemake which jobs a run has."""
+"""List the jobs of a run, as Snakemake plans them."""
 
 import contextlib
 import io
@@ -61,7 +61,7 @@ def list_jobs(overlays: list[Path], changes: Mapping[str, Any] | None = None) ->
 
 
 def describe_job(job: Any, shared: str) -> Job:
-    """Return what matters of one of Snakemake's own jobs. `shared` is the run that the points of a sweep share."""
+    """Describe one of Snakemake's own jobs. `shared` is the run that the points of a sweep share."""
     wildcards = dict(job.wildcards_dict)
     point = wildcards.pop("run").removeprefix(shared).removeprefix("-")
     values = [value for _, value in sorted(wildcards.items())]

@@ -1,4 +1,4 @@
-"""Jobs of Slurm that an earlier snakemake left behind: killed, it could not cancel them, and they go on.
+"""Find jobs of Slurm that still run although their snakemake was killed, and could not cancel them.
 
 Snakemake knows nothing of them after `--unlock`, and would submit the same work again beside them.
 """
@@ -34,6 +34,6 @@ def jobs_in(folder: Path) -> list[str]:
 
 
 def ask_slurm(*command: str) -> str:
-    """Return what a command of Slurm says; nothing if it fails, as where a job has just ended."""
+    """Return the output of a command of Slurm; an empty text if it fails, as it does if a job has just ended."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else ""

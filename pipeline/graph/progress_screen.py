@@ -1,4 +1,4 @@
-"""A screen of the jobs that run, for a terminal; made of Snakemake's own messages."""
+"""Show the running jobs on a terminal, from Snakemake's own messages."""
 
 import logging
 import time
@@ -32,10 +32,10 @@ class Running:
 
 
 class Screen(logging.Handler):
-    """A screen of the jobs that run; a line remains of each that has ended, and of each warning and error."""
+    """A screen of the running jobs. Ended jobs, warnings and errors leave a line each."""
 
     def __init__(self, console: Console, stages: int, hidden: Sequence[str] = ()) -> None:
-        """Show a run of so many stages, leaving wildcards of these names out."""
+        """Show a run with this number of stages; wildcards with these names are left out."""
         super().__init__()
         self.stages, self.hidden, self.ended = stages, hidden, 0
         self.running: dict[int, Running] = {}
@@ -44,14 +44,14 @@ class Screen(logging.Handler):
         self.live = Live(get_renderable=self.render, console=console, **options)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one of Snakemake's messages; a mistake in here must not stop the run."""
+        """Handle one of Snakemake's messages; an error in here must not stop the run."""
         try:
             self.take(record)
         except Exception:
             self.handleError(record)
 
     def take(self, record: logging.LogRecord) -> None:
-        """Change what is shown as a message asks."""
+        """Change the screen according to a message."""
         event: Any = getattr(record, "event", None)
         fields = vars(record)
         if event == LogEvent.JOB_INFO:
@@ -70,14 +70,14 @@ class Screen(logging.Handler):
         self.running[job["jobid"]] = Running(" ".join([job["rule_name"], *values]), log, time.time())
 
     def end(self, number: int, how: str, style: str) -> None:
-        """Take a job away, and let a line remain."""
+        """Remove a job from the screen, and leave a line about it."""
         if job := self.running.pop(number, None):
             self.ended += how == "done"
             line = Text.assemble((f"{how:<6}", style), f"  {job.name}  ", (elapsed(job.since), "dim"))
             self.console.print(line, soft_wrap=True)
 
     def render(self) -> RenderableType:
-        """Return what the screen shows now."""
+        """Return the screen as it is now."""
         jobs = list(self.running.values())
         table = Table.grid(padding=(0, 2), expand=True)
         table.add_column(no_wrap=True, max_width=36)
@@ -97,7 +97,7 @@ class Screen(logging.Handler):
 
 
 def elapsed(since: float) -> str:
-    """Return the time since then as 0:42 or 1:00:42."""
+    """Return the time since `then` as 0:42 or 1:00:42."""
     minutes, seconds = divmod(int(time.time() - since), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

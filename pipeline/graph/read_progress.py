@@ -1,4 +1,4 @@
-"""Say how far a running stage is, from what it writes anyway: its log, and ms-swift's logging.jsonl of a training."""
+"""Read the progress of a running stage from its log, or from the logging.jsonl that ms-swift writes in a training."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Progress:
 
 
 def read_progress(log: Path, since: float) -> Progress | None:
-    """Return how far the stage is that writes a log; None where nothing tells, or all is older than `since`.
+    """Return the progress of the stage that writes a log; None if it is unknown, or the log is older than `since`.
 
     `since` is when the stage was started, in seconds since 1970.
     """

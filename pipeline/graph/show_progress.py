@@ -1,8 +1,8 @@
-"""Show on a terminal which stages run and how far each is, in place of Snakemake's messages about jobs.
+"""Show the running stages and their progress on a terminal, in place of Snakemake's messages about jobs.
 
 Snakefile calls it when jobs start. It takes the place of Snakemake's own handler of messages, and of nothing else: the
-log in .snakemake/log has them all. Where no terminal is, or more was asked for (--verbose, --printshellcmds), or less
-(--quiet), or a plugin (--logger), they are printed as ever. Why this is no such plugin: docs/tracking.md.
+log in .snakemake/log has them all. Without a terminal, or if more was asked for (--verbose, --printshellcmds), or less
+(--quiet), or a plugin (--logger), the messages are printed as usual. Why this is not a logger plugin: docs/tracking.md.
 """
 
 import atexit
@@ -19,7 +19,7 @@ SHOWN: list[tuple[Any, logging.Handler]] = []  # the screen, and what it stands 
 
 
 def show_progress(workflow: Any) -> None:
-    """Put the screen in place of Snakemake's handler until `stop_progress`, where there is a terminal to show it on."""
+    """Put the screen in place of Snakemake's handler until `stop_progress`, if there is a terminal."""
     plain = next((handler for handler in logger.handlers if handler.name == STREAM_HANDLER), None)
     settings = workflow.output_settings
     if plain is None or not plain.is_tty or os.environ.get("TERM") == "dumb":
@@ -43,7 +43,7 @@ def show_progress(workflow: Any) -> None:
 
 
 def stop_progress() -> None:
-    """Clear the screen, and let Snakemake say the rest itself."""
+    """Clear the screen, and give the messages back to Snakemake."""
     while SHOWN:
         screen, plain = SHOWN.pop()
         screen.live.stop()

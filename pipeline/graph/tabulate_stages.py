@@ -1,7 +1,7 @@
-"""Tabulate what each job of a run took: seconds, the machine's memory, and of a training the GPU's.
+"""Tabulate the cost of each job of a run: seconds, memory of the machine, and in a training memory of the GPU.
 
 Snakemake measured the first two into results/<run>/benchmarks/, the training itself the third. The table is
-results/<run>/stages.csv, longest first; no input of anything, since no two runs take the same time.
+results/<run>/stages.csv, longest first; no rule reads it, since no two runs take the same time.
 """
 
 import csv
@@ -53,7 +53,7 @@ def write_stages(run: str, rows: list[Row]) -> None:
 def tabulate_stages(benchmarks: Iterable[Path]) -> str:
     """Write the table of each run whose jobs' benchmarks are named; return it in words, or of several where they are.
 
-    What is not there is left out: what DVC has brought was computed elsewhere.
+    Jobs without a benchmark are left out: DVC fetched their results, which were computed elsewhere.
     """
     runs: dict[str, list[Row]] = {}
     for path in sorted(set(benchmarks)):

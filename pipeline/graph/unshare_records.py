@@ -1,14 +1,14 @@
-"""Give every record of Snakemake a file of its own.
+"""Replace records of Snakemake that are links into DVC's cache by copies.
 
 With a cache of hard or symbolic links, a record that DVC checked out is the object in DVC's cache, and Snakemake
-writes records in place. Records are small; the cost is a look at each.
+writes records in place. Writing would damage the cache. Records are small, and checking them costs little.
 """
 
 import os
 from pathlib import Path
 
 
-def own_records(folder: Path) -> None:
+def unshare_records(folder: Path) -> None:
     """Replace every record that is a link, or that has another name elsewhere, by a copy."""
     if not folder.is_dir():
         return

@@ -45,7 +45,7 @@ def checkpoint_bytes(shape: Shape, flags: Settings, processes: int) -> int:
 
 
 def training_disk(shape: Shape, flags: Settings, load: Load, is_merged: bool) -> Disk:
-    """Return what a training leaves; `is_merged` says whether its adapter becomes a model."""
+    """Return the bytes that a training leaves; `is_merged`: its adapter becomes a model."""
     return Disk(
         checkpoints=count_checkpoints(flags, load) * checkpoint_bytes(shape, flags, load.processes),
         adapter=TYPE_BYTES[flags["torch_dtype"]] * count_adapter(shape, flags),
@@ -54,6 +54,6 @@ def training_disk(shape: Shape, flags: Settings, load: Load, is_merged: bool) ->
 
 
 def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int, models: int) -> int:
-    """Return what inference writes at most: each model's answers in shards and in one file, and all side by side."""
+    """Return the most that inference writes: each model's answers in shards and in one file, and all side by side."""
     answers = prompts * max_new_tokens * ANSWER_BYTES
     return 2 * models * (prompt_bytes + answers) + prompt_bytes + models * answers

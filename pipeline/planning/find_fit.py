@@ -1,4 +1,4 @@
-"""Find settings under which a training fits into the memory of its GPU, as near to those that were asked as can be.
+"""Find settings under which a training fits into its GPU's memory, as close as possible to those asked for.
 
 Pairs a step stay as they are: a smaller batch is summed up more often. What changes nothing but time comes first:
 batch, checkpointing, DeepSpeed's stage; then how attention is computed; a shorter dpo.max_length, which costs
@@ -16,7 +16,7 @@ from pipeline.planning.memory import sharding
 from pipeline.planning.trainings import Training, needed_memory, read_flags
 
 Settings = dict[str, Any]
-Option = tuple[int, Settings]  # how unwelcome it is, and the settings by dotted name
+Option = tuple[int, Settings]  # its cost to the user (docs/planning.md), and the settings by dotted name
 
 LENGTHS = range(64, 131_072 + 1, 64)  # tokens
 
@@ -30,7 +30,7 @@ class Fit:
 
 
 def find_fit(shape: Shape, training: Training, memory: float) -> Fit | None:
-    """Return the changes under which a training fits into `memory` bytes; None, if none of them does."""
+    """Return the changes under which a training fits into `memory` bytes; None if there are none."""
     options = list_options(training)
     for _, changes in options:
         changed = apply(training, changes)

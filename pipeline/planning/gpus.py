@@ -1,4 +1,4 @@
-"""The GPUs that a plan is made for."""
+"""The models of GPU that a plan knows."""
 
 import re
 from dataclasses import dataclass

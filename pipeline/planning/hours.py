@@ -36,7 +36,7 @@ def product_seconds(shape: Shape, gpu: Gpu) -> float:
 
 
 def token_seconds(shape: Shape, gpu: Gpu, measured: float = TOKEN) -> float:
-    """Return the seconds of a token in one pass, attention scores aside; `measured` are those on one H100.
+    """Return the seconds of a token in one pass, without attention scores; `measured` are those on one H100.
 
     What is not a matrix product is bound by the GPU's memory. That of H20 and H200 is faster: it is not counted.
     """
@@ -45,7 +45,7 @@ def token_seconds(shape: Shape, gpu: Gpu, measured: float = TOKEN) -> float:
 
 
 def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length: float, passes: int) -> float:
-    """Return the seconds of a batch of one process: so many tokens, in sequences of one length."""
+    """Return the seconds of a batch of one process: `tokens` tokens, in sequences of `length`."""
     deep: float = shape.layers / MEASURED.layers
     if flags.get("compiled_layers"):
         scores = COMPILED_TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length

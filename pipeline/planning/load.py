@@ -1,4 +1,4 @@
-"""What a training has to do: its rows, the steps they make, and the tokens of a batch."""
+"""The work of a training: its rows, its steps, and the tokens of a batch."""
 
 import math
 import random
@@ -77,8 +77,8 @@ class Load:
         """Return the tokens of the shortest prompt."""
         return min(row.prompt for row in self.rows)
 
-    def deal(self) -> list[list[Row]]:
-        """Return the rows in batches, in one random order; a file sorted by length would have too little padding."""
+    def random_batches(self) -> list[list[Row]]:
+        """Return the rows in batches, in one random order; in a file sorted by length, too little padding is needed."""
         rows = list(self.rows)
         random.Random(0).shuffle(rows)
         return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
@@ -86,13 +86,13 @@ class Load:
     @property
     def padded_length(self) -> float:
         """Return the mean length to which a batch is padded: that of its longest sequence."""
-        return mean(max(max(row.sequences) for row in batch) for batch in self.deal())
+        return mean(max(max(row.sequences) for row in batch) for batch in self.random_batches())
 
     @property
     def batch_tokens(self) -> float:
         """Return the mean tokens of a batch of one process, padding included."""
         if self.packed:
-            return mean(row_length(sum(row.packed_tokens for row in batch)) for batch in self.deal())
+            return mean(row_length(sum(row.packed_tokens for row in batch)) for batch in self.random_batches())
         return self.padded_length * self.sequences
 
     @property
@@ -133,7 +133,7 @@ def held_out_load(rows: tuple[Row, ...], processes: int, flags: Settings) -> Loa
 
 
 def count_passes(flags: Settings) -> int:
-    """Return how often a batch goes through the model: forward, backward, again for checkpointing, and the reference.
+    """Count the passes of a batch through the model: forward, backward, again for checkpointing, and the reference.
 
     kto reads another prompt's answers, too, with policy and reference. SFT has no `rlhf_type`.
     """

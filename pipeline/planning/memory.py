@@ -22,7 +22,7 @@ TYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMISER_BYTES, GRADIENT_BYTES = 12, 4
 # Logits of a token that the loss looks at, a word of the vocabulary: in bfloat16 and float32, with gradients of either.
 LOGIT_BYTES, HELD_OUT_LOGIT_BYTES = 12, 6
-# plugins/fast/packed_pairs.py has logits of so many tokens at once.
+# The number of tokens that plugins/fast/packed_pairs.py has logits of at once.
 PACKED_LOGITS = 1024
 # Of what a layer keeps, if it is compiled.
 COMPILED_SHARE = 0.5
@@ -74,7 +74,7 @@ class Batch:
 
     @property
     def logits(self) -> int:
-        """Return the tokens of which there are logits at once."""
+        """Return the number of tokens whose logits are in memory at once."""
         logits = self.sequences * (self.length - self.prompt + 1)
         return min(PACKED_LOGITS, logits) if self.packed else logits
 
@@ -109,7 +109,7 @@ def stage(flags: Settings) -> int:
 
 
 def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> dict[str, float]:
-    """Return what is there all the time: shared out from stage 1 (optimiser), 2 (gradients) and 3 (weights) on."""
+    """Return the memory in use all the time. Sharded: the optimiser from stage 1, gradients from 2, weights from 3."""
     size, zero = TYPE_BYTES[flags["torch_dtype"]], stage(flags)
     offload = sharding(flags).endswith("_offload")  # the optimiser, and with stage 3 the weights, are on the CPU
 
@@ -129,9 +129,9 @@ def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> 
 
 
 def holds_layers(flags: Settings) -> bool:
-    """Return whether DeepSpeed 0.19 keeps every layer that ZeRO-3 has gathered until a backward pass ends.
+    """Say whether DeepSpeed 0.19 keeps every layer that ZeRO-3 has gathered until a backward pass ends.
 
-    Frozen weights that reentrant checkpointing, which is ms-swift's, gathers anew are released with the module whose
+    Frozen weights that reentrant checkpointing, which is ms-swift's, gathers again are released with the module whose
     backward pass DeepSpeed takes them to belong to: the whole model.
     """
     how = flags.get("gradient_checkpointing_kwargs") or {"use_reentrant": True}
@@ -139,7 +139,7 @@ def holds_layers(flags: Settings) -> bool:
 
 
 def batch_parts(shape: Shape, flags: Settings, batch: Batch) -> dict[str, float]:
-    """Return what a batch needs: what is kept until its backward pass, the logits, and a layer at work."""
+    """Return the memory of a batch: what is kept until its backward pass, the logits, and a layer at work."""
     size = TYPE_BYTES[flags["torch_dtype"]]
     share = COMPILED_SHARE if flags.get("compiled_layers") else 1
     saved: float = share * layer_bytes(shape, size)
@@ -159,7 +159,7 @@ def batch_parts(shape: Shape, flags: Settings, batch: Batch) -> dict[str, float]
 
 
 def layer_bytes(shape: Shape, size: int) -> int:
-    """Return what a layer keeps of a token without checkpointing, attention scores aside.
+    """Return the bytes that a layer keeps of a token without checkpointing, without attention scores.
 
     For each expert that a token goes to, its input and output and six tensors of the activation; queries, keys, values
     and the output of attention, twice (before and after the rotation); five of the residual stream and its norms.
@@ -169,7 +169,7 @@ def layer_bytes(shape: Shape, size: int) -> int:
 
 
 def attention_bytes(shape: Shape, size: int) -> int:
-    """Return what attention at work needs for a token, scores aside: queries, keys, values, output, each thrice."""
+    """Return the bytes of attention at work for a token, without scores: queries, keys, values, output, thrice."""
     return 3 * size * 2 * (shape.heads + shape.key_value_heads) * shape.head_size
 
 
@@ -187,7 +187,7 @@ def copied_weights(shape: Shape, flags: Settings) -> list[int]:
 
 
 def gathered_experts(shape: Shape, flags: Settings, batch: Batch) -> int:
-    """Return what experts_impl batched_mm needs: a copy of its experts' first weights for every token."""
+    """Return the bytes of experts_impl batched_mm: a copy of its experts' first weights for every token."""
     if flags["experts_impl"] != "batched_mm":
         return 0
     inputs, outputs = shape.bare["gate_up_proj"]

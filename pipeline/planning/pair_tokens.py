@@ -1,4 +1,4 @@
-"""Get the tokens of a run's pairs for a plan: counted where the model is, else estimated from the text.
+"""Get the tokens of a run's pairs for a plan: counted if the model is there, else estimated from the text.
 
 The pairs are made by the run's own stages, up to check_tokens or, without a model, up to split_preferences. They run
 here, never in a queue, and need no GPU.
@@ -23,7 +23,7 @@ from pipeline.settings.levers import NO_LEVER
 
 Settings = dict[str, Any]
 
-# What only a training needs, and check_machine would ask this machine for.
+# Settings that only a training needs, and for which check_machine would stop a plan on this machine.
 NO_TRAINING = {
     "train": {"gpus": 0, "fast": NO_LEVER},
     "infer": {"backend": "transformers", "gpus": 0},
@@ -33,7 +33,7 @@ NO_TRAINING = {
 
 @dataclass(frozen=True)
 class Gathered:
-    """The tokens of a run's pairs, and how they were come by."""
+    """The tokens of a run's pairs, and whether they were counted or estimated."""
 
     pairs: Pairs
     counted: bool
@@ -66,7 +66,7 @@ def gather_pairs(config: Settings, overlays: list[Path]) -> Gathered:
 
 
 def why_not_counted(config: Settings) -> str | None:
-    """Return why the run's tokenizer cannot be asked, in one line; None, if it can."""
+    """Return in one line why the run's tokenizer cannot be used; None if it can."""
     folder = config["model"]["folder"]
     if folder is None:
         built = Path("results") / config["run"] / "model"
@@ -103,7 +103,7 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def estimate_file(path: Path, config: Settings) -> list[PairTokens]:
-    """Return about how many tokens each pair of a file has."""
+    """Estimate the tokens of each pair of a file."""
     rate = rate_of(config)
     return [estimate_pair(pair, rate) for pair in iterate_json_lines(path)]
 
@@ -120,7 +120,7 @@ def count_files(paths: list[Path], config: Settings) -> list[list[PairTokens]]:
 
 
 def estimate_conversations(config: Settings) -> list[PairTokens]:
-    """Return about how many tokens each conversation of sft.data has; nothing without such a file."""
+    """Estimate the tokens of each conversation of sft.data; an empty list if there is no such file."""
     if not config["sft"]["enabled"] or not config["sft"]["data"]:
         return []
     rows = read_conversations(Path(config["sft"]["data"]), set())

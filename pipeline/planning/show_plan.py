@@ -45,7 +45,7 @@ def table(head: list[str], rows: Iterable[list[str]], first: int) -> list[str]:
 
 
 def show_head(plan: Plan) -> list[str]:
-    """Return what is planned, for which model, and how its tokens were come by."""
+    """Return the head of the plan: the trainings, the model, the pairs, and whether tokens were counted."""
     trainings, model, pairs = plan["trainings"], plan["model"], plan["pairs"]
     where = f"{plan['gpus']} x {plan['gpu_model']}" if plan["gpus"] else f"the CPU, {plan['processes']} processes"
     many = "1 training" if len(trainings) == 1 else f"{len(trainings)} trainings, each"
@@ -71,7 +71,7 @@ def show_head(plan: Plan) -> list[str]:
 
 
 def group(trainings: list[Plan], keys: tuple[str, ...]) -> list[tuple[Plan, int]]:
-    """Return one of each kind of training, in order, and how many are of it: those that agree in stage and keys."""
+    """Return one training of each kind with their number, in order; one kind agrees in stage and keys."""
     kinds: dict[tuple[Any, ...], list[Plan]] = {}
     for training in trainings:
         kinds.setdefault((training["stage"], *(str(training[key]) for key in keys)), []).append(training)
@@ -79,7 +79,7 @@ def group(trainings: list[Plan], keys: tuple[str, ...]) -> list[tuple[Plan, int]
 
 
 def title(training: Plan, count: int, is_alone: bool) -> str:
-    """Return how a kind of training is called: by its stage, and its run where there are others."""
+    """Return the name of a kind of training: its stage, and its run if there are other kinds."""
     if count > 1:
         return f"{training['stage']}, {count} trainings each"
     return training["stage"] if is_alone else f"{training['stage']} of {training['run']}"
@@ -135,7 +135,7 @@ def judge(plan: Plan, training: Plan) -> str:
 
 
 def show_hours(plan: Plan) -> list[str]:
-    """Return the hours on each GPU, and how far they can be trusted."""
+    """Return the hours on each GPU, and how reliable they are."""
     names = [gpu.name for gpu in GPUS]
     named = name_kinds(plan["trainings"], ("seconds", "step_seconds"))
     rows = [
@@ -158,7 +158,7 @@ def show_hours(plan: Plan) -> list[str]:
 
 
 def show_disk(plan: Plan) -> list[str]:
-    """Return what the run leaves on disk."""
+    """Return the bytes that the run leaves on disk."""
     rows = [[name, size(count)] for name, count in [*plan["disk"].items(), ("in all", sum(plan["disk"].values()))]]
     beside = "" if "built model" in plan["disk"] else f", beside the {size(plan['model']['bytes'])} of the model itself"
     return [f"Disk under results/{beside}", *table(["", ""], rows, 12)[1:]]

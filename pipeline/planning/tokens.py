@@ -1,4 +1,4 @@
-"""Estimate from its text how many tokens a pair has, where no tokenizer is at hand.
+"""Estimate the number of tokens of a pair from its text, if there is no tokenizer.
 
 A conversation has a fixed part (the system prompt with its date), a part a message (role and channel) and a part a
 character. Fitted to counts of the real tokenizers; docs/planning.md has how well it does.
@@ -29,7 +29,7 @@ class Rate:
     other: float
 
     def count(self, messages: int, text: str) -> int:
-        """Return the tokens of so many messages with this text."""
+        """Return the tokens of a number of messages with this text."""
         wide = sum(any(first <= ord(character) <= last for first, last in WIDE) for character in text)
         parts = (self.conversation, self.message * messages, self.wide * wide, self.other * (len(text) - wide))
         return round(sum(parts))
@@ -51,6 +51,6 @@ def estimate_pair(pair: dict[str, Any], rate: Rate) -> PairTokens:
 
 
 def cut_pair(tokens: PairTokens, max_length: int) -> PairTokens:
-    """Return what is left of a pair that is cut to a length, its prompt first."""
+    """Return a pair cut to a length; tokens of the prompt are kept first."""
     chosen, rejected = min(tokens.chosen, max_length), min(tokens.rejected, max_length)
     return PairTokens(min(tokens.prompt, chosen, rejected), chosen, rejected)

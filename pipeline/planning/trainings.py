@@ -1,4 +1,4 @@
-"""The trainings that a run comes to: SFT where it is asked for, and DPO for every point of a sweep."""
+"""List the trainings of a run: SFT if it is enabled, and DPO for every point of a sweep."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Training:
-    """One training: under which settings, and what it is given."""
+    """One training: its settings and its data."""
 
     run: str
     section: str  # of the settings: dpo or sft

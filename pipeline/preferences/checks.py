@@ -1,6 +1,6 @@
-"""What a schema cannot say of a pair. Each check has a fast screen over columns, and a plain function that decides.
+"""Checks of pairs that a schema cannot make: each has a fast screen over columns, and a plain function that decides.
 
-A screen may flag too much, never too little: `decide` has the last word, and says what is wrong.
+A screen may flag too much, never too little. `decide` then looks at each flagged pair, and says what is wrong.
 """
 
 import re
@@ -139,7 +139,7 @@ def may_hold_controls(raw: bytes) -> bool:
 
 
 def bytes_after(array: NDArray[np.uint8], byte: int) -> NDArray[np.uint8]:
-    """Return the byte after each of this value, but for the last."""
+    """Return the byte after each occurrence of a value, except at the end."""
     return array[np.flatnonzero(array[:-1] == byte) + 1]
 
 
@@ -203,7 +203,7 @@ LETTER_SUMS = bytes(
 
 
 def compare_letters(answers: pl.DataFrame) -> pl.Series:
-    """Return which pairs have answers whose letters add up to the same sum."""
+    """Say of each pair whether the letters of its two answers have the same sum."""
     chosen, rejected = (sum_letters(answers[name]) for name in ("chosen", "rejected"))
     return pl.Series(chosen == rejected)
 
@@ -221,7 +221,7 @@ def sum_letters(texts: pl.Series) -> NDArray[np.uint8]:
 
 
 def find_pair_faults(columns: Columns, checks: Sequence[PairCheck]) -> Iterator[Fault]:
-    """Yield what is wrong with pairs as a whole."""
+    """Yield the faults that lie between the texts of a pair."""
     answers = columns.answers
     flags = answers.with_columns(same_letters=compare_letters(answers)).select(
         check.screen.alias(str(number)) for number, check in enumerate(checks)

@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows as JSON Lines. A blank line is no row; `problems` are rows that the reader could not make JSON of."""
+    """Rows as JSON Lines. Blank lines are skipped; `problems` are rows that the reader could not turn into JSON."""
 
     file: str
     format: str | None  # None where no format is known that the file has
@@ -50,7 +50,7 @@ class Chunk:
 
 
 class BrokenFile(Exception):
-    """A file that cannot be read beyond some place, and what to say of it."""
+    """A file that cannot be read beyond some place, and the message about it."""
 
     def __init__(self, problem: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(problem)
@@ -79,7 +79,7 @@ def gather_chunks(file: str, rows: Iterator[TableRow]) -> Iterator[Chunk]:
 
 
 def gather_batches(rows: Iterator[TableRow]) -> Iterator[tuple[list[TableRow], BrokenFile | None]]:
-    """Yield batches of rows; the last one with what broke off the file, if anything did."""
+    """Yield batches of rows; the last one comes with the error that ended the file, if there was one."""
     batch: list[TableRow] = []
     size = 0
     try:

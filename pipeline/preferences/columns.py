@@ -1,4 +1,4 @@
-"""Many pairs side by side, so that a check costs nanoseconds a pair."""
+"""Many pairs as columns, so that a check costs nanoseconds a pair."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,7 +13,7 @@ from pipeline.preferences.pair import Pair
 
 SYSTEM, USER, ASSISTANT = range(3)
 ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
-REJECTED = -1  # stands for the rejected answer where a message's position is asked for
+REJECTED = -1  # the position of the rejected answer, which is not a message
 
 
 class Columns:

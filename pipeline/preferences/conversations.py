@@ -1,4 +1,4 @@
-"""Conversations of the user's own, for supervised fine-tuning: which of them can be learned."""
+"""Read the user's own conversations for supervised fine-tuning, and refuse those that cannot be trained on."""
 
 import json
 import sys
@@ -13,12 +13,12 @@ ROLES = ("system", "user", "assistant")
 
 
 def prompt_key(messages: Messages) -> str:
-    """Return what is asked as text, the same where the split takes two prompts for one."""
+    """Return the prompt as a key: prompts that the split treats as the same have the same key."""
     return json.dumps(fold_prompt(messages), ensure_ascii=False)
 
 
 def find_fault(row: Any, held_out: set[str]) -> str | None:
-    """Return what keeps a row from being learned, in words with the mend; None, if nothing does."""
+    """Return why a row cannot be trained on, with the fix; None if it can."""
     messages = row.get("messages") if isinstance(row, dict) else None
     if not isinstance(messages, list) or not messages:
         return 'no list "messages"; write {"messages": [{"role": "user", "content": …}, …]}'
@@ -35,7 +35,7 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
 
 
 def read_conversations(path: Path, held_out: set[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file of conversations; the first that cannot be learned ends it with one line."""
+    """Yield the rows of a file of conversations; stop with one line at the first that cannot be trained on."""
     with path.open(encoding="utf-8", newline="\n") as lines:
         for number, line in enumerate(lines, start=1):
             try:

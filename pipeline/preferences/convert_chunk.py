@@ -1,4 +1,4 @@
-"""Turn the rows of a chunk into pairs, and say of every row that is no pair why."""
+"""Turn the rows of a chunk into pairs, and give the reason for every row that does not become one."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ class Options:
 
 @dataclass
 class Converted:
-    """What came of a chunk: N pairs, and the rows that are none."""
+    """The result for a chunk: N pairs, and the rejected rows."""
 
     rows_in: int
     pairs: bytes  # JSON Lines
@@ -66,7 +66,7 @@ class Converted:
 
 
 class RowReader:
-    """Reads the lines of a chunk: fast while they are as they should be, line by line where one is not."""
+    """Reads the lines of a chunk: all at once if every line is valid, else line by line."""
 
     def __init__(self, chunk: Chunk, options: Options) -> None:
         self.chunk = chunk
@@ -116,7 +116,7 @@ class RowReader:
                     self.indices.append(index)
 
     def read_line(self, line: bytes) -> Pair:
-        """Return the pair of one line; raise Rejected if it is none."""
+        """Return the pair of one line; raise Rejected if the line is not a pair."""
         if self.chunk.format is None or not self.is_small(line):
             raise Rejected(*explain_row(line, self.chunk.format))
         try:
@@ -141,17 +141,17 @@ class RowReader:
         return finding._replace(column=None) if self.chunk.numbered else finding
 
     def convert(self, line: bytes) -> Source:
-        """Return what the row's format makes of it."""
+        """Return the pair of a row, as its format converts it."""
         assert self.chunk.format is not None
         row = row_decoder(self.chunk.format)(line)
         source: Source = FORMATS[self.chunk.format].convert(row, self.options.min_margin)
         return source
 
     def drop_doubtful_rows(self) -> None:
-        """Reject rows in which a key stands twice, which the decoder does not notice.
+        """Reject rows in which a key occurs twice, which the decoder does not notice.
 
-        Where the raw text has as many keys as the pairs have fields, none did. Where not, the rows are written
-        anew with all their keys, and counted one by one.
+        Where the raw text has as many keys as the pairs have fields, none did. If not, the rows are
+        written again with all their keys, and counted one by one.
         """
         if self.as_pairs and count_keys(self.chunk.data) == sum(map(count_fields, self.pairs)):
             return
@@ -187,7 +187,7 @@ def row_decoder(format_name: str) -> Any:
 
 
 def count_keys(data: bytes) -> int | None:
-    """Return how many keys the objects of some JSON have; None where white space before a colon hides some.
+    """Count the keys of all objects in some JSON; None if white space before a colon hides some.
 
     A key ends with a quote that is not escaped, and a colon after it.
     """
@@ -201,7 +201,7 @@ def count_keys(data: bytes) -> int | None:
 
 
 def count_fields(pair: Pair) -> int:
-    """Return how many keys a pair in ms-swift's format has."""
+    """Count the keys of a pair in ms-swift's format."""
     return 2 + 2 * len(pair.messages) + (pair.id is not UNSET) + (pair.tag is not UNSET)
 
 
@@ -212,7 +212,7 @@ def pair_checks(languages: tuple[str, str] | None) -> tuple[PairCheck, ...]:
 
 
 def convert_chunk(chunk: Chunk, options: Options) -> Converted:
-    """Return the pairs of a chunk, and what is wrong with its other rows."""
+    """Return the pairs of a chunk, and the faults of its other rows."""
     reader = RowReader(chunk, options)
     reader.read()
     columns = Columns(reader.pairs)
@@ -297,7 +297,7 @@ def add_system(pairs: Sequence[Pair], system: str) -> None:
 
 
 def count_longer(columns: Columns, kept: NDArray[np.int64]) -> tuple[int, int]:
-    """Return in how many pairs the chosen answer is longer than the rejected one, and in how many shorter."""
+    """Count the pairs whose chosen answer is the longer one, and those whose rejected answer is."""
     difference = np.subtract(*columns.sizes)[kept]
     return int((difference > 0).sum()), int((difference < 0).sum())
 

@@ -40,7 +40,7 @@ def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores:
 
 
 def must_stop(counts: Counts, stop: bool) -> bool:
-    """Say whether the rows that were rejected stand in the way."""
+    """Say whether rejected rows stop the run."""
     return counts.codes["broken-file"] > 0 or (stop and counts.rows_at_fault > 0)
 
 
@@ -62,5 +62,5 @@ def write_quality(path: Path, counts: Counts) -> None:
 
 
 def choose_cores(raw: RawFiles, cores: int) -> int:
-    """Return how many processes to use."""
+    """Return the number of processes to use."""
     return 1 if sum(path.stat().st_size for path in raw.paths) < SMALL_BYTES else min(cores, MOST_CORES)

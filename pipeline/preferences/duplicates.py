@@ -1,4 +1,4 @@
-"""Find rows that repeat, nearly repeat or contradict others, in memory that does not grow with the data."""
+"""Find rows that repeat, nearly repeat or contradict others; the memory needed does not grow with the data."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -89,7 +89,7 @@ class RepeatFinder:
             self.keep("contradicting-pair", contradictions)
 
     def read_rejected(self) -> Iterator[Repeat]:
-        """Yield what each row is rejected for, in the order of the rows."""
+        """Yield the reasons for rejected rows, in the order of the rows."""
         codes = [run.path.name.partition(".")[0] for run in self.runs]
         return heapq.merge(*map(read_run, self.runs, codes))
 
@@ -197,7 +197,7 @@ def read_run(run: Spill, code: str) -> Iterator[Repeat]:
 
 
 def prompt_text(pair: Pair) -> str:
-    """Return what the prompts of two pairs are compared by."""
+    """Return the text by which prompts are compared: all messages of user and assistant before the answer."""
     return "\n".join(message.content for message in pair.messages[:-1] if message.role != "system")
 
 

@@ -1,4 +1,4 @@
-"""Say what is wrong with a row that the fast screen refused. jsonschema has the last word on structure."""
+"""Say what is wrong with a row that the fast screen refused; jsonschema decides about its structure."""
 
 import json
 import math
@@ -27,7 +27,7 @@ class NotFinite(ValueError):
 
 
 def explain_row(line: bytes, format_name: str | None, refused: Exception | None = None) -> list[Finding]:
-    """Return what is wrong with a line of JSON; nothing only if neither this nor `refused` knows of anything."""
+    """Return the faults of a line of JSON; an empty list only if neither this nor `refused` has one."""
     if len(line) > MAX_ROW_BYTES:
         return [Finding("too-large")]
     value, finding = parse_strictly(line)
@@ -43,7 +43,7 @@ def explain_row(line: bytes, format_name: str | None, refused: Exception | None 
 
 
 def parse_strictly(line: bytes) -> tuple[Any, Finding | None]:
-    """Return the value of a line, or what keeps it from being read without doubt."""
+    """Return the value of a line, and the fault that makes its reading ambiguous or impossible."""
     try:
         text = line.rstrip(b"\r\n").decode()
         value = json.loads(
@@ -114,7 +114,7 @@ def validator(format_name: str) -> Draft202012Validator:
 
 
 def explain_structure(value: Any, format_name: str) -> list[Finding]:
-    """Return what the schema has against a row, by path."""
+    """Return the errors that the schema finds in a row, by path."""
     errors = sorted(validator(format_name).iter_errors(value), key=lambda error: error.json_path)
     return [explain_error(error, value) for error in errors]
 

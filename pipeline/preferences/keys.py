@@ -1,6 +1,6 @@
-"""Numbers that stand for a pair when it is compared with all others: equal keys, equal texts.
+"""Hash pairs to 64-bit keys, so that comparing keys compares texts.
 
-Keys are 64-bit hashes. In ten million pairs, the chance that any two different ones share a key is about
+In ten million pairs, the chance that any two different ones share a key is about
 one in a hundred thousand.
 """
 
@@ -14,7 +14,7 @@ Keys = NDArray[np.uint64]
 
 ODD = np.uint64(0x9E3779B97F4A7C15)
 PIECE_BYTES = 8  # near duplicates are compared by pieces of this length
-SAMPLE = 8  # one in so many positions begins a piece that counts
+SAMPLE = 8  # on average, one position in SAMPLE begins a piece that is hashed
 BANDS, ROWS = 4, 3  # prompts that share 0.8 of their pieces meet in a band with a chance of 94 %
 HASHES = BANDS * ROWS
 MULTIPLIERS = np.random.default_rng(17).integers(1 << 63, size=HASHES, dtype=np.uint64) | np.uint64(1)
@@ -24,7 +24,7 @@ NO_BAND = np.uint64(0)  # of a prompt too short to compare
 
 
 def mix(keys: Keys) -> Keys:
-    """Return keys whose sums mean nothing, so that they can be added up."""
+    """Scramble keys, so that the sum of several does not collide with other sums."""
     keys = (keys ^ (keys >> np.uint64(31))) * ODD
     return keys ^ (keys >> np.uint64(29))
 
@@ -37,7 +37,7 @@ def prompt_keys(columns: Columns, hashes: Keys) -> Keys:
 
 
 def pair_keys(columns: Columns, hashes: Keys, prompts: Keys) -> Keys:
-    """Return the key of prompt and both answers. Where the answers change places, only the lowest bit differs."""
+    """Return the key of prompt and both answers. If the answers change places, only the lowest bit differs."""
     chosen, rejected = hashes[columns.ends - 1], hashes[len(columns.roles) :]
     both = mix(prompts + mix(chosen) + mix(rejected))
     return (both & ~np.uint64(1)) | (chosen < rejected).astype(np.uint64)
@@ -85,7 +85,7 @@ def sample_pieces(columns: Columns) -> tuple[Keys, NDArray[np.int64]]:
 
 
 def count_equal(one: Keys, two: Keys) -> NDArray[np.int64]:
-    """Return how many of the HASHES parts of each two signatures are equal."""
+    """Count the equal parts, of HASHES, in each two signatures."""
     differences = one ^ two
     shifts = np.arange(HASHES, dtype=np.uint64)[:, None] * np.uint64(SIGNATURE_BITS)
     equal: NDArray[np.int64] = (((differences >> shifts) & SIGNATURE_MASK) == 0).sum(axis=0)

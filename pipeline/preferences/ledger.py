@@ -27,12 +27,12 @@ Record = tuple[int, bytes]  # number of a row among all rows, and its line of re
 
 @dataclass
 class Counts:
-    """What quality.json says."""
+    """The contents of quality.json."""
 
     rows_in: int = 0
     rows_used: int = 0
     rows_rejected: int = 0
-    rows_at_fault: int = 0  # rejected, and not only for want of a partner or a margin
+    rows_at_fault: int = 0  # rejected for a fault, and not only because a partner or a margin is missing
     pairs: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Counts:
 
 
 class Ledger:
-    """Takes what came of each chunk, in order, and writes pairs and rejects when all have come."""
+    """Takes the result of each chunk, in order, and writes pairs and rejects when all are there."""
 
     def __init__(self, folder: Path, files: list[RawFile]) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class Ledger:
         self.numbers, self.lines = (Spill(folder / name) for name in ("numbers", "lines"))
 
     def add(self, chunk: Chunk, result: Converted) -> None:
-        """Take what came of the next chunk."""
+        """Take the result of the next chunk."""
         file = self.files[self.file_of(chunk.before + chunk.first)]
         self.pairs.append(result.pairs, result.ends)
         self.numbers.append(result.numbers)
@@ -88,11 +88,11 @@ class Ledger:
         return describe_row(place, findings)
 
     def file_of(self, number: int) -> int:
-        """Return which file a row is in."""
+        """Return the position of the file that a row is in."""
         return bisect_right(self.files, number - 1, key=lambda file: file.before) - 1
 
     def place_of(self, row: int) -> Place:
-        """Return where the pair with this position among all pairs came from."""
+        """Return the place in the raw files of the pair with this position among all pairs."""
         number, line = self.numbers[row], self.lines[row]
         file = self.files[self.file_of(number)]
         return Place(file.name, line or None, number - file.before if file.numbered else None)
@@ -178,7 +178,7 @@ class Ledger:
         counts.files = [
             {"file": file.name, "format": file.format or "unknown", "rows_in": file.rows_in} for file in self.files
         ]
-        # An annotation is used if a pair was made of it; every other row is one pair.
+        # An annotation is used if it is in a pair; every other row is one pair.
         annotations = sum(file.rows_in - file.rows_rejected for file in mqm)
         of_mqm = sum(len(file.mqm.parts) - len(file.refused_pairs) for file in mqm if file.mqm)
         if counts.rows_used - annotations != counts.pairs - of_mqm:

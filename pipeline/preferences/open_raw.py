@@ -1,4 +1,4 @@
-"""Find the raw files that a setting names, and read them unpacked, up to a limit."""
+"""Find the raw files that data.raw names, and unpack them up to a limit."""
 
 import gzip
 import io

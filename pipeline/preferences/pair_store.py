@@ -1,4 +1,4 @@
-"""Pairs on disk, that can be read by their position and are left out afterwards where they should be."""
+"""Pairs on disk: appended, read by position, and at the end written without those that are left out."""
 
 import os
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class PairStore:
         self.size = 0
 
     def __getstate__(self) -> tuple[Path, Spill, int]:
-        """Return what another process needs to read the pairs."""
+        """Return the state that another process needs to read the pairs."""
         self.file.flush()
         return self.path, self.ends, self.size
 

@@ -1,4 +1,4 @@
-"""Every fault that a row can have: its stable code, how bad it is, what it means and how to mend it.
+"""Every fault that a row can have: its stable code, how bad it is, what it means and how to fix it.
 
 docs/problems.md is generated from this list.
 """
@@ -20,7 +20,7 @@ class Problem:
     code: str
     severity: Severity
     meaning: str
-    mend: str
+    fix: str
 
 
 PROBLEMS = {
@@ -34,7 +34,7 @@ PROBLEMS = {
             "error",
             "Nothing after this place can be read: an array that is not JSON, a damaged archive or table. "
             "Stops even with `on_problem: drop`, because nobody can tell how many rows are missing.",
-            "mend or replace the file",
+            "fix or replace the file",
         ),
         Problem("duplicate-key", "error", "An object has the same key twice; readers keep either.", "keep one of them"),
         Problem("not-finite", "error", "NaN or Infinity, which JSON does not have.", "write a number, or null"),
@@ -141,7 +141,7 @@ PROBLEMS = {
             "answer: another prompt would be trained than is asked.",
             "use gpt-oss's own tokenizer, to which harmony's tokens (`<|channel|>`) are one token each",
         ),
-        # The row among the others.
+        # The row compared with the others.
         Problem("duplicate-id", "error", "An id that an earlier row has.", "give each row its own id"),
         Problem("duplicate-pair", "error", "Prompt and both answers are those of an earlier row.", "remove the row"),
         Problem(

@@ -1,4 +1,4 @@
-"""Take pairs apart into single answers, each with its label, which is what ms-swift's KTO reads."""
+"""Split pairs into single answers with a label each, the format that ms-swift reads for KTO."""
 
 from collections.abc import Iterator
 from pathlib import Path

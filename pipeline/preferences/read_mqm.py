@@ -1,4 +1,4 @@
-"""Make pairs of MQM annotations: two translations of a segment, of which one has the smaller penalty.
+"""Make pairs from MQM annotations: of two translations of a segment, the one with the smaller penalty is chosen.
 
 Source: Freitag et al. 2021, "Experts, Errors, and Context", with the weights of
 https://github.com/google/wmt-mqm-human-evaluation: a translation's penalty is the mean over its raters of
@@ -61,7 +61,7 @@ Annotation = dict[str, str]
 
 
 class MqmFile:
-    """All annotations of a file, and the pairs that can be made of them."""
+    """All annotations of a file, and the pairs made from them."""
 
     def __init__(self, min_margin: float) -> None:
         self.min_margin = min_margin
@@ -72,7 +72,7 @@ class MqmFile:
         self.parts: list[tuple[Translation, Translation]] = []  # of each pair: chosen and rejected
 
     def read(self, header: list[str], text: io.TextIOWrapper) -> None:
-        """Take the annotations below the header. A quote is a quote in these files, and ends nothing."""
+        """Take the annotations below the header. Quotes have no special meaning in these files."""
         for line, cells in enumerate((row.rstrip("\r\n").split("\t") for row in text), start=2):
             if cells == [""]:
                 continue
@@ -117,7 +117,7 @@ class MqmFile:
                 yield TableRow(encode(pair), better.lines[0])
 
     def account(self, rejected: dict[int, list[Finding]]) -> dict[int, list[Finding]]:
-        """Return what is said of every annotation that no pair was made of, by line.
+        """Return the findings of every annotation that is not in a pair, by line.
 
         `rejected` holds the findings of the pairs that did not go on, by their position in `parts`.
         """
@@ -138,19 +138,19 @@ class MqmFile:
 
 
 def find_fault(header: list[str], cells: list[str]) -> Finding | None:
-    """Return what keeps a line from being an annotation."""
+    """Return the fault of a line that is not an annotation."""
     if len(cells) != len(header):
         return Finding("wrong-structure", "$", f"{len(cells)} cells, but the header has {len(header)}")
     if any(not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell) for cell in cells):
         return Finding("not-utf8")
     severity = cells[header.index("severity")]
     if severity.lower() not in SEVERITIES:
-        return Finding("wrong-structure", "$.severity", f"{severity!r} is none of {', '.join(SEVERITIES)}")
+        return Finding("wrong-structure", "$.severity", f"{severity!r} is not one of {', '.join(SEVERITIES)}")
     return None
 
 
 def lonely(translations: dict[str, Translation]) -> Finding:
-    """Say why a translation found no other to make a pair with."""
+    """Say why a translation is in no pair."""
     if len(translations) == 1:
         return Finding("not-paired", "$.target", "the only translation of its segment")
     return Finding("small-margin", "$.severity", "no other translation's penalty differs by data.min_margin")

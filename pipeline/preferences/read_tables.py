@@ -18,7 +18,7 @@ from pipeline.preferences.problems import Finding
 # Cells of these columns may hold JSON, and of these a text or a conversation.
 ANSWERS = ("prompt", "chosen", "rejected")
 NESTED = ("messages", "rejected_messages", "conversations", "completions", "history", *ANSWERS)
-# An empty cell of these columns is no value; of others, an empty text.
+# An empty cell of these columns means that there is no value; of others, an empty text.
 OPTIONAL = ("id", "tag", "system", "input", "history", "prompt", "rejected_messages")
 
 
@@ -64,7 +64,7 @@ def csv_row(header: list[str], cells: list[str], line: int) -> TableRow:
 
 
 def read_cell(key: str, cell: str) -> Any:
-    """Return what a cell holds: its text, or the list or object that the text of a nested column is."""
+    """Return the value of a cell: its text, or in a nested column the list or object that the text encodes."""
     if key in NESTED and cell[:1] in ("[", "{"):
         try:
             value = json.loads(cell)
@@ -76,7 +76,7 @@ def read_cell(key: str, cell: str) -> Any:
 
 
 def is_conversation(value: Any) -> bool:
-    """Say whether a value is a message, or a list of some; an answer may be other JSON, and is text then."""
+    """Say whether a value is a message or a list of messages; other JSON may be an answer, and stays text."""
     messages = value if isinstance(value, list) else [value]
     return bool(messages) and all(isinstance(item, dict) and {"role", "from"} & set(item) for item in messages)
 

@@ -22,7 +22,7 @@ def describe_finding(finding: Finding) -> dict[str, Any]:
     problem = PROBLEMS[finding.code]
     column = {"column": finding.column} if finding.column is not None else {}
     said = finding.detail or problem.meaning.rstrip(".")
-    return column | {"code": finding.code, "path": finding.path, "problem": said, "mend": problem.mend}
+    return column | {"code": finding.code, "path": finding.path, "problem": said, "fix": problem.fix}
 
 
 def say_reject(reject: dict[str, Any]) -> str:
@@ -30,4 +30,4 @@ def say_reject(reject: dict[str, Any]) -> str:
     place = f"{reject['file']}:{reject['line']}" if "line" in reject else f"{reject['file']}: row {reject['row']}"
     column = f"column {reject['column']}: " if "column" in reject else ""
     path = f"{reject['path']}: " if reject["path"] != "$" else ""
-    return f"{place}: {column}{path}{reject['problem']}; {reject['mend']} ({reject['code']})"
+    return f"{place}: {column}{path}{reject['problem']}; {reject['fix']} ({reject['code']})"

@@ -1,4 +1,4 @@
-"""A file that several processes have in their memory, so that rows need not pass through a pipe."""
+"""A memory-mapped file that several processes share, so that rows need not pass through a pipe."""
 
 import mmap
 import os
@@ -10,7 +10,10 @@ SLOT_BYTES = 2 * CHUNK_BYTES
 
 
 class Slots:
-    """The file in parts of SLOT_BYTES. Who owns a slot may write it; the owner changes by word of the processes."""
+    """The file in parts of SLOT_BYTES.
+
+    Only the owner of a slot writes it; the processes tell each other when the owner changes.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file."""

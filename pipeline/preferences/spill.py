@@ -1,4 +1,4 @@
-"""Columns of numbers on disk, so that memory does not grow with the data."""
+"""Columns of numbers on disk, so that the memory needed does not grow with the data."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ class Spill:
         self.count = 0
 
     def __getstate__(self) -> tuple[Path, int]:
-        """Return what another process needs to read the column."""
+        """Return the state that another process needs to read the column."""
         self.file.flush()
         return self.path, self.count
 

@@ -1,4 +1,4 @@
-"""Checks of translation pairs: the languages that were declared, and what an answer must keep of its source."""
+"""Checks of translation pairs: are the languages the declared ones, and is everything kept that must be?"""
 
 import re
 from collections import Counter
@@ -72,14 +72,14 @@ QUESTION, CHOSEN = pl.col("question"), pl.col("chosen")
 
 
 def find_lost(pattern: re.Pattern[str], question: str, chosen: str) -> list[str]:
-    """Return what the source has of a kind and the answer has not, as often as it is missing."""
+    """Return the items of a kind that the source has and the answer lacks, as often as each is missing."""
     kept = Counter(normalise(found[0]) for found in pattern.finditer(chosen))
     asked = Counter(normalise(found[0]) for found in pattern.finditer(question))
     return list((asked - kept).elements())
 
 
 def normalise(found: str) -> str:
-    """Return a number without the commas between its thousands; other finds as they are."""
+    """Return a number without the commas between its thousands; return other items unchanged."""
     return re.sub(r",(?=\d{3}\b)", "", found) if found[:1].isdigit() else found
 
 

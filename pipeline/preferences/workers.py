@@ -1,4 +1,4 @@
-"""Other processes that take a share of the work, while this one does the rest of it."""
+"""Worker processes for the conversion; the main process works, too."""
 
 import dataclasses
 import gc
@@ -21,7 +21,7 @@ MOST_WAITING = 8  # chunks for each core that wait, finished, for an earlier one
 
 
 class Task(NamedTuple):
-    """Something that is being done, here or elsewhere."""
+    """A task in progress, in this process or another."""
 
     is_done: Callable[[], bool]
     result: Callable[[], Any]  # waits for it
@@ -42,7 +42,7 @@ class Workers:
         gc.disable()
 
     def convert(self, chunks: Iterable[Chunk], options: Options) -> Iterator[tuple[Chunk, Converted]]:
-        """Yield each chunk without its data, and what came of it, in order."""
+        """Yield each chunk without its data, and its result, in order."""
         return self.take(self.begin_converting(chunk, options) for chunk in chunks)
 
     def begin_converting(self, chunk: Chunk, options: Options) -> Task:
@@ -56,7 +56,7 @@ class Workers:
         return finished((bare, convert_chunk(chunk, options)))
 
     def fetch(self, slot: int, future: "Future[tuple[int, Converted]]") -> Converted:
-        """Return what came of the chunk in a slot, and free it."""
+        """Return the result of the chunk in a slot, and free the slot."""
         size, converted = future.result()
         if size:
             converted.pairs = self.slots.read(slot, size)
@@ -64,7 +64,7 @@ class Workers:
         return converted
 
     def run(self, calls: Iterable[Callable[[], Any]]) -> Iterator[Any]:
-        """Yield what calls return, in order."""
+        """Yield the results of calls, in order."""
         return self.take(self.begin(number, call) for number, call in enumerate(calls, 1))
 
     def begin(self, number: int, call: Callable[[], Any]) -> Task:

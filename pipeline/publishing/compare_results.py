@@ -1,7 +1,7 @@
 """Compare two versions of a result: by bytes, or by how much figures, weights and answers differ.
 
-Floating point differs between processors, and training from random weights carries that on without bound. So what is
-computed from weights is judged by the figures below, and everything else has to be the same, byte for byte.
+Floating point differs between processors, and training from random weights carries that on without bound. So results
+computed from weights are compared within the tolerances below; everything else must be the same, byte for byte.
 docs/reproducing.md says which is which, and what was seen.
 """
 
@@ -22,7 +22,7 @@ from pipeline.files.json_lines import read_json_lines
 # The most that a figure may differ by: absolutely below 1, relatively above. Others are shown only.
 ALLOWED = {"loss": 0.1, "accurac": 0.25, "margin": 0.4, "logp": 0.15, "step": 0.0, "learning_rate": 0.0}
 
-# What says when, where and with which versions the run was made, and so is another one each time.
+# Results that record when, where and with which versions the run was made: they differ each time.
 DESCRIBES_THE_RUN = ("report.html", "ro-crate-metadata.json", "workflow")
 NUMBER = re.compile(r"\b[0-9a-f]{64}\b|[-+]?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b")
 
@@ -77,7 +77,7 @@ def read_leaves(path: Path) -> list[Leaf]:
 
 
 def leaves(value: Any, name: str = "") -> Iterator[Leaf]:
-    """Yield every value that is no list and no mapping."""
+    """Yield every value that is neither a list nor a mapping."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value, 1)
         for key, part in items:
@@ -87,7 +87,7 @@ def leaves(value: Any, name: str = "") -> Iterator[Leaf]:
 
 
 def number(text: str) -> float | str:
-    """Return a number of a table; a text that is none as it is."""
+    """Return a table's text as a number; if it is not a number, unchanged."""
     try:
         return float(text)
     except ValueError:
@@ -189,7 +189,7 @@ COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
 
 
 def describes_the_run(path: str) -> bool:
-    """Say whether a result is no product of the run but a description of it. `path` is results/<run>/…"""
+    """Say whether a result only describes the run. `path` is results/<run>/…"""
     return Path(path).parts[2:3] in {(name,) for name in DESCRIBES_THE_RUN}
 
 

@@ -1,4 +1,4 @@
-"""dvc.yaml, made from the graph that Snakemake has, which is the only place where it is written.
+"""Make dvc.yaml from Snakemake's graph, the only place where the graph is written.
 
 A stage of DVC is Snakemake, allowed to run one job. Its outs are the job's outputs and Snakemake's own record of each,
 so that both engines agree on what is up to date wherever DVC puts the files.
@@ -37,7 +37,7 @@ IN_PATHS = ("run", "sweep")  # settings that are a part of paths
 def write_command(job: Job, overlays: list[Path], swept: bool) -> str:
     """Return the command that runs one job. It changes with what DVC does not see otherwise.
 
-    That is the rule's text, and in a sweep the values of a point, which are no settings of their own in any file.
+    That is the rule's text, and in a sweep the values of a point, which are not in any file as settings.
     """
     unseen = "".join([job.command, *(job.params if swept else ())])
     configs = [f"--configfile {shlex.quote(str(overlay))}" for overlay in overlays]
@@ -89,7 +89,7 @@ def describe_stage(job: Job, params: list[dict[str, list[str]]], command: str, c
 
 
 def describe_stages(overlays: list[Path], config: Config) -> dict[str, Any]:
-    """Return all jobs as stages. One that overlays do not change is run without them: it is up to date as it was."""
+    """Return all jobs as stages. A job that overlays do not change is run without them, and so stays up to date."""
     known = {name for name in list_settings(load_schema(), config) if name not in IN_PATHS}
     swept = set(list_swept(config["sweep"])) if config["sweep"] else set()
     plain = list_jobs([])
@@ -107,7 +107,7 @@ def describe_stages(overlays: list[Path], config: Config) -> dict[str, Any]:
 
 
 def describe_digests() -> dict[str, Any]:
-    """Return the stage that writes what the code means."""
+    """Return the stage that writes the digests of the code."""
     return {"cmd": "python -m tools.write_code_digests", "deps": list_code(), "outs": [str(DIGESTS)]}
 
 

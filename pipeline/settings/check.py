@@ -1,6 +1,6 @@
-"""Check settings against schemas/config.schema.yaml, naming the key, the fault and the mend.
+"""Check settings against schemas/config.schema.yaml; each message names the key, the fault and the fix.
 
-The Snakefile calls check_config() on the merged settings; tools/check_config.py does so by hand.
+The Snakefile calls check_config() on the merged settings; by hand: python -m tools.check_config.
 """
 
 import difflib
@@ -26,7 +26,7 @@ CONFIG = Path(__file__).parents[2] / "config.yaml"
 
 @cache
 def load_schema() -> dict[str, Any]:
-    """Return the schema of the settings, which nobody changes: reading it takes as long as planning the graph."""
+    """Return the schema of the settings, read once: reading it takes as long as planning the graph."""
     schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     return schema
 
@@ -49,7 +49,7 @@ def nearest_key(unknown: str, known: list[str]) -> str | None:
 
 
 def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
-    """Yield one line for each thing that a schema error says is wrong."""
+    """Yield one line for each fault in a schema error."""
     path = ".".join(str(part) for part in error.absolute_path)
     instance: Any = error.instance
     schema: Any = error.schema
@@ -59,8 +59,8 @@ def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
             section = f"{path}." if path else ""
             for name in sorted(set(instance) - set(schema["properties"])):
                 near = nearest_key(f"{section}{name}", known)
-                mend = f"did you mean {near}?" if near else "see docs/configuration.md"
-                yield f"{section}{name}: unknown setting; {mend}"
+                fix = f"did you mean {near}?" if near else "see docs/configuration.md"
+                yield f"{section}{name}: unknown setting; {fix}"
         case "required":
             missing = sorted(set(value) - set(instance))
             yield f"{path or 'the settings'}: {', '.join(missing)} missing; config.yaml has the usual value"
@@ -78,7 +78,7 @@ def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
 
 
 def is_number(text: str) -> bool:
-    """Say whether the text would be a number, were it not quoted or written as YAML does not read it."""
+    """Say whether the text is a number that YAML reads as text: quoted, or with an exponent but no point."""
     try:
         float(text)
     except ValueError:
@@ -93,7 +93,7 @@ def yaml_number(number: str) -> str:
 
 
 def find_problems(config: dict[str, Any]) -> list[str]:
-    """Return one line for each problem of the settings, and of the points of a sweep; none, if they can be used."""
+    """Return one line for each problem of the settings and of the points of a sweep."""
     problems = find_run_problems(config)
     if problems or not config["sweep"]:
         return problems
@@ -110,7 +110,7 @@ def find_point_problems(config: dict[str, Any]) -> list[str]:
 
 
 def find_run_problems(config: dict[str, Any]) -> list[str]:
-    """Return one line for each problem of the settings as far as they concern one run."""
+    """Return one line for each problem of the settings of one run; the sweep is not looked at."""
     schema = load_schema()
     known = list_keys(schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path)
@@ -131,7 +131,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
     if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:
         problems.append("dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has none")
     if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in REFERENCED:
-        problems.append("sft.join: stacked needs a reference model, which this dpo.rlhf_type has not; set merged")
+        problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: goes with dpo.save_strategy steps, and is null with epoch")
     problems += find_fast_problems(config) + find_infer_problems(config)
@@ -145,8 +145,8 @@ def value_at(settings: Any, keys: list[str]) -> Any:
     return settings
 
 
-def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
-    """Name where the setting of a problem comes from: the last file that has it so, or the command line."""
+def where_set(problem: str, config: dict[str, Any], files: list[Path]) -> str:
+    """Return where the setting of a problem was set: the last file with this value, or the command line."""
     keys = problem.partition(":")[0].split(".")
     while (merged := value_at(config, keys)) is ...:  # a setting within a sweep has points in its name
         keys.pop()
@@ -160,7 +160,7 @@ def origin(problem: str, config: dict[str, Any], files: list[Path]) -> str:
 def check_config(config: dict[str, Any], files: list[Path]) -> None:
     """Stop with one line for each problem of the settings that were merged from `files`."""
     if problems := find_problems(config):
-        sys.exit("\n".join(f"{origin(problem, config, files)}: {problem}" for problem in problems))
+        sys.exit("\n".join(f"{where_set(problem, config, files)}: {problem}" for problem in problems))
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

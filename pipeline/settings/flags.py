@@ -6,7 +6,7 @@ from typing import Any
 
 
 def as_text(value: Any) -> str:
-    """Return a value as ms-swift's command line reads it."""
+    """Return a value as text for ms-swift's command line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
@@ -25,7 +25,7 @@ def swift_flags(settings: dict[str, Any]) -> str:
 
 
 def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the flags of the inference. vLLM chooses batches and kernels itself, and is told its GPUs."""
+    """Return the flags of inference. vLLM is told its number of GPUs, and chooses batches and kernels itself."""
     infer = config["infer"]
     flags = {
         name: infer[name] for name in ("max_new_tokens", "temperature", "max_batch_size", "torch_dtype", "attn_impl")
@@ -37,7 +37,7 @@ def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
     return flags
 
 
-# Settings of `dpo` that mean nothing to SFT, and those of `sft` that are not flags.
+# Settings of `dpo` that SFT does not have, and those of `sft` that are not flags of swift.
 PREFERENCES = (
     *("rlhf_type", "loss_type", "loss_weights", "beta", "label_smoothing", "rpo_alpha", "ld_alpha"),
     *("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight"),

@@ -15,5 +15,5 @@ def flag_values(flags: list[str], name: str) -> list[str]:
 
 
 def rlhf_type(flags: list[str]) -> str:
-    """Return which kind of preference training the flags ask for; sft without any."""
+    """Return the kind of preference training that the flags ask for; sft if they name none."""
     return flag_value(flags, "rlhf_type") or "sft"

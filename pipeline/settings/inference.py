@@ -1,4 +1,4 @@
-"""Say which settings vLLM does not go with, where `infer.backend` asks for it."""
+"""Refuse settings that vLLM does not support, if `infer.backend` is vllm."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ GPUS = (1, 2, 4, 8)
 
 
 def find_infer_problems(config: dict[str, Any]) -> list[str]:
-    """Return one line for each setting that keeps vLLM from answering."""
+    """Return one line for each setting with which vLLM cannot answer."""
     if config["infer"]["backend"] != "vllm":
         return []
     problems = []

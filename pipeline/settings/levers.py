@@ -1,16 +1,16 @@
-"""Say which levers of `train.fast` go with which settings: each of them trains the same, or is refused."""
+"""Refuse a lever of `train.fast` together with settings under which it would change the training."""
 
 from typing import Any
 
 from pipeline.launch.plugins import LEVERS
 
 NO_LEVER = dict.fromkeys(LEVERS, False)
-# A process holds a share of each weight under ZeRO-3, and the levers use whole ones.
+# The levers need whole weights; under ZeRO-3 each process holds only a share of each.
 WHOLE_WEIGHTS = (None, "zero0", "zero1", "zero2")
 
 
 def find_fast_problems(config: dict[str, Any]) -> list[str]:
-    """Return one line for each lever of `train.fast` that other settings do not go with."""
+    """Return one line for each setting that a lever of `train.fast` does not work with."""
     dpo, fast = config["dpo"], config["train"]["fast"]
     packed = fast["packed_pairs"]
     attention = "flex_attention" if config["train"]["gpus"] else "eager"
@@ -28,4 +28,4 @@ def find_fast_problems(config: dict[str, Any]) -> list[str]:
             "true: it runs the reference through the same kernels",
         ),
     ]
-    return [f"{key}: with train.fast it has to be {mend}" for asked, key, fits, mend in needs if asked and not fits]
+    return [f"{key}: with train.fast it has to be {fix}" for asked, key, fits, fix in needs if asked and not fits]

@@ -1,11 +1,11 @@
-"""Find settings of a loss that ms-swift would take and not use, or replace by a default of its own."""
+"""Refuse settings of a loss that ms-swift would accept and ignore, or replace by its own default."""
 
 from collections.abc import Iterator
 from typing import Any
 
 Settings = dict[str, Any]
 
-# What each kind of training minimises. None: there is one loss only, and no flag for it.
+# The losses of each kind of training. None: the kind has one loss only, and no flag for it.
 LOSSES: dict[str, tuple[str | None, ...]] = {
     "dpo": ("sigmoid", "ipo", "hinge", "robust", "apo_zero", "sppo_hard"),
     "simpo": ("simpo",),
@@ -14,7 +14,7 @@ LOSSES: dict[str, tuple[str | None, ...]] = {
     "kto": ("kto",),
 }
 SMOOTHED = {("dpo", "sigmoid"), ("dpo", "robust"), ("simpo", "simpo"), ("cpo", "sigmoid")}
-# Weights that reach the loss of some kinds only; null elsewhere.
+# Weights that only some kinds of training use; null for the others.
 OWN_SETTINGS = {
     "loss_weights": ("dpo",),
     "rpo_alpha": ("dpo",),
@@ -24,14 +24,14 @@ OWN_SETTINGS = {
     "desirable_weight": ("kto",),
     "undesirable_weight": ("kto",),
 }
-# Of these, those for which ms-swift has a default that adds something: they are written out.
+# Those for which ms-swift has a default that changes the loss: they must be written out.
 NEEDED = ("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight")
 REFERENCED = ("dpo", "kto")  # kinds of training that have a reference model
 MOVES_THE_BASE = ("pissa", "olora")
 
 
 def find_loss_problems(dpo: Settings, processes: int) -> list[str]:
-    """Return one line for each setting of `dpo` that does not go with its `rlhf_type` and `loss_type`."""
+    """Return one line for each setting of `dpo` that does not fit its `rlhf_type` and `loss_type`."""
     found = [*check_loss_type(dpo), *check_own_settings(dpo), *check_smoothing(dpo)]
     kind = dpo["rlhf_type"]
     if kind in REFERENCED and dpo["init_weights"] in MOVES_THE_BASE:
@@ -52,7 +52,7 @@ def check_loss_type(dpo: Settings) -> Iterator[str]:
     for name in named if isinstance(named, list) else [named]:
         if name not in known:
             word = "null" if name is None else f"'{name}'"
-            yield f"dpo.loss_type: {word} is no loss of rlhf_type {kind}; write {choice}"
+            yield f"dpo.loss_type: {word} is not a loss of rlhf_type {kind}; write {choice}"
     if isinstance(named, list) and kind != "dpo":
         yield f"dpo.loss_type: a list goes with rlhf_type dpo only; write {choice}"
     elif isinstance(named, list) and len(weights or []) != len(named):
@@ -62,7 +62,7 @@ def check_loss_type(dpo: Settings) -> Iterator[str]:
 
 
 def check_own_settings(dpo: Settings) -> Iterator[str]:
-    """Check that what reaches the loss of some kinds only is set there, and nowhere else."""
+    """Check that settings which only some kinds of training use are set for those, and for no others."""
     kind = dpo["rlhf_type"]
     for name, kinds in OWN_SETTINGS.items():
         if kind not in kinds and dpo[name] is not None:

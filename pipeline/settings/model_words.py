@@ -1,4 +1,4 @@
-"""How command lines name models, and the files of several of them."""
+"""Write the words by which command lines name models and their files."""
 
 import shlex
 from collections.abc import Sequence

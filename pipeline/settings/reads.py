@@ -1,4 +1,4 @@
-"""Which rule reads which settings, said once.
+"""The settings that each rule reads, declared once.
 
 Snakemake's parameters, those of DVC's stages and the column "read by" of docs/configuration.md follow from READS. A
 script is handed its part of the settings, and nothing else.
@@ -68,7 +68,7 @@ READS: dict[str, tuple[str, ...]] = {
     "tabulate_sweep": POINTS,
     "write_sweep_report": POINTS,
 }
-# Read when the graph is built: they say which jobs there are, or what DVC keeps.
+# Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = ("run", "sweep", "sft.enabled", "sft.join", "model.folder", "model.random", "infer.shards", "dvc.push_merged")
 
 
@@ -106,7 +106,7 @@ def readers_of(setting: str) -> Iterator[str]:
 
 
 def list_settings(schema: Mapping[str, Any], config: Any, prefix: str = "") -> Iterator[str]:
-    """Yield every setting that is no section as a dotted path, as far as `config` has it."""
+    """Yield every setting of `config` that is not a section, as a dotted path."""
     for name, part in schema["properties"].items():
         if "properties" in part and isinstance(config[name], dict):
             yield from list_settings(part, config[name], f"{prefix}{name}.")

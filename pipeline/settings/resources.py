@@ -1,4 +1,4 @@
-"""What a training runs on: processes, and what it reserves in the words of Snakemake and of its Slurm plugin."""
+"""The processes of a training, and the resources that it reserves from Snakemake and its Slurm plugin."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The runs that a graph has, and where each finds its models, its training and what it shares with others."""
+"""The runs of a graph: for each, the places of its models, its training, and what it shares with other runs."""
 
 from dataclasses import dataclass
 

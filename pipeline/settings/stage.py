@@ -1,4 +1,4 @@
-"""The command line that the scripts of all rules share."""
+"""The options that the scripts of all rules share."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The points of a sweep: which runs the graph has, and under which settings.
+"""The points of a sweep: the runs of the graph, and the settings of each.
 
 A run of a point is named by what the sweep sets: `tiny-beta=0.05-learning_rate=0.001`. Points that differ in `infer`
 alone share a training. Without a sweep there is one point, the run itself.
@@ -166,12 +166,12 @@ def find_duplicates(points: list[Point]) -> Iterator[str]:
 
 def find_bad_names(shared: str, points: list[Point]) -> Iterator[str]:
     """Yield one line for each run whose name is too long, or differs from another's in punctuation at most."""
-    mend = "use a list, and give the points names"
+    fix = "use a list, and give the points names"
     seen: dict[str, tuple[str, Values]] = {}
     for point in points:
         for run, changes in {point.training: only_dpo(point.changes), point.run: point.changes}.items():
             if len(run) > LONGEST_RUN:
-                yield f"sweep: {point.name}: the run's name has {len(run)} characters, {LONGEST_RUN} fit; {mend}"
+                yield f"sweep: {point.name}: the run's name has {len(run)} characters, {LONGEST_RUN} fit; {fix}"
             folded = re.sub(r"[^A-Za-z0-9]", "_", run)  # what is left of it in the name of a stage of DVC
             if run != shared and seen.setdefault(folded, (run, changes)) != (run, changes):
-                yield f"sweep: {point.name}: another point has this name, up to its punctuation; {mend}"
+                yield f"sweep: {point.name}: another point has this name, up to its punctuation; {fix}"

@@ -1,4 +1,4 @@
-"""What is known of swift's flags: the dumps of two releases, and schemas/swift_flags/knowledge.yaml."""
+"""Read what is known of swift's flags: dumps of two releases, and schemas/swift_flags/knowledge.yaml."""
 
 import difflib
 import json
@@ -22,20 +22,20 @@ def load_defaults(release: str) -> dict[str, Any]:
 
 @cache
 def load_knowledge() -> dict[str, Any]:
-    """Return what knowledge.yaml says: sections `environment`, `flags`, `unasked`, `without_a_part`."""
+    """Return knowledge.yaml, with the sections `environment`, `flags`, `unasked`, `without_a_part`."""
     knowledge: dict[str, Any] = yaml.safe_load((FOLDER / "knowledge.yaml").read_text(encoding="utf-8"))
     return knowledge
 
 
 def known_of(flag: str, value: str | None = None) -> dict[str, Any]:
-    """Return the entry of a flag, empty if there is none; with what is special of a value."""
+    """Return the entry of a flag, with the entry of the value in it; empty if there is no entry."""
     entry: dict[str, Any] = load_knowledge()["flags"].get(flag, {})
     special: dict[str, Any] = entry.get("by_value", {}).get(value, {})
     return entry | special
 
 
 def effect_of(flag: str, flags: dict[str, list[str]]) -> str:
-    """Return what a flag of a command comes to under the pinned release; `works` where nothing is known of it."""
+    """Return the effect of a flag under the pinned release; `works` if nothing is known of it."""
     value = " ".join(flags.get(flag, []))
     entry = known_of(flag, value)
     if value in entry.get("values", {}):

@@ -1,4 +1,4 @@
-"""Read a `swift rlhf` DPO command as a shell would, and as its author meant it."""
+"""Read a `swift rlhf` DPO command as its author meant it, and note where a shell would read it differently."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class Command:
 
 
 def read_command(text: str) -> Command:
-    """Read a command with assignments before it, `\\` at the ends of lines, and comments; ValueError if it is none."""
+    """Read a command with assignments, `\\` at line ends, and comments; ValueError if the text is not a command."""
     remarks = []
     if BROKEN_LINE.search(f"{text}\n"):
         remarks.append(
@@ -66,7 +66,7 @@ def split_commands(text: str) -> list[list[str]]:
 
 
 def exported(text: str) -> list[str]:
-    """Return what a script exports to the commands in it."""
+    """Return the assignments that a script exports."""
     return [word for line in split_commands(text) if line[:1] == ["export"] for word in line[1:]]
 
 

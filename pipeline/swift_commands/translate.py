@@ -126,7 +126,7 @@ def put_machine(result: Translation, command: Command) -> None:
 
 
 def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dict[str, Any]:
-    """Return what a release takes for the settings of `dpo` that the command does not name."""
+    """Return the release's own values of the settings of `dpo` that the command does not name."""
     defaults = load_defaults(PINNED) | load_defaults(release)
     used = (key for key in load_config([])["dpo"] if "dpo" in OWN_SETTINGS.get(key, ("dpo",)))
     values = {key: defaults[key] for key in used if key in defaults}
@@ -179,7 +179,7 @@ def is_read(value: Any) -> bool:
 
 
 def as_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that text is, None if it is none."""
+    """Return the JSON object in a text; None if the text is not one."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -188,7 +188,7 @@ def as_object(text: str) -> dict[str, Any] | None:
 
 
 def number(text: str) -> int | float | str:
-    """Return text as a whole number or a finite one; itself, if it is none."""
+    """Return text as a whole or a finite number; unchanged, if it is not a number."""
     try:
         return int(text)
     except ValueError:
@@ -250,7 +250,7 @@ def name_leftovers(result: Translation, flags: dict[str, list[str]], release: st
         elif flag == "val_dataset":
             result.missing.append(f"{said}: here data.val_fraction of the prompts in data.raw is held out")
         elif flag not in load_defaults(release) and flag not in load_defaults(PINNED):
-            result.missing.append(f"{said}: no flag of swift rlhf")
+            result.missing.append(f"{said}: not a flag of swift rlhf")
         elif number(" ".join(values)) != load_defaults(PINNED).get(flag, ...):
             result.missing.append(f"{said}: no setting of this project")
 

@@ -1,4 +1,4 @@
-"""Find SwanLab's records of runs, in whatever mode they were recorded, and read them.
+"""Find SwanLab's records of runs, recorded in any mode, and read them.
 
 A training has a record for each time that it was started; all of them have its id, and together they are one curve.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Say what became of a job of PBS or Grid Engine, in the words of cluster-generic: running, success or failed.
+"""Print the status of a job of PBS or Grid Engine, in the words of cluster-generic: running, success or failed.
 
     profiles/qsub/status.py pbs 1234.server
 
@@ -12,7 +12,7 @@ import sys
 
 
 def ask(*command: str) -> tuple[bool, str]:
-    """Return whether a command succeeded, and all that it said."""
+    """Return whether a command succeeded, and all its output."""
     said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return said.returncode == 0, said.stdout
 

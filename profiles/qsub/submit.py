@@ -3,7 +3,7 @@
 
     profiles/qsub/submit.py pbs [OPTIONS OF QSUB] JOBSCRIPT
 
-What the job asks for stands in its script, where Snakemake's plugin cluster-generic writes it.
+The job's resources are in its script, where Snakemake's plugin cluster-generic writes them.
 """
 
 import json
@@ -22,7 +22,7 @@ def read_job(script: Path) -> dict[str, Any]:
 
 
 def common_options(job: dict[str, Any]) -> list[str]:
-    """Return what both are told: name, log, environment.
+    """Return the options of both engines: name, log, environment.
 
     TOOLS is where rules find `python`: a login shell, which runs the script, may set another PATH. STOP_AFTER is when
     the script asks its processes to stop.

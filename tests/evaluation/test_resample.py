@@ -49,7 +49,7 @@ def test_rows_of_one_prompt_are_drawn_together():
     table = as_statistics(np.repeat(values, 10))
     apart = interval(means(table))
     together = interval(means(sum_by_prompt(table, np.repeat(np.arange(100), 10))))
-    assert together[1] - together[0] > 2.5 * (apart[1] - apart[0])  # sqrt(10), but for chance
+    assert together[1] - together[0] > 2.5 * (apart[1] - apart[0])  # sqrt(10), except for chance
 
 
 def test_a_row_that_does_not_count_adds_nothing():

@@ -54,7 +54,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def count_lines(data: bytes) -> int | None:
-    """Return how many lines of a .jsonl file are not blank; None where it holds an array, whose rows are no lines."""
+    """Return how many lines of a .jsonl file are not blank; None where it holds an array, whose rows are not lines."""
     data = data.removeprefix(BOM)
     if data.lstrip()[:1] == b"[":
         return None
@@ -83,7 +83,7 @@ def check_reject(reject: dict[str, Any], source: Path) -> None:
         assert problem.severity != "warning"
         assert finding["path"].startswith("$")
         assert finding["problem"] and isinstance(finding["problem"], str)
-        assert finding["mend"] == problem.mend
+        assert finding["fix"] == problem.fix
 
 
 def check_pairs(pairs: list[dict[str, Any]], counts: Counts) -> None:

@@ -18,7 +18,7 @@ LAST_LINES = ("Complete log(s)", "Elapsed time", "WorkflowError", "At least one 
 
 @pytest.fixture
 def log(tmp_path) -> Path:
-    """Return where the log of a training is to be, which has logged figures."""
+    """Return the path for the log of a training that has logged figures."""
     checkpoints = tmp_path / "checkpoints" / "dpo" / "digest"
     checkpoints.mkdir(parents=True)
     rows = '{"eval_loss": 0.7}\n{"loss": 0.65432}\n{"loss": 0.'

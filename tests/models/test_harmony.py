@@ -1,4 +1,4 @@
-"""ms-swift's rendering against openai-harmony's, the reference: the same tokens, but for what these tests name."""
+"""ms-swift's rendering against openai-harmony's, the reference: the same tokens, except what these tests name."""
 
 import random
 import re

@@ -42,12 +42,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_does_not_fit_is_mended_where_it_is_too_large_and_then_fits(name):
-    changes, mended = CASES[name]
+def test_what_does_not_fit_is_fixed_where_it_is_too_large_and_then_fits(name):
+    changes, fixed = CASES[name]
     asked = training(**changes)
     assert needed_memory(PUBLISHED, asked) > H100.memory
     fit = find_fit(PUBLISHED, asked, H100.memory)
-    assert fit and {key.partition(".")[2] for key in fit.changes} - {"gradient_accumulation_steps"} == mended
+    assert fit and {key.partition(".")[2] for key in fit.changes} - {"gradient_accumulation_steps"} == fixed
     assert needed_memory(PUBLISHED, apply(asked, fit.changes)) == fit.memory <= H100.memory
 
 

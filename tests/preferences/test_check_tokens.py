@@ -24,7 +24,7 @@ LONG = pair("long", "Save the file. " * 100)
 
 @pytest.fixture
 def check(built, tmp_path):
-    """Run the script on training pairs; return what it wrote, and the message that it stopped with."""
+    """Run the script on training pairs; return its files, and the message that it stopped with."""
 
     def run(*pairs: dict, max_length=300, strategy="delete", on_problem="drop", model=built[0]) -> dict:
         sides = {name: tmp_path / f"{name}.jsonl" for name in ("train", "val")}

@@ -41,7 +41,7 @@ def large(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(large, tmp_path_factory) -> dict[str, bytes]:
-    """Return what the large file gives."""
+    """Return the results of the large file."""
     out = tmp_path_factory.mktemp("undisturbed")
     assert convert(large, out).returncode == 0
     return read_outputs(out)

@@ -92,7 +92,7 @@ def test_a_system_message_is_given_to_pairs_that_have_none(convert):
         ),
         (
             b'[{"messages": []},\n}',
-            "raw.jsonl:2: column 1: not a JSON array: Expecting value; mend or replace the file (broken-file) "
+            "raw.jsonl:2: column 1: not a JSON array: Expecting value; fix or replace the file (broken-file) "
             "(1 more in out/rejects.jsonl)",
         ),
         (b"", "raw.jsonl: no rows; expected preference pairs in one of the formats of docs/data.md"),

@@ -35,13 +35,13 @@ LAST = line(pair("1 + 1?", "2", "3", id="z"))
 
 
 def biased_set() -> bytes:
-    """Return a hundred pairs of which eighty have the longer answer chosen."""
+    """Return a hundred pairs; in eighty the longer answer is chosen."""
     questions = [hashlib.sha256(b"%d" % number).hexdigest()[:16] for number in range(100)]
     answers = [("Certainly", "No")] * 80 + [("No", "Certainly")] * 20
     return b"".join(line(pair(question, *both)) for question, both in zip(questions, answers, strict=True))
 
 
-# Files that are no text, or too large to be kept.
+# Files that are not text, or too large to be kept.
 GENERATED = {
     "not-utf8": GOOD + line(pair("关#", id="b")).replace(b"#", b"\xff") + LAST,
     "too-deep": GOOD + b'{"id": "b", "messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n" + LAST,

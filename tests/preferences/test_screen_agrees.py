@@ -45,7 +45,7 @@ VALIDATORS = {
     name: Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}) for name in SCHEMA["$defs"]
 }
 ROLES = ("system", "user", "assistant")
-NOT_TEXTS = {"id", "tag", "input", "system", "role", "from"}  # keys whose values may be blank, or are no text
+NOT_TEXTS = {"id", "tag", "input", "system", "role", "from"}  # keys whose values may be blank, or are not text
 
 
 def thoroughly(examples: int) -> settings:
@@ -155,7 +155,7 @@ KEYS = (
 
 @st.composite
 def changed_rows(draw: Callable[..., Any], name: str) -> Any:
-    """Draw a row of a format that is right but for a few changes, or none."""
+    """Draw a row of a format that is valid except for a few changes, or none."""
     row = copy.deepcopy(draw(VALID[name]))
     for _ in range(draw(st.integers(0, 2))):
         places = list(containers(row))
@@ -211,12 +211,12 @@ def screen_accepts(name: str, row: Any) -> bool:
 
 
 def convert(name: str, *lines: str) -> Converted:
-    """Return what the program makes of some lines of a format."""
+    """Return the program's results for some lines of a format."""
     return convert_chunk(Chunk("raw.jsonl", name, "".join(f"{line}\n" for line in lines).encode(), 1), Options())
 
 
 def codes_of(converted: Converted) -> dict[int, set[str]]:
-    """Return what was found of each rejected row, by its number from 1."""
+    """Return the findings of each rejected row, by its number from 1."""
     return {number: {finding.code for finding in found} for number, found, _ in converted.rejected}
 
 
@@ -313,12 +313,12 @@ CHANGES = (str, str.lower, str.upper, str.swapcase, str.casefold, str.title, lam
 
 
 def alike(chosen: str, change: Callable[[str], str], seed: int) -> str:
-    """Return a text that is like another but for its case and white space."""
+    """Return a text that is like another except for its case and white space."""
     chance = random.Random(seed)
     return "".join(chance.choice(["", "", "", *WHITE]) + letter for letter in change(chosen))
 
 
-# A question and two answers, of which the second may be like the first.
+# A question and two answers; the second may be like the first.
 rows_of_texts = st.tuples(good_texts, good_texts, st.sampled_from(CHANGES), st.integers(0, 99)).map(
     lambda drawn: (drawn[0], drawn[1], alike(*drawn[1:]))
 )
@@ -339,13 +339,13 @@ def test_the_faults_of_translations_are_those_that_a_plain_loop_finds(rows, lang
 
 
 def pair_faults(checks: Sequence[PairCheck], rows: list[tuple[str, str, str]]) -> list[tuple[int, str, str]]:
-    """Return what the program finds in some questions and answers: the row, the code, the detail."""
+    """Return the program's findings in some questions and answers: the row, the code, the detail."""
     pairs = [Pair(messages=turn_about(*turns), rejected_response=rejected) for *turns, rejected in rows]
     return sorted((fault.pair, fault.code, fault.detail) for fault in find_pair_faults(Columns(pairs), checks))
 
 
 def plain_pair_faults(checks: Sequence[PairCheck], rows: list[tuple[str, str, str]]) -> list[tuple[int, str, str]]:
-    """Return what a plain loop finds in them."""
+    """Return the findings of a plain loop in them."""
     found = ((number, check.code, check.decide(*row)) for number, row in enumerate(rows) for check in checks)
     return sorted((number, code, detail) for number, code, detail in found if detail is not None)
 

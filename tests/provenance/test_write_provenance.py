@@ -44,7 +44,7 @@ def entities(text) -> dict[str, dict]:
 
 
 def actions(entities: dict[str, dict]) -> dict[str, dict]:
-    """Return what ran, by name, but for the run as a whole."""
+    """Return the actions by name, except the run as a whole."""
     found = [entity for entity in entities.values() if entity["@type"] == "CreateAction"]
     return {action["name"]: action for action in found if action["@id"] != "#run"}
 

@@ -32,7 +32,7 @@ def tutorial() -> dict:
 
 
 def write_sweep(overlay: Path, beta: float) -> Path:
-    """Write a sweep of three points, two of which share a training."""
+    """Write a sweep of three points; two of them share a training."""
     points = [{"name": "usual"}, {"name": "sharp", "dpo.beta": beta}, {"dpo.beta": beta, "infer.temperature": 0.5}]
     overlay.write_text(yaml.safe_dump({"sweep": {"list": points}}), encoding="utf-8")
     return overlay

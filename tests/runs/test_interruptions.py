@@ -47,7 +47,7 @@ class Training:
 
     @contextmanager
     def started(self) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
-        """Start it in a session of its own; yield it, and a function that returns what it has said.
+        """Start it in a session of its own; yield it, and a function that returns its output so far.
 
         That goes into a file: a pipe that nobody reads would stop the training once it is full.
         """
@@ -87,7 +87,7 @@ class Training:
 
 
 def read_all(file: BinaryIO) -> str:
-    """Return what a file holds, from its beginning."""
+    """Return the contents of a file."""
     file.seek(0)
     return file.read().decode("utf-8", "replace")
 
@@ -112,12 +112,12 @@ def training(finished) -> Training:
 
 @pytest.fixture(scope="module")
 def undisturbed(finished) -> dict[str, bytes]:
-    """Return what it publishes if nobody disturbs it."""
+    """Return the files that it publishes if nobody disturbs it."""
     return read_results(finished[1])
 
 
 def assert_goes_on(training: Training, undisturbed: dict[str, bytes]) -> str:
-    """See that the training, started again, ends in the same bytes; return what it said."""
+    """See that the training, started again, ends in the same bytes; return its output."""
     done = training.run()
     assert done.returncode == 0, done.stdout[-12000:]
     assert read_results(training.folder) == undisturbed

@@ -291,7 +291,7 @@ def test_a_published_figure_that_is_not_what_comes_out_is_named(run_folder, tmp_
     assert difference and not difference.is_allowed and "held_out after loss" in difference.words
 
 
-# The last one, since it deals the answers anew.
+# The last one, since it deals the answers again.
 def test_the_number_of_shards_changes_no_answer(run_folder):
     project, answers = run_folder.parents[1], run_folder / "infer" / "predictions.jsonl"
     before = answers.read_bytes()

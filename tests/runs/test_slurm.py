@@ -189,7 +189,7 @@ def living(cluster: Cluster) -> list[str]:
 
 
 def read_job(cluster: Cluster, number: str) -> dict[str, str]:
-    """Return what Slurm knows of a job."""
+    """Return Slurm's description of a job."""
     return dict(re.findall(r"(\S+?)=(\S+)", cluster.ask("scontrol", "show", "job", number)))
 
 

@@ -66,7 +66,7 @@ def test_config_yaml_can_be_used():
         ),
     ],
 )
-def test_a_bad_setting_is_named_with_its_mend(sections, problem):
+def test_a_bad_setting_is_named_with_its_fix(sections, problem):
     assert problems_of(**sections) == [problem]
 
 

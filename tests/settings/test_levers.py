@@ -1,4 +1,4 @@
-"""settings/levers.py: levers of train.fast are refused where they would not train the same, with the mend."""
+"""settings/levers.py: levers of train.fast are refused where they would not train the same, with the fix."""
 
 from pathlib import Path
 from typing import Any

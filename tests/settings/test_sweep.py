@@ -146,7 +146,7 @@ def test_each_point_has_the_values_of_all_swept_settings():
         ),
     ],
 )
-def test_a_bad_sweep_is_named_with_its_mend(sweep, problem):
+def test_a_bad_sweep_is_named_with_its_fix(sweep, problem):
     assert problems(**sweep) == [problem]
 
 

@@ -20,5 +20,5 @@ def build_library() -> Path:
 
 
 def environment(days: int) -> dict[str, str]:
-    """Return what to add to the environment of a command, so that its clock is `days` ahead (or behind, below 0)."""
+    """Return the variables for the environment of a command, so that its clock is `days` ahead (or behind, below 0)."""
     return {"LD_PRELOAD": str(build_library()), "MOVE_CLOCK": str(days * 24 * 3600)}

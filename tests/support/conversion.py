@@ -23,7 +23,7 @@ def raw_files(folder: Path) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """Return what a golden file and those with its expectations are called."""
+    """Return the names of a golden file and of the files with its expected results."""
     return path.name.partition(".")[0]
 
 

@@ -2,7 +2,7 @@
 
     envs/with-training python -m tests.support.golden_prompts
 
-writes the files anew, each from its own "pair". A new file needs no more than {"pair": {...}}. Whoever reviews the
+writes the files again, each from its own "pair". A new file needs no more than {"pair": {...}}. Whoever reviews the
 change sees the texts; `trained` has a 1 for every token that the loss counts, under a loss scale.
 """
 
@@ -39,7 +39,7 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def render_all(pairs: dict[str, dict[str, Any]], tokenizer: Path) -> dict[str, dict[str, Any]]:
-    """Return what each golden file must hold."""
+    """Return the expected contents of each golden file."""
     from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_template
 
     decode = load_template(tokenizer, PROMPT_DATE).tokenizer.decode

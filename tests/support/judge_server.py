@@ -20,7 +20,7 @@ class Asked(NamedTuple):
 
     @property
     def parts(self) -> dict[str, str]:
-        """Return what stands between the marks."""
+        """Return the text between the marks."""
         return {name: text for name, _, text in PART.findall(self.body["messages"][1]["content"])}
 
 

@@ -31,7 +31,7 @@ Pairs = list[tuple[Answer, Answer]]
 
 @torch.no_grad()
 def read_conversation(model, ids: list[int], labels: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the log-probability of each token that has a label (the logits before it foretell it), and the routing."""
+    """Return the log-probability of each token that has a label (the logits before it predict it), and the routing."""
     output = model(input_ids=torch.tensor([ids]), output_router_logits=True)
     counted = [position for position, label in enumerate(labels) if label >= 0]
     logps = [output.logits[0, position - 1].log_softmax(-1)[ids[position]] for position in counted]

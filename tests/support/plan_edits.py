@@ -1,7 +1,6 @@
-"""Edit files of the code one after another, one for each set of rules that depend on it, and print as JSON which
-rules each engine would run for that reason.
+"""Edit a file of code for each set of rules that depend on it, and print as JSON the rules that each engine would run.
 
-Runs in a copy of the project whose results are up to date. Both engines plan in this one process: started anew for
+Runs in a copy of the project whose results are up to date. Both engines plan in this one process: started again for
 each of some hundred edits, they would take minutes.
 """
 
@@ -51,7 +50,7 @@ def followers(rules: set[str], jobs: list[Job]) -> list[str]:
 
 
 def made_by(names: set[str], jobs: list[Job]) -> set[str]:
-    """Return what jobs write."""
+    """Return the files that jobs write."""
     return {output for job in jobs if job.name in names for output in job.outputs}
 
 

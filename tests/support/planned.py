@@ -20,7 +20,7 @@ def settings(experiment: str = "tutorial", **sections: dict[str, Any]) -> dict[s
 
 
 def same_pairs(count: int, prompt: int = 90, chosen: int = 390, rejected: int = 390) -> Pairs:
-    """Return so many training pairs of one length, and an eighth of them held out."""
+    """Return `count` training pairs of one length, and an eighth as many held-out ones."""
     train = [PairTokens(prompt, chosen, rejected)] * count
     return Pairs(train, train[: count // 8], train)
 

@@ -42,7 +42,7 @@ def write_few_pairs(project: Path) -> None:
 
 
 def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with the workflow environment's tools in a folder, and return what it said."""
+    """Run a command with the workflow environment's tools in a folder, and return its output."""
     path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         command,
@@ -55,7 +55,7 @@ def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subproce
 
 
 def dvc(clone: Path, *arguments: str, **environment: str) -> str:
-    """Run DVC in a clone; it must end well. Return what it printed."""
+    """Run DVC in a clone; it must end well. Return its output."""
     done = run_command("dvc", *arguments, cwd=clone, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -140,7 +140,7 @@ class Cluster:
             self.daemons[name or program] = subprocess.Popen([*self.here, path, *arguments], stdout=log, stderr=log)
 
     def ask(self, *command: str) -> str:
-        """Return what one of Slurm's commands says."""
+        """Return the output of one of Slurm's commands."""
         return subprocess.run([*self.here, *command], capture_output=True, text=True, check=False).stdout
 
     def wait_for(self, holds) -> None:  # type: ignore[no-untyped-def]

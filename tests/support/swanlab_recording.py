@@ -52,7 +52,7 @@ class Recording:
                 break
 
     def end(self) -> str:
-        """Let it go on to its end; return what it said."""
+        """Let it go on to its end; return its output."""
         said, _ = self.process.communicate("\n", timeout=PATIENCE)
         assert self.process.returncode == 0, self.said + said
         return self.said + said

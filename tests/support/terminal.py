@@ -52,7 +52,7 @@ LEADER = (
 
 
 def read_some(terminal: int) -> bytes:
-    """Return what was written next, nothing at the end: a terminal that everybody has closed is an error."""
+    """Return the next output, empty at the end: a terminal that everybody has closed is an error."""
     try:
         return os.read(terminal, 1 << 16)
     except OSError:

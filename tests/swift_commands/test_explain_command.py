@@ -1,4 +1,4 @@
-"""explain_command.py: what it says of a swift command, and the settings that it makes of it."""
+"""explain_command.py: the explanation of a swift command, and its settings."""
 
 import ast
 import json
@@ -62,7 +62,7 @@ SHORT = "swift rlhf --rlhf_type dpo --model m --dataset d.jsonl --report_to none
 
 @pytest.fixture
 def explained(capsys):
-    """Return a function that explains a command and returns what it printed, in single blanks."""
+    """Return a function that explains a command and returns its output, in single blanks."""
 
     def explain(*arguments: str) -> str:
         main(list(arguments))
@@ -78,7 +78,7 @@ def settings_of(command: str, release: str = PINNED) -> dict:
 
 def test_the_tutorials_command_is_the_tutorials_experiment():
     here = load_config([ROOT / "experiments" / "tutorial.yaml"])
-    here["dpo"]["gradient_checkpointing_kwargs"] = None  # for today's DeepSpeed, of which the command does not know
+    here["dpo"]["gradient_checkpointing_kwargs"] = None  # for today's DeepSpeed, which the command does not know
     translated = settings_of(TUTORIAL, OLD)
     for section in ("dpo", "train", "prompt", "model", "tracking", "infer", "dvc"):
         assert translated[section] == here[section]
@@ -118,7 +118,7 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
     [
         (
             "--lerning_rate 1e-5",
-            "--lerning_rate 1e-5 unknown no flag of 4.6.0, which stops at it; did you mean --learning_rate?",
+            "--lerning_rate 1e-5 unknown not a flag of 4.6.0, which stops at it; did you mean --learning_rate?",
         ),
         ("--num_train_epo 9", "--num_train_epochs 9 is 3 to 9 times the usual 1 to 3"),
         ("--seed 1", "learning_rate, unasked 0.0001 is 10 to 20 times the usual"),
@@ -133,7 +133,7 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
         ("--val_dataset v.jsonl", "--val_dataset v.jsonl: here data.val_fraction of the prompts"),
         ("--external_plugins mine.py", "--external_plugins mine.py: no setting of this project"),
         ("--strict false", "--strict false: here it is always true"),
-        ("--wieght 3", "--wieght 3: no flag of swift rlhf"),
+        ("--wieght 3", "--wieght 3: not a flag of swift rlhf"),
         ("--report_to wandb", "--report_to wandb: only SwanLab"),
     ],
 )

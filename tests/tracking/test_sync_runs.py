@@ -22,7 +22,7 @@ def results(tmp_path) -> Path:
 
 
 def sync(results: Path, host: str = DEAD, key: str = "k" * 21, run: str = "mine") -> "subprocess.CompletedProcess[str]":
-    """Run the script, and return what it said."""
+    """Run the script, and return its output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SWANLAB_")}
     environment |= {"SWANLAB_API_HOST": host, "HOME": str(results)} | ({"SWANLAB_API_KEY": key} if key else {})
     command = [sys.executable, "-m", "tools.sync_runs", "--results", str(results), "--run", run]

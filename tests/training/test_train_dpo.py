@@ -134,7 +134,7 @@ PINNED = [
 
 @pytest.mark.parametrize(("more", "flags", "digest"), PINNED)
 def test_the_name_of_a_folder_of_checkpoints_is_the_same_in_every_release(tmp_path, monkeypatch, more, flags, digest):
-    # Under another name, a training that was stopped before would begin anew, and so would one that has ended.
+    # Under another name, a training that was stopped before would start again, and so would one that has ended.
     found = []
 
     def stop_before_training(arguments, environment, *_):

@@ -130,7 +130,7 @@ def test_what_is_published_takes_at_most_eight_megabytes_in_git(tmp_path):
 
 @pytest.fixture(scope="module")
 def plans(pulled) -> dict:
-    """Return what both engines plan after edits of the code, and what has to be planned."""
+    """Return the plans of both engines after edits of the code, and the expected ones."""
     done = run_command("python", "-m", "tests.support.plan_edits", cwd=pulled)
     assert done.returncode == 0, done.stderr
     found: dict = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""The formats of preference data that are read row by row. To add one: a module here, and its schema.
+"""The formats of preference data that are read row by row. To add one, add a module here and its schema.
 
 Each module has `Row` (the type that screens), `recognise` (by keys) and `convert` (to a pair). What `Row` refuses,
 `$defs/<name>` of schemas/pair.schema.json refuses too, and says why. MQM, whose pairs are made of many

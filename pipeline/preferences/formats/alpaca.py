@@ -12,7 +12,7 @@ from pipeline.preferences.pair import Message
 
 
 class Row(Struct, gc=False):
-    """A row; other keys are allowed and left behind. An empty `input` or `system` is none."""
+    """A row; other keys are allowed and left behind. An empty `input` or `system` counts as missing."""
 
     instruction: RawText
     chosen: RawText

@@ -35,7 +35,7 @@ class Answer(Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Row(Struct, gc=False):
-    """A row; other keys are allowed and left behind. An empty `system` is none."""
+    """A row; other keys are allowed and left behind. An empty `system` counts as missing."""
 
     conversations: list[Turn]
     chosen: Answer

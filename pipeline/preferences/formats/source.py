@@ -1,4 +1,4 @@
-"""What a format makes of a row: the pair, and where in the row its texts came from."""
+"""The result of converting a row: the pair, and the paths in the row that its texts came from."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -30,7 +30,7 @@ class Source(NamedTuple):
 
 
 def make_pair(messages: Sequence[Message], rejected: str, id: Id = UNSET, tag: Tag = UNSET) -> Pair:
-    """Return the pair; null is no id and no tag. To JSON, 7.0 is a whole number too."""
+    """Return the pair. An id or tag that is null is left out. In JSON, 7.0 is a whole number too."""
     if isinstance(id, float):
         if not id.is_integer():
             raise Rejected(Finding("wrong-structure", "$.id", f"{id} is not of type 'string', 'integer', 'null'"))

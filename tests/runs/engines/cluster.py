@@ -1,4 +1,4 @@
-"""What the tests of engines share: Snakemake with their plugins, and a batch system that is none."""
+"""What the tests of engines share: Snakemake with their plugins, and a stand-in for a batch system."""
 
 import json
 import os
@@ -15,7 +15,7 @@ TINY_PAIRS = "results/tiny/data/train.jsonl"
 
 
 class StandIn:
-    """Commands of a batch system on the PATH, each of which notes how it is called."""
+    """Commands of a batch system on the PATH, that note how they are called."""
 
     def __init__(self, folder: Path, commands: Iterable[str]) -> None:
         self.folder = folder

@@ -169,7 +169,7 @@ class GridEngine:
             self.daemons.append(subprocess.Popen(self.wrapped(program), env=environment, stdout=log, stderr=log))
 
     def ask(self, command: str, *arguments: str) -> str:
-        """Return what one of Grid Engine's commands says."""
+        """Return the output of one of Grid Engine's commands."""
         environment = os.environ | self.environment
         command = str(self.programs / command)
         said = subprocess.run([command, *arguments], env=environment, capture_output=True, text=True, check=False)

@@ -34,7 +34,7 @@ def plan(project, run):
 
 
 def resources(planned: str, rule: str) -> str:
-    """Return what a job of a rule asks for."""
+    """Return the resources that a job of a rule asks for."""
     return planned.partition(f"rule {rule}:")[2].partition("resources: ")[2].partition("\n")[0]
 
 

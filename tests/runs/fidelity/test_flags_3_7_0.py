@@ -36,7 +36,7 @@ ANALYSIS = "<|channel|>analysis<|message|>Easy.<|end|><|start|>assistant<|channe
 ON_THE_CPU = """--rlhf_type dpo --use_cpu true --torch_dtype float32 --bf16 false --fp16 false --attn_impl eager
     --check_model false --report_to none"""
 
-pytestmark = pytest.mark.filterwarnings("default")  # of an old release that is not ours to mend
+pytestmark = pytest.mark.filterwarnings("default")  # of an old release that is not ours to fix
 
 
 @pytest.fixture(scope="module")

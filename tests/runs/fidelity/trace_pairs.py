@@ -58,7 +58,7 @@ def list_order(shuffled: list[int], sampler: Any, processes: int) -> list[list[i
 
 
 def texts(messages: list[dict[str, str]]) -> tuple[str, ...]:
-    """Return what was said, by which a pair is known."""
+    """Return the texts by which a pair is recognised."""
     return tuple(message["content"] for message in messages)
 
 
