@@ -22,7 +22,7 @@ from pipeline.graph.code_of import code_of
 from pipeline.graph.explain_failure import explain_failure
 from pipeline.files.folder_manifest import digest_of_folder
 from pipeline.graph.living_jobs import refuse_living_jobs
-from pipeline.settings.model_words import model_flags, name_files
+from pipeline.settings.model_words import name_files
 from pipeline.publishing.code_digests import write_digests
 from pipeline.graph.unshare_records import unshare_records
 from pipeline.preferences.open_raw import list_raw_files
@@ -31,7 +31,7 @@ from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.reads import part_for
 from pipeline.settings.runs import list_runs
 from pipeline.settings.sweep import list_points, settings_by_run
-from pipeline.settings.flags import infer_settings, sft_settings, swift_flags
+from pipeline.settings.flags import sft_settings, swift_flags
 from pipeline.launch.plugins import plugin_files, training_plugins
 from pipeline.graph.tabulate_stages import tabulate_stages
 from pipeline.settings.resources import training_resources
@@ -65,6 +65,11 @@ RUNS = list_runs(config)
 def part(rule):
     """Return the part of the settings that a rule reads, as JSON, as a function of the run."""
     return lambda wildcards: json.dumps(part_for(rule, RUNS[wildcards.run].settings), ensure_ascii=False)
+
+
+def model_of(wildcards):
+    """Return the model that a job loads: the one that its files are named for, else the tuned one."""
+    return RUNS[wildcards.run].model(wildcards.get("model", "dpo"))
 
 
 # What every training is told of SwanLab.

@@ -20,20 +20,25 @@ from typing import Any
 
 import torch
 
+from pipeline.models.model_gate import manifest_beside
+
 ROOT = Path(__file__).parents[1]
 STATISTICS = re.compile(r"'num_generated_tokens': (\d+), .*'runtime': ([\d.]+)")
 
 
+def settings(args: argparse.Namespace, batch: int | None) -> dict[str, Any]:
+    """Return the settings of an inference that answers `batch` prompts at a time, or by vLLM where it is None."""
+    infer: dict[str, Any] = {"backend": "transformers" if batch else "vllm", "gpus": 1, "shards": 1}
+    infer |= {"max_new_tokens": args.tokens, "temperature": 0, "max_batch_size": batch}
+    infer |= {"torch_dtype": "bfloat16", "attn_impl": args.attn_impl}
+    return {"infer": infer, "dpo": {"experts_impl": args.experts_impl}, "prompt": {"date": "2026-01-01"}}
+
+
 def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[str, Any]:
-    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return the figures."""
-    flags = ["--max_new_tokens", str(args.tokens), "--temperature", "0", "--torch_dtype", "bfloat16"]
-    if batch is None:
-        flags += ["--infer_backend", "vllm", "--vllm_tensor_parallel_size", "1"]
-    else:
-        flags += ["--max_batch_size", str(batch), "--attn_impl", args.attn_impl, "--experts_impl", args.experts_impl]
-    command = [sys.executable, "-m", "scripts.infer_shard", "--model", str(args.model), "--val", str(args.val)]
-    command += ["--answers", str(answers), "--shard", "0", "--shards", "1", "--gpus", "1"]
-    command += ["--prompt-date", "2026-01-01", "--", *flags]
+    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return what was measured."""
+    command = [sys.executable, "-m", "scripts.infer_shard", "--settings", json.dumps(settings(args, batch))]
+    command += ["--model", str(args.model), "--manifest", str(manifest_beside(args.model)), "--val", str(args.val)]
+    command += ["--shard", "0", "--answers", str(answers)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     found = STATISTICS.search(done.stdout)
     if done.returncode or not found:

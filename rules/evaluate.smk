@@ -8,27 +8,26 @@ Stages     infer_shard_before -> gather_predictions_before -> evaluate_answers; 
            both -> gather_metrics; judge_answers and score_comet, where they are asked for
 """
 
-EVALUATE = config["evaluate"]
-# The models before DPO, in the order in which they are made. Rewards are measured from the last of them.
-BEFORE = ["base", *(["sft"] if config["sft"]["enabled"] else [])]
-# Whose answers of the models before a run is compared with: points that differ in `dpo` alone share them.
-ANSWERED_BY = {
-    run: config["run"] if settings["infer"] == config["infer"] else run for run, settings in SETTINGS.items()
-}
-# Of each model of a run: its folder, its manifest, and that of the adapter that goes on it.
-MODELS = {
-    "base": lambda run: (BUILT_MODEL, f"{SHARED}/model.sha256", []),
-    "sft": lambda run: (START_MODEL, START_MANIFEST, START_ADAPTER),
-    "dpo": lambda run: (f"results/{TRAINED_BY[run]}/merged", f"results/{TRAINED_BY[run]}/merged.sha256", []),
-}
+
+def answers_before(wildcards):
+    """Return the answers of the models before DPO, in the order in which the models are made."""
+    run = RUNS[wildcards.run]
+    return [f"{run.before}/evaluate/{model}/predictions.jsonl" for model in run.models_before]
+
+
+def scores_before(wildcards):
+    """Return the scores under the models before DPO, one model's shards after another's."""
+    run = RUNS[wildcards.run]
+    shards = range(config["infer"]["shards"])
+    return [f"{run.before}/evaluate/{model}/scores/{shard}.jsonl" for model in run.models_before for shard in shards]
+
+
+def files_by_model(wildcards, input):
+    """Return a word MODEL=FILE[,FILE] for each model before DPO, and for the one after it."""
+    return name_files([*RUNS[wildcards.run].models_before, "dpo"], [*input.before, *input.after])
 
 
 use rule infer_shard as infer_shard_before with:
-    input:
-        manifest=lambda wildcards: MODELS[wildcards.model](wildcards.run)[1],
-        merged=ancient(lambda wildcards: MODELS[wildcards.model](wildcards.run)[0]),
-        adapter=lambda wildcards: MODELS[wildcards.model](wildcards.run)[2],
-        val=f"{SHARED}/data/val.jsonl",
     output:
         answers="results/{run}/evaluate/{model}/shards/{shard}.jsonl",
     log:
@@ -41,7 +40,7 @@ use rule infer_shard as infer_shard_before with:
 use rule gather_predictions as gather_predictions_before with:
     input:
         val=f"{SHARED}/data/val.jsonl",
-        shards=expand("results/{{run}}/evaluate/{{model}}/shards/{shard}.jsonl", shard=SHARDS),
+        shards=expand("results/{{run}}/evaluate/{{model}}/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])),
     output:
         predictions="results/{run}/evaluate/{model}/predictions.jsonl",
     log:
@@ -54,14 +53,12 @@ use rule gather_predictions as gather_predictions_before with:
 rule evaluate_answers:
     """Compare the answers before and after."""
     input:
-        before=lambda wildcards: expand(
-            "results/{run}/evaluate/{model}/predictions.jsonl", run=ANSWERED_BY[wildcards.run], model=BEFORE
-        ),
-        after="results/{run}/infer/predictions.jsonl",
-        terms=EVALUATE["terms"] or [],
-        own=EVALUATE["own"].partition(":")[0] if EVALUATE["own"] else [],
-        judgements="results/{run}/evaluate/judgements.jsonl" if EVALUATE["judge"] else [],
-        comet="results/{run}/evaluate/comet.jsonl" if EVALUATE["comet"] else [],
+        before=answers_before,
+        after=["results/{run}/infer/predictions.jsonl"],
+        terms=config["evaluate"]["terms"] or [],
+        own=config["evaluate"]["own"].partition(":")[0] if config["evaluate"]["own"] else [],
+        judgements="results/{run}/evaluate/judgements.jsonl" if config["evaluate"]["judge"] else [],
+        comet="results/{run}/evaluate/comet.jsonl" if config["evaluate"]["comet"] else [],
     output:
         metrics="results/{run}/evaluate/answer_metrics.json",
         rows="results/{run}/evaluate/answers.jsonl",
@@ -74,31 +71,26 @@ rule evaluate_answers:
     threads: 8
     params:
         *code_of("evaluate_answers"),
-        files=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, input.after]),
-        flags=lambda wildcards, input: swift_flags(
-            {
-                "target": LANGUAGES and LANGUAGES["target"],
-                "terms": EVALUATE["terms"],
-                "own": EVALUATE["own"],
-                "judgements": input.judgements or None,
-                "comet": input.comet or None,
-                "resamples": EVALUATE["resamples"],
-                "seed": EVALUATE["seed"],
-            }
-        ),
+        settings=part("evaluate_answers"),
+        files=files_by_model,
+        out=subpath(output.metrics, parent=True),
     shell:
         """
-        python -m scripts.evaluate_answers {params.files:q} {params.flags} --cores {threads} --metrics {output.metrics:q} \
-            --rows {output.rows:q} >{log:q} 2>&1
+        python -m scripts.evaluate_answers {params.files:q} \
+            --settings {params.settings:q} \
+            --judgements {input.judgements:q} \
+            --comet {input.comet:q} \
+            --cores {threads:q} \
+            --out {params.out:q} >{log:q} 2>&1
         """
 
 
 rule score_pairs:
-    """Compute the log-probabilities of every n-th held-out pair's answers, from number {wildcards.shard} on."""
+    """Compute the log-probabilities of both answers of the held-out pairs of shard {wildcards.shard}."""
     input:
-        manifest=lambda wildcards: MODELS[wildcards.model](wildcards.run)[1],
-        merged=ancient(lambda wildcards: MODELS[wildcards.model](wildcards.run)[0]),
-        adapter=lambda wildcards: MODELS[wildcards.model](wildcards.run)[2],
+        manifest=lambda wildcards: model_of(wildcards).manifest,
+        merged=ancient(lambda wildcards: model_of(wildcards).built),
+        adapter=lambda wildcards: model_of(wildcards).adapter,
         val=f"{SHARED}/dpo/val.jsonl",
     output:
         scores="results/{run}/evaluate/{model}/scores/{shard}.jsonl",
@@ -114,26 +106,19 @@ rule score_pairs:
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
         *code_of("score_pairs"),
-        model=lambda wildcards, input: model_flags(input.merged or config["model"]["folder"], input.adapter),
-        shards=len(SHARDS),
-        flags=lambda wildcards: swift_flags(
-            {
-                "gpus": config["infer"]["gpus"],
-                "prompt-date": config["prompt"]["date"],
-                "batch-size": EVALUATE["batch_size"],
-                "max-length": config["dpo"]["max_length"],
-                "truncation-strategy": config["dpo"]["truncation_strategy"],
-                "loss-scale": config["dpo"]["loss_scale"],
-                "torch-dtype": SETTINGS[wildcards.run]["infer"]["torch_dtype"],
-                "attn-impl": SETTINGS[wildcards.run]["infer"]["attn_impl"],
-                "experts-impl": SETTINGS[wildcards.run]["dpo"]["experts_impl"],
-            }
-        ),
+        settings=part("score_pairs"),
+        model=lambda wildcards: model_of(wildcards).folder,
+        adapter=lambda wildcards: model_of(wildcards).adapter_folder or [],
     shell:
         """
-        envs/with-training python -m scripts.score_pairs {params.model} --model-manifest {input.manifest:q} \
-            --pairs {input.val:q} --scores {output.scores:q} --shard {wildcards.shard} --shards {params.shards} \
-            {params.flags} >{log:q} 2>&1
+        envs/with-training python -m scripts.score_pairs \
+            --settings {params.settings:q} \
+            --model {params.model:q} \
+            --manifest {input.manifest:q} \
+            --adapter {params.adapter:q} \
+            --pairs {input.val:q} \
+            --shard {wildcards.shard:q} \
+            --scores {output.scores:q} >{log:q} 2>&1
         """
 
 
@@ -141,13 +126,8 @@ rule evaluate_pairs:
     """Compare the log-probabilities of the held-out pairs before and after."""
     input:
         val=f"{SHARED}/dpo/val.jsonl",
-        before=lambda wildcards: expand(
-            "results/{run}/evaluate/{model}/scores/{shard}.jsonl",
-            run=ANSWERED_BY[wildcards.run],
-            model=BEFORE,
-            shard=SHARDS,
-        ),
-        after=expand("results/{{run}}/evaluate/dpo/scores/{shard}.jsonl", shard=SHARDS),
+        before=scores_before,
+        after=expand("results/{{run}}/evaluate/dpo/scores/{shard}.jsonl", shard=range(config["infer"]["shards"])),
     output:
         metrics="results/{run}/evaluate/pair_metrics.json",
         rows="results/{run}/evaluate/pairs.jsonl",
@@ -159,16 +139,17 @@ rule evaluate_pairs:
         "../envs/workflow.yaml"
     params:
         *code_of("evaluate_pairs"),
-        scores=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, *input.after]),
-        reference=BEFORE[-1],
-        beta=lambda wildcards: SETTINGS[wildcards.run]["dpo"]["beta"],
-        resamples=EVALUATE["resamples"],
-        seed=EVALUATE["seed"],
+        settings=part("evaluate_pairs"),
+        files=files_by_model,
+        reference=lambda wildcards: RUNS[wildcards.run].models_before[-1],
+        out=subpath(output.metrics, parent=True),
     shell:
         """
-        python -m scripts.evaluate_pairs {params.scores:q} --pairs {input.val:q} --reference {params.reference} \
-            --beta {params.beta} --resamples {params.resamples} --seed {params.seed} --metrics {output.metrics:q} \
-            --rows {output.rows:q} >{log:q} 2>&1
+        python -m scripts.evaluate_pairs {params.files:q} \
+            --settings {params.settings:q} \
+            --pairs {input.val:q} \
+            --reference {params.reference:q} \
+            --out {params.out:q} >{log:q} 2>&1
         """
 
 
@@ -187,20 +168,22 @@ rule gather_metrics:
         "../envs/workflow.yaml"
     params:
         *code_of("gather_metrics"),
+        out=subpath(output.metrics, parent=True),
     shell:
         """
-        python -m scripts.gather_metrics {input.answers:q} {input.pairs:q} --metrics {output.metrics:q} >{log:q} 2>&1
+        python -m scripts.gather_metrics {input.answers:q} {input.pairs:q} \
+            --out {params.out:q} >{log:q} 2>&1
         """
 
 
-if EVALUATE["judge"]:
+if config["evaluate"]["judge"]:
 
     rule judge_answers:
         """Have a model behind a chat-completions server say which answer is better, before or after."""
         input:
-            before=lambda wildcards: f"results/{ANSWERED_BY[wildcards.run]}/evaluate/{BEFORE[0]}/predictions.jsonl",
-            after="results/{run}/infer/predictions.jsonl",
-            prompt=EVALUATE["judge"]["prompt"] or "pipeline/evaluation/judge_prompt.txt",
+            before=lambda wildcards: answers_before(wildcards)[:1],
+            after=["results/{run}/infer/predictions.jsonl"],
+            prompt=config["evaluate"]["judge"]["prompt"] or "pipeline/evaluation/judge_prompt.txt",
         output:
             judgements="results/{run}/evaluate/judgements.jsonl",
         log:
@@ -211,32 +194,24 @@ if EVALUATE["judge"]:
             "../envs/workflow.yaml"
         params:
             *code_of("judge_answers"),
-            before=BEFORE[0],
-            flags=swift_flags(
-                {
-                    "url": EVALUATE["judge"]["url"],
-                    "model": EVALUATE["judge"]["model"],
-                    "key-variable": EVALUATE["judge"]["key_variable"],
-                    "limit": EVALUATE["judge"]["limit"],
-                    "seed": EVALUATE["seed"],
-                }
-            ),
+            settings=part("judge_answers"),
+            files=lambda wildcards, input: name_files(["base", "dpo"], [*input.before, *input.after]),
+            out=subpath(output.judgements, parent=True),
         shell:
             """
-            python -m scripts.judge_answers {params.before}={input.before:q} dpo={input.after:q} \
-                --judgements {output.judgements:q} --prompt {input.prompt:q} {params.flags} >{log:q} 2>&1
+            python -m scripts.judge_answers {params.files:q} \
+                --settings {params.settings:q} \
+                --out {params.out:q} >{log:q} 2>&1
             """
 
 
-if EVALUATE["comet"]:
+if config["evaluate"]["comet"]:
 
     rule score_comet:
         """Score the answers before and after with COMET."""
         input:
-            before=lambda wildcards: expand(
-                "results/{run}/evaluate/{model}/predictions.jsonl", run=ANSWERED_BY[wildcards.run], model=BEFORE
-            ),
-            after="results/{run}/infer/predictions.jsonl",
+            before=answers_before,
+            after=["results/{run}/infer/predictions.jsonl"],
         output:
             scores="results/{run}/evaluate/comet.jsonl",
         log:
@@ -250,11 +225,12 @@ if EVALUATE["comet"]:
             gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
         params:
             *code_of("score_comet"),
-            files=lambda wildcards, input: name_files([*BEFORE, "dpo"], [*input.before, input.after]),
-            model=EVALUATE["comet"],
-            gpus=config["infer"]["gpus"],
+            settings=part("score_comet"),
+            files=files_by_model,
+            out=subpath(output.scores, parent=True),
         shell:
             """
-            python -m scripts.score_comet {params.files:q} --scores {output.scores:q} --model {params.model:q} \
-                --gpus {params.gpus} >{log:q} 2>&1
+            python -m scripts.score_comet {params.files:q} \
+                --settings {params.settings:q} \
+                --out {params.out:q} >{log:q} 2>&1
             """

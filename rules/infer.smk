@@ -6,19 +6,16 @@ Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json
 Stages     infer_shard -> gather_predictions
 """
 
-SHARDS = range(config["infer"]["shards"])
-# vLLM has an environment of its own, because it pins a torch of its own.
-VLLM = config["infer"]["backend"] == "vllm"
 # The run whose training a run answers with: points that differ in `infer` alone share one.
 TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
 
 
 rule infer_shard:
-    """Answer every n-th held-out prompt, from number {wildcards.shard} on, n being {params.shards}."""
+    """Answer the held-out prompts of shard {wildcards.shard}, which are dealt out to infer.shards jobs in turn."""
     input:
-        manifest=lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged.sha256",
-        merged=ancient(lambda wildcards: f"results/{TRAINED_BY[wildcards.run]}/merged"),
-        adapter=[],
+        manifest=lambda wildcards: model_of(wildcards).manifest,
+        merged=ancient(lambda wildcards: model_of(wildcards).built),
+        adapter=lambda wildcards: model_of(wildcards).adapter,
         val=f"{SHARED}/data/val.jsonl",
     output:
         answers="results/{run}/infer/shards/{shard}.jsonl",
@@ -28,31 +25,36 @@ rule infer_shard:
     benchmark:
         "results/{run}/benchmarks/infer_shard.{shard}.tsv"
     conda:
-        "../envs/vllm.yaml" if VLLM else "../envs/training.yaml"
+        "../envs/vllm.yaml" if config["infer"]["backend"] == "vllm" else "../envs/training.yaml"
     threads: 2
     resources:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
         *code_of("infer_shard"),
-        model=lambda wildcards, input: model_flags(input.merged or config["model"]["folder"], input.adapter),
-        shards=len(SHARDS),
-        gpus=config["infer"]["gpus"],
-        prompt_date=config["prompt"]["date"],
-        flags=lambda wildcards: swift_flags(infer_settings(SETTINGS[wildcards.run])),
+        settings=part("infer_shard"),
+        # vLLM has an environment of its own, because it pins a torch of its own.
+        environment="envs/with-vllm" if config["infer"]["backend"] == "vllm" else "envs/with-training",
+        model=lambda wildcards: model_of(wildcards).folder,
+        adapter=lambda wildcards: model_of(wildcards).adapter_folder or [],
     shell:
         """
-        envs/with-training python -m scripts.infer_shard {params.model} --model-manifest {input.manifest:q} --val {input.val:q} \
-            --gates {log.gates:q} --answers {output.answers:q} --shard {wildcards.shard} --shards {params.shards} \
-            --gpus {params.gpus} --prompt-date {params.prompt_date} -- {params.flags} >{log[0]:q} 2>&1
-        """.replace("with-training", "with-vllm" if VLLM else "with-training")
+        {params.environment:q} python -m scripts.infer_shard \
+            --settings {params.settings:q} \
+            --model {params.model:q} \
+            --manifest {input.manifest:q} \
+            --adapter {params.adapter:q} \
+            --val {input.val:q} \
+            --shard {wildcards.shard:q} \
+            --answers {output.answers:q} >{log[0]:q} 2>&1
+        """
 
 
 rule gather_predictions:
     """Put the answers into one file, in the order of the held-out pairs."""
     input:
         val=f"{SHARED}/data/val.jsonl",
-        shards=expand("results/{{run}}/infer/shards/{shard}.jsonl", shard=SHARDS),
+        shards=expand("results/{{run}}/infer/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])),
     output:
         predictions="results/{run}/infer/predictions.jsonl",
     log:
@@ -64,8 +66,10 @@ rule gather_predictions:
         "../envs/workflow.yaml"
     params:
         *code_of("gather_predictions"),
+        out=subpath(output.predictions, parent=True),
     shell:
         """
-        python -m scripts.gather_predictions {input.shards:q} --val {input.val:q} --predictions {output.predictions:q} \
-            --gates {log.gates:q} >{log[0]:q} 2>&1
+        python -m scripts.gather_predictions {input.shards:q} \
+            --val {input.val:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """

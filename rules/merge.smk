@@ -12,8 +12,8 @@ rule merge_adapter:
     input:
         adapter_manifest="results/{run}/dpo/adapter.sha256",
         adapter=ancient("results/{run}/dpo/adapter"),
-        model_manifest=START_MANIFEST,
-        model=ancient(START_MODEL),
+        model_manifest=lambda wildcards: RUNS[wildcards.run].start.manifest,
+        model=ancient(lambda wildcards: RUNS[wildcards.run].start.built),
         val=f"{SHARED}/dpo/val.jsonl",
     output:
         merged=directory("results/{run}/merged"),
@@ -26,35 +26,35 @@ rule merge_adapter:
     conda:
         "../envs/training.yaml"
     threads: 2
-    # What inference has room for, this has: one model at a time, which then never lies in the machine's own memory.
+    # It needs what inference needs, since it loads one model at a time, onto the GPUs.
     resources:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
         *code_of("merge_adapter"),
-        model=lambda wildcards, input: input.model or config["model"]["folder"],
-        gpus=config["infer"]["gpus"],
-        max_shard_size=config["merge"]["max_shard_size"],
-        torch_dtype=config["infer"]["torch_dtype"],
-        prompt_date=config["prompt"]["date"],
+        settings=part("merge_adapter"),
+        model=lambda wildcards: RUNS[wildcards.run].start.folder,
+        out=subpath(output.merged, parent=True),
     shell:
         """
-        envs/with-training python -m scripts.merge_adapter --model {params.model:q} \
-            --model-manifest {input.model_manifest:q} --adapter {input.adapter:q} \
-            --merged {output.merged:q} --manifest {output.manifest:q} --max-shard-size {params.max_shard_size} \
-            --val {input.val:q} --gates {log.gates:q} --torch-dtype {params.torch_dtype} --gpus {params.gpus} \
-            --prompt-date {params.prompt_date} >{log[0]:q} 2>&1
+        envs/with-training python -m scripts.merge_adapter \
+            --settings {params.settings:q} \
+            --model {params.model:q} \
+            --manifest {input.model_manifest:q} \
+            --adapter {input.adapter:q} \
+            --val {input.val:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """
 
 
-if SFT_MERGED:
+if config["sft"]["enabled"] and config["sft"]["join"] == "merged":
 
     use rule merge_adapter as merge_sft with:
         input:
             adapter_manifest="results/{run}/sft/adapter.sha256",
             adapter=ancient("results/{run}/sft/adapter"),
-            model_manifest="results/{run}/model.sha256",
-            model=ancient(BUILT_MODEL),
+            model_manifest=lambda wildcards: RUNS[wildcards.run].base.manifest,
+            model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
             val="results/{run}/dpo/val.jsonl",
         output:
             merged=directory("results/{run}/sft/merged"),
@@ -64,3 +64,5 @@ if SFT_MERGED:
             gates="results/{run}/sft/merge/gates.json",
         benchmark:
             "results/{run}/benchmarks/merge_sft.tsv"
+        params:
+            model=lambda wildcards: RUNS[wildcards.run].base.folder,

@@ -1,14 +1,16 @@
 """Compare how likely several models find the chosen and the rejected answers of held-out pairs.
 
-    python -m scripts.evaluate_pairs base=results/tiny/evaluate/base/scores/0.jsonl \\
-        dpo=results/tiny/evaluate/dpo/scores/0.jsonl --reference base --beta 0.1
+    python -m scripts.evaluate_pairs base=results/tiny/evaluate/base/scores/0.jsonl \
+        dpo=results/tiny/evaluate/dpo/scores/0.jsonl --pairs results/tiny/dpo/val.jsonl --reference base \
+        --settings "$(python -m tools.show_settings evaluate_pairs)"
 
-Prints the figures, or writes them to --metrics. A model may have several files, its shards in order, with commas
-between them. Log-probabilities are sums over an answer's tokens, in nats. The reward of an answer is beta times what
-the model adds to its log-probability under the reference (Rafailov et al. 2023).
+Prints the figures, or writes pair_metrics.json and pairs.jsonl into --out. A model may have several files, its shards
+in order, with commas between them. Log-probabilities are sums over an answer's tokens, in nats. The reward of an
+answer is dpo.beta times what the model adds to its log-probability under the reference (Rafailov et al. 2023).
 """
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -22,10 +24,14 @@ from pipeline.evaluation.figures import Figure, Resampled, write_figures
 from pipeline.evaluation.pair_groups import group_by_length, group_by_tag
 from pipeline.evaluation.pair_scores import PairScores, read_pair_scores
 from pipeline.evaluation.row_metrics import Statistics
-from pipeline.evaluation.side_by_side import parse_models
 from pipeline.files.json_lines import write_json_lines
+from pipeline.settings.model_words import METAVAR, read_files
+from pipeline.settings.stage import stage_parser
 
 Column = Callable[[PairScores, str], Any]
+# Inside --out.
+METRICS = "pair_metrics.json"
+ROWS = "pairs.jsonl"
 BY_GROUP = ("reward_accuracy", "reward_margin")
 
 
@@ -66,13 +72,13 @@ def as_statistics(values: Any, counted: Any = True) -> Statistics:
 
 def evaluate(args: argparse.Namespace, pairs: PairScores) -> dict[str, Any]:
     """Return the figures of each model, and of each two of them compared."""
-    command = again(args)
+    command = recompute_command(args)
     statistics = {
         (name, model): as_statistics(column(pairs, model))
         for model in pairs.models
         for name, column in columns_of(pairs, model).items()
     }
-    resampled = Resampled(statistics, pairs.prompts, args.resamples, args.seed)
+    resampled = resample(args, pairs, statistics)
     figures: dict[str, dict[str, Any]] = {model: {} for model in pairs.models}
     for name, model in statistics:
         figures[model][name] = resampled.figure(name, MEAN, model, command)
@@ -97,6 +103,7 @@ def compare(pairs: PairScores, resampled: Resampled, command: str) -> dict[str, 
 def evaluate_groups(args: argparse.Namespace, pairs: PairScores, model: str) -> dict[str, Any]:
     """Return a model's rewards by tag, and by the length of the longer answer."""
     found: dict[str, Any] = {}
+    command = recompute_command(args)
     for kind, groups in (("by_tag", group_by_tag(pairs)), ("by_length", group_by_length(pairs))):
         statistics = {
             (name, group): as_statistics(REWARDS[name](pairs, model), members)
@@ -105,17 +112,22 @@ def evaluate_groups(args: argparse.Namespace, pairs: PairScores, model: str) -> 
         }
         if not statistics:
             continue
-        resampled = Resampled(statistics, pairs.prompts, args.resamples, args.seed)
+        resampled = resample(args, pairs, statistics)
         found[kind] = {
-            group: {name: resampled.figure(name, MEAN, group, again(args)) for name in BY_GROUP} for group in groups
+            group: {name: resampled.figure(name, MEAN, group, command) for name in BY_GROUP} for group in groups
         }
     return found
 
 
-def again(args: argparse.Namespace) -> str:
+def resample(args: argparse.Namespace, pairs: PairScores, statistics: dict[tuple[str, str], Statistics]) -> Resampled:
+    """Return statistics of the pairs, resampled as the settings say."""
+    settings = args.settings["evaluate"]
+    return Resampled(statistics, pairs.prompts, settings["resamples"], settings["seed"])
+
+
+def recompute_command(args: argparse.Namespace) -> str:
     """Return the command that computes the figures again."""
-    words = ["--pairs", str(args.pairs), "--reference", args.reference, "--beta", str(args.beta)]
-    words += ["--resamples", str(args.resamples), "--seed", str(args.seed)]
+    words = ["--settings", json.dumps(args.settings), "--pairs", str(args.pairs), "--reference", args.reference]
     return shlex.join(["python", "-m", "scripts.evaluate_pairs", *args.scores, *words])
 
 
@@ -136,24 +148,19 @@ def list_pairs(pairs: PairScores) -> Iterator[dict[str, Any]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scores", nargs="+", metavar="MODEL=FILE[,FILE]", help="what score_pairs.py wrote")
+    parser = stage_parser(__doc__)
+    parser.add_argument("scores", nargs="+", metavar=f"{METAVAR}[,FILE]", help="what score_pairs.py wrote")
     parser.add_argument("--pairs", type=Path, required=True, help="the held-out pairs, whose prompts are resampled")
     parser.add_argument("--reference", required=True, help="the model that rewards are measured from")
-    parser.add_argument("--beta", type=float, required=True, help="dpo.beta")
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--metrics", type=Path, help="JSON for the figures")
-    parser.add_argument("--rows", type=Path, help="JSON Lines for the pairs")
+    parser.add_argument("--out", type=Path, help="folder for the figures, and the pairs with their rewards")
     args = parser.parse_args(argv)
-    files = {model: str(paths).split(",") for model, paths in parse_models(args.scores).items()}
+    files = read_files(args.scores)
     if args.reference not in files:
-        sys.exit(f"--reference: {args.reference} is none of the models: {', '.join(files)}")
-    pairs = read_pair_scores(files, args.pairs, args.reference, args.beta)
-    if args.rows:
-        write_json_lines(args.rows, list_pairs(pairs))
-    write_figures(evaluate(args, pairs), args.metrics)
+        sys.exit(f"--reference: {args.reference} is not one of the models: {', '.join(files)}")
+    pairs = read_pair_scores(files, args.pairs, args.reference, args.settings["dpo"]["beta"])
+    write_figures(evaluate(args, pairs), args.out and args.out / METRICS)
+    if args.out:
+        write_json_lines(args.out / ROWS, list_pairs(pairs))
 
 
 if __name__ == "__main__":

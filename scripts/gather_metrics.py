@@ -1,13 +1,17 @@
 """Put the figures of a run's answers and pairs into one file.
 
-    python -m scripts.gather_metrics results/tiny/evaluate/{answer,pair}_metrics.json \\
-        --metrics results/tiny/evaluate/metrics.json
+    python -m scripts.gather_metrics results/tiny/evaluate/{answer,pair}_metrics.json \
+        --out results/tiny/evaluate
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
+
+from pipeline.evaluation.figures import write_figures
+from pipeline.settings.stage import stage_parser
+
+METRICS = "metrics.json"  # inside --out
 
 
 def merge(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
@@ -19,14 +23,12 @@ def merge(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False, out="all figures, metrics.json")
     parser.add_argument("answers", type=Path, help="what evaluate_answers.py wrote")
     parser.add_argument("pairs", type=Path, help="what evaluate_pairs.py wrote")
-    parser.add_argument("--metrics", type=Path, required=True)
     args = parser.parse_args(argv)
     answers, pairs = (json.loads(path.read_text(encoding="utf-8")) for path in (args.answers, args.pairs))
-    args.metrics.write_text(json.dumps(merge(answers, pairs), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_figures(merge(answers, pairs), args.out / METRICS)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,23 @@
 """Put the answers of all shards into one file, in the order of the held-out pairs.
 
-    python -m scripts.gather_predictions --val results/tiny/data/val.jsonl \
-        --predictions results/tiny/infer/predictions.jsonl --gates results/tiny/infer/gates.json \
-        results/tiny/infer/shards/0.jsonl
+    python -m scripts.gather_predictions results/tiny/infer/shards/0.jsonl \
+        --val results/tiny/data/val.jsonl --out results/tiny/infer
+
+It writes predictions.jsonl, and gates.json: what the inference proved.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluation.shards import gates_beside, join_shards, take_shard
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import Gate, gate, read_gates, require_gates, write_gates
+from pipeline.settings.stage import stage_parser
 
+# Inside --out.
+PREDICTIONS = "predictions.jsonl"
+GATES = "gates.json"
 # A gpt-oss answer opens with the channel that it is written to.
 CHANNEL_END = "<|message|>"
 
@@ -32,17 +37,15 @@ def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
 
 
 def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, Any]]:
-    """Return a prediction for each pair, taking the answers in turn from the shards they were dealt to."""
+    """Return a prediction for each pair, from the answers of the shards that the pairs were dealt to."""
     answers = [read_json_lines(path) for path in shards]
-    expected = [len(pairs[shard :: len(shards)]) for shard in range(len(shards))]
-    for path, rows, count in zip(shards, answers, expected, strict=True):
-        if len(rows) != count:
+    for shard, (path, rows) in enumerate(zip(shards, answers, strict=True)):
+        if len(rows) != (count := len(take_shard(pairs, shard, len(shards)))):
             sys.exit(f"{path}: {len(rows)} answers for {count} prompts; delete it and run again")
-    dealt = (answers[i % len(shards)][i // len(shards)] for i in range(len(pairs)))
-    return [to_prediction(pair, answer) for pair, answer in zip(pairs, dealt, strict=True)]
+    return [to_prediction(pair, answer) for pair, answer in zip(pairs, join_shards(answers), strict=True)]
 
 
-def judge_answers(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]) -> list[Gate]:
+def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]) -> list[Gate]:
     """Return the gates that every held-out prompt has its own answer, and that not all of them are empty."""
     own = sum(pair["id"] == row["id"] for pair, row in zip(pairs, predictions, strict=False))
     empty = sum(not row["response"].strip() for row in predictions)
@@ -53,7 +56,7 @@ def judge_answers(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]
 
 
 def merge_gates(rows: list[Gate]) -> list[Gate]:
-    """Return one gate a name of those of all shards: the first that failed, else the first."""
+    """Return one gate of each name: the first shard's that failed, else the first shard's."""
     found: dict[str, Gate] = {}
     for row in rows:
         if found.setdefault(row["gate"], row)["passed"] and not row["passed"]:
@@ -62,20 +65,17 @@ def merge_gates(rows: list[Gate]) -> list[Gate]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("shards", type=Path, nargs="+", help="swift's rows, shard 0 first")
-    parser.add_argument("--val", type=Path, required=True)
-    parser.add_argument("--predictions", type=Path, required=True)
-    parser.add_argument("--gates", type=Path, required=True, help="what the inference proved of itself")
+    parser = stage_parser(__doc__, settings=False, out="the predictions and their gates")
+    parser.add_argument("shards", type=Path, nargs="+", help="swift's rows, shard 0 first; gates stand beside them")
+    parser.add_argument("--val", type=Path, required=True, help="the held-out pairs, whose prompts were answered")
     args = parser.parse_args(argv)
 
     pairs = read_json_lines(args.val)
     predictions = gather(pairs, args.shards)
-    loaded = [row for path in args.shards for row in read_gates(path.with_suffix(".gates.json"))]
-    write_gates(args.gates, [*merge_gates(loaded), *judge_answers(pairs, predictions)])
-    require_gates(args.gates)
-    write_json_lines(args.predictions, predictions)
+    loaded = [row for path in args.shards for row in read_gates(gates_beside(path))]
+    write_gates(args.out / GATES, [*merge_gates(loaded), *gates_of(pairs, predictions)])
+    require_gates(args.out / GATES)
+    write_json_lines(args.out / PREDICTIONS, predictions)
     print(f"{len(predictions)} answers")
 
 

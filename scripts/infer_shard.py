@@ -1,65 +1,55 @@
-"""Answer every n-th held-out prompt with `swift infer`.
+"""Answer the held-out prompts of one shard with `swift infer`.
 
-    envs/with-training python -m scripts.infer_shard --model results/tiny/merged --val results/tiny/data/val.jsonl \
-        --model-manifest results/tiny/merged.sha256 --gates results/tiny/infer/shards/0.gates.json \
-        --answers results/tiny/infer/shards/0.jsonl --shard 0 --shards 1 --gpus 0 --prompt-date 2026-01-01 \
-        -- --temperature 0
+    envs/with-training python -m scripts.infer_shard \
+        --settings "$(python -m tools.show_settings infer_shard)" \
+        --model results/tiny/merged --manifest results/tiny/merged.sha256 \
+        --val results/tiny/data/val.jsonl --shard 0 --answers results/tiny/infer/shards/0.jsonl
+
+The prompts are dealt to infer.shards shards in turn. Beside the answers it writes 0.gates.json, which says whether the
+model's files are what their manifest names.
 """
 
-import argparse
-import sys
 from pathlib import Path
-from typing import Any
+from shlex import split
 
-from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.evaluation.shards import gates_beside, read_shard
+from pipeline.files.json_lines import write_json_lines
 from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
-from pipeline.models.model_gate import judge_files
-
-
-def deal(val: Path, shard: int, shards: int) -> list[dict[str, Any]]:
-    """Return the prompts of one shard, number shard, shard + shards and so on, with their chosen answers."""
-    return [{"messages": pair["messages"]} for pair in read_json_lines(val)[shard::shards]]
+from pipeline.models.model_gate import gates_of_model
+from pipeline.settings.flags import infer_settings, swift_flags
+from pipeline.settings.stage import stage_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--adapter", type=Path, help="folder of an adapter to put on the model")
-    parser.add_argument("--model-manifest", type=Path, required=True)
-    parser.add_argument("--gates", type=Path, required=True, help="what the inference proved of itself")
-    parser.add_argument("--val", type=Path, required=True)
+    parser = stage_parser(__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--manifest", type=Path, required=True, help="the model's manifest")
+    parser.add_argument("--adapter", type=Path, nargs="?", help="folder of an adapter, with its manifest beside it")
+    parser.add_argument("--val", type=Path, required=True, help="held-out pairs, whose prompts are answered")
+    parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
     parser.add_argument("--answers", type=Path, required=True, help="where swift's rows go")
-    parser.add_argument("--shard", type=int, required=True)
-    parser.add_argument("--shards", type=int, required=True)
-    parser.add_argument("--gpus", type=int, required=True, help="0 infers on the CPU")
-    parser.add_argument("--prompt-date", required=True)
-    parser.add_argument("flags", nargs="+", help="flags of swift infer, after --")
     args = parser.parse_args(argv)
+    infer, gates = args.settings["infer"], gates_beside(args.answers)
 
-    files = [judge_files("model_files", args.model, args.model_manifest)]
-    if args.adapter:
-        files.append(judge_files("adapter_files", args.adapter, args.adapter.with_name(f"{args.adapter.name}.sha256")))
-    write_gates(args.gates, files)
-    require_gates(args.gates)
-    claims = claim_gpus(args.gpus, "infer.gpus")
+    write_gates(gates, gates_of_model(args.model, args.manifest, args.adapter))
+    require_gates(gates)
+    claims = claim_gpus(infer["gpus"], "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
-    if not (dealt := deal(args.val, args.shard, args.shards)):
-        sys.exit(f"{args.val}: no prompt left for shard {args.shard} of {args.shards}; lower infer.shards")
-    write_json_lines(prompts, dealt)
+    pairs = read_shard(args.val, args.shard, infer["shards"])
+    write_json_lines(prompts, ({"messages": pair["messages"]} for pair in pairs))
     args.answers.unlink(missing_ok=True)  # swift adds to a file that is there
     run_swift(
         [
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
-            *args.flags,
+            *split(swift_flags(infer_settings(args.settings))),
             *plugin_flags(),
         ],
-        swift_environment(args.prompt_date, 0 if args.gpus else CPU_THREADS, {}),
+        swift_environment(args.settings["prompt"]["date"], 0 if infer["gpus"] else CPU_THREADS, {}),
         open_files=claims,
     )
     prompts.unlink()

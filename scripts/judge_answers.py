@@ -1,11 +1,12 @@
 """Let a model behind an OpenAI-compatible server say which of two models answers better, and count.
 
-    python -m scripts.judge_answers base=base.jsonl dpo=dpo.jsonl --judgements judgements.jsonl \
-        --url http://127.0.0.1:8000/v1 --model judge
+    python -m scripts.judge_answers base=base.jsonl dpo=dpo.jsonl \
+        --settings "$(python -m tools.show_settings judge_answers experiments/mine.yaml)" --out judged
 
-Each prompt is judged twice at temperature 0, with the answers the other way round the second time. Only a model that
-wins both times has won; everything else is a tie. So are two answers that are the same, which nobody is asked about. A
-judge that comes to no verdict makes its prompt invalid. A job that was killed asks for nothing that it had been told.
+The judge is evaluate.judge of the settings; its judgements are written to judgements.jsonl in --out. Each prompt is
+judged twice at temperature 0, with the answers the other way round the second time. A model has won if it wins both
+times; everything else is a tie. Two answers that are the same are a tie, too, which the judge is not asked about. A
+prompt without a verdict is invalid. A job that was killed asks only what has no answer yet.
 """
 
 import argparse
@@ -20,11 +21,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.evaluation.judge_client import Judge, JudgeError, PromptTooLong, check_url, read_key
-from pipeline.evaluation.named_predictions import Prediction, named_file, read_predictions
+from pipeline.evaluation.named_predictions import Prediction, read_predictions
 from pipeline.files.finished_rows import FinishedRows
 from pipeline.files.json_files import run_digest
 from pipeline.graph.code_of import code_of
+from pipeline.settings.model_words import METAVAR, read_single_files
+from pipeline.settings.stage import stage_parser
 
+JUDGEMENTS = "judgements.jsonl"  # inside --out
+PROMPT = Path(__file__).parents[1] / "pipeline" / "evaluation" / "judge_prompt.txt"
 MARK = "{mark}"
 ROUNDS = ("first", "second")
 ASKED = 3  # times for a verdict, before there is none
@@ -142,9 +147,9 @@ def choose_prompts(count: int, limit: int | None, seed: int) -> list[int]:
 
 
 def read_instruction(path: Path) -> str:
-    """Return the judge's instruction; stop with one line if it does not tell of the mark."""
+    """Return the judge's instruction; stop with one line if it lacks the mark."""
     if not path.is_file():
-        sys.exit(f"{path}: no such file; leave --prompt out for the judge prompt of this project")
+        sys.exit(f"{path}: no such file; evaluate.judge.prompt: null takes the judge prompt of this project")
     instruction = path.read_text(encoding="utf-8")
     if MARK not in instruction:
         sys.exit(
@@ -156,35 +161,28 @@ def read_instruction(path: Path) -> str:
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("predictions", type=named_file, nargs=2, metavar="name=file", help="the model to beat first")
-    parser.add_argument("--judgements", type=Path, required=True, help="where they go, a row a prompt")
-    parser.add_argument("--url", required=True, help="the server, up to /v1")
-    parser.add_argument("--model", required=True, help="the judge's name there")
-    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
-    parser.add_argument(
-        "--prompt", type=Path, default=Path(__file__).parents[1] / "pipeline" / "evaluation" / "judge_prompt.txt"
-    )
+    parser = stage_parser(__doc__, out="the judgements, a row a prompt")
+    parser.add_argument("predictions", nargs=2, metavar=METAVAR, help="predictions.jsonl, of the model to beat first")
     parser.add_argument("--parallel", type=int, default=4, help="requests at a time")
     parser.add_argument("--timeout", type=float, default=300, help="seconds without a byte from the server")
-    parser.add_argument("--limit", type=int, help="judge so many prompts, chosen by lot")
-    parser.add_argument("--seed", type=int, default=17, help="of the lot")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if not args.settings["evaluate"]["judge"]:
+        sys.exit("evaluate.judge: null, so there is no judge to ask; name its server and its model (docs/judge.md)")
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
-    instruction, found = read_instruction(args.prompt), read_predictions(args.predictions)
+    settings, files = args.settings["evaluate"]["judge"], read_single_files(args.predictions)
+    instruction, found = read_instruction(Path(settings["prompt"] or PROMPT)), read_predictions(files)
     models, predictions = list(found), next(iter(found.values()))
-    numbers = choose_prompts(len(predictions), args.limit, args.seed)
+    numbers = choose_prompts(len(predictions), settings["limit"], args.settings["evaluate"]["seed"])
     questions = list_questions(found, numbers, instruction)
-    files = [path for _, path in args.predictions]
-    finished = FinishedRows(
-        args.judgements, run_digest([*models, args.url, args.model, instruction, *code_of("judge_answers")], *files)
-    )
+    state = [*models, settings["url"], settings["model"], instruction, *code_of("judge_answers")]
+    args.out.mkdir(parents=True, exist_ok=True)
+    finished = FinishedRows(args.out / JUDGEMENTS, run_digest(state, *files.values()))
     try:
-        judge = Judge(check_url(args.url), args.model, read_key(args.key_variable), args.timeout)
+        judge = Judge(check_url(settings["url"]), settings["model"], read_key(settings["key_variable"]), args.timeout)
         ask_all(judge, [question for question in questions if question.key not in finished], args.parallel, finished)
     except JudgeError as error:
         sys.exit(str(error))

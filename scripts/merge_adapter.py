@@ -1,13 +1,14 @@
 """Merge a LoRA adapter into its model with `swift export --merge_lora true`, and prove that the result is both.
 
-    envs/with-training python -m scripts.merge_adapter --model results/tiny/model \
-        --model-manifest results/tiny/model.sha256 \
-        --adapter results/tiny/dpo/adapter --merged results/tiny/merged --manifest results/tiny/merged.sha256 \
-        --val results/tiny/dpo/val.jsonl --gates results/tiny/merge/gates.json --torch-dtype float32 \
-        --max-shard-size 5GB --gpus 0 --prompt-date 2026-01-01
+    envs/with-training python -m scripts.merge_adapter \
+        --settings "$(python -m tools.show_settings merge_adapter)" \
+        --model results/tiny/model --manifest results/tiny/model.sha256 \
+        --adapter results/tiny/dpo/adapter --val results/tiny/dpo/val.jsonl --out results/tiny
+
+It writes merged/, merged.sha256, and merge/gates.json, which says what the merge proved. With infer.gpus: 0 it merges
+on the CPU, in the machine's own memory.
 """
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -17,8 +18,13 @@ from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
-from pipeline.models.model_gate import judge_files
+from pipeline.models.model_gate import gates_of_model
+from pipeline.settings.stage import stage_parser
 
+# Inside --out.
+MERGED = "merged"
+MANIFEST = "merged.sha256"
+GATES = "merge/gates.json"
 GIB = 2**30
 
 
@@ -34,47 +40,40 @@ def require_space(model: Path, target: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--model-manifest", type=Path, required=True)
-    parser.add_argument("--adapter", type=Path, required=True)
-    parser.add_argument("--merged", type=Path, required=True, help="folder for the merged model")
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--val", type=Path, required=True, help="held-out pairs, of which some are probes")
-    parser.add_argument("--gates", type=Path, required=True, help="what the merge proved of itself")
-    parser.add_argument("--torch-dtype", required=True, help="type in which the probes are computed")
-    parser.add_argument("--max-shard-size", required=True)
-    parser.add_argument("--gpus", type=int, required=True, help="0 merges on the CPU, in the machine's own memory")
-    parser.add_argument("--prompt-date", required=True)
+    parser = stage_parser(__doc__, out="the merged model, its manifest and gates")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--manifest", type=Path, required=True, help="the model's manifest")
+    parser.add_argument(
+        "--adapter", type=Path, required=True, help="folder of the adapter, with its manifest beside it"
+    )
+    parser.add_argument("--val", type=Path, required=True, help="held-out pairs, some of which are probes")
     args = parser.parse_args(argv)
+    settings, gpus, date = args.settings, args.settings["infer"]["gpus"], args.settings["prompt"]["date"]
+    merged, gates = args.out / MERGED, args.out / GATES
 
-    files = [
-        judge_files("model_files", args.model, args.model_manifest),
-        judge_files("adapter_files", args.adapter, args.adapter.with_name(f"{args.adapter.name}.sha256")),
-    ]
-    write_gates(args.gates, files)
-    require_gates(args.gates)
-    claims = claim_gpus(args.gpus, "infer.gpus")
-    require_space(args.model, args.merged.parent)
-    shutil.rmtree(args.merged, ignore_errors=True)
+    files = gates_of_model(args.model, args.manifest, args.adapter)
+    write_gates(gates, files)
+    require_gates(gates)
+    claims = claim_gpus(gpus, "infer.gpus")
+    require_space(args.model, args.out)
+    shutil.rmtree(merged, ignore_errors=True)
     run_swift(
         [
             *("export", "--model", str(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
-            *("--output_dir", str(args.merged), "--max_shard_size", args.max_shard_size),
+            *("--output_dir", str(merged), "--max_shard_size", settings["merge"]["max_shard_size"]),
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
             *plugin_flags(),
         ],
-        swift_environment(args.prompt_date, 0 if args.gpus else CPU_THREADS, {}),
+        swift_environment(date, 0 if gpus else CPU_THREADS, {}),
         open_files=claims,
     )
     from pipeline.models.merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
-    probes = load_probes(args.model, args.val, args.prompt_date)
-    merge = judge_merge(args.model, args.adapter, args.merged, probes, args.torch_dtype, args.gpus)
-    write_gates(args.gates, [*files, *merge])
-    require_gates(args.gates)
-    write_manifest(args.merged, args.manifest)
+    probes = load_probes(args.model, args.val, date)
+    merge = judge_merge(args.model, args.adapter, merged, probes, settings["infer"]["torch_dtype"], gpus)
+    write_gates(gates, [*files, *merge])
+    require_gates(gates)
+    write_manifest(merged, args.out / MANIFEST)
 
 
 if __name__ == "__main__":

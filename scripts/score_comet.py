@@ -1,14 +1,15 @@
 """Score translations with COMET, a learned metric, in an environment of its own.
 
-    python -m scripts.score_comet base=base.jsonl dpo=dpo.jsonl --scores comet.jsonl --model Unbabel/wmt22-comet-da
+    python -m scripts.score_comet base=base.jsonl dpo=dpo.jsonl \
+        --settings "$(python -m tools.show_settings score_comet experiments/mine.yaml)" --out scored
 
-It runs `comet-score` from .venv-comet, or else from PATH: unbabel-comet wants older numpy and transformers than the
-environments of this project have. The model is one that its hub knows, which is downloaded, or a folder with
-checkpoints/model.ckpt and hparams.yaml. A checkpoint is a pickle: take it from whom you trust. The source is the last
-turn of the prompt, the reference is the chosen answer, and line ends in a text count as blanks.
+It writes comet.jsonl, a row a prompt. evaluate.comet is the model: one that COMET's hub knows, which is downloaded, or
+a folder with checkpoints/model.ckpt and hparams.yaml. A checkpoint is a pickle, so take it from someone you trust. It
+runs `comet-score` from .venv-comet, or else from PATH: unbabel-comet needs older numpy and transformers than the
+environments of this project have. The source is the last turn of the prompt, the reference is the chosen answer, and
+line ends in a text count as blanks.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -18,9 +19,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.evaluation.named_predictions import Prediction, named_file, read_predictions
+from pipeline.evaluation.named_predictions import Prediction, read_predictions
 from pipeline.files.json_lines import write_json_lines
+from pipeline.settings.model_words import METAVAR, read_single_files
+from pipeline.settings.stage import stage_parser
 
+SCORES = "comet.jsonl"  # inside --out
 OWN = Path(".venv-comet/bin")
 INSTALL = "python3 -m venv .venv-comet && .venv-comet/bin/pip install unbabel-comet==2.2.7 'setuptools<81'"
 
@@ -74,22 +78,20 @@ def score(comet: str, model: str, found: dict[str, list[Prediction]], gpus: int)
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("predictions", type=named_file, nargs="+", metavar="name=file")
-    parser.add_argument("--scores", type=Path, required=True, help="where they go, a row a prompt")
-    parser.add_argument("--model", required=True, help="a model of COMET, or a folder that holds one")
-    parser.add_argument("--gpus", type=int, default=0, help="0 scores on the CPU")
+    parser = stage_parser(__doc__, out="the scores, a row a prompt")
+    parser.add_argument("predictions", nargs="+", metavar=METAVAR, help="predictions.jsonl of each model")
     args = parser.parse_args(argv)
+    if not args.settings["evaluate"]["comet"]:
+        sys.exit("evaluate.comet: null, so there is no model to score with; name one (docs/judge.md)")
 
-    comet, model, found = find_comet(), find_checkpoint(args.model), read_predictions(args.predictions)
-    scores = score(comet, model, found, args.gpus)
-    write_json_lines(
-        args.scores,
-        ({"id": row["id"], "scores": of} for row, of in zip(next(iter(found.values())), scores, strict=True)),
-    )
+    comet, model = find_comet(), find_checkpoint(args.settings["evaluate"]["comet"])
+    found = read_predictions(read_single_files(args.predictions))
+    scores = score(comet, model, found, args.settings["infer"]["gpus"])
+    args.out.mkdir(parents=True, exist_ok=True)
+    rows = zip(next(iter(found.values())), scores, strict=True)
+    write_json_lines(args.out / SCORES, ({"id": row["id"], "scores": own} for row, own in rows))
     for name in found:
-        print(f"{name}: COMET {sum(of[name] for of in scores) / len(scores):.4f} over {len(scores)} prompts")
+        print(f"{name}: COMET {sum(own[name] for own in scores) / len(scores):.4f} over {len(scores)} prompts")
 
 
 if __name__ == "__main__":

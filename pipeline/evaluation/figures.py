@@ -1,4 +1,4 @@
-"""Figures with what is needed to trust them: how many rows, an interval, and the command that computes them again."""
+"""Figures with what is needed to trust them: the number of rows, an interval, and the command that computes them."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Metric(Protocol):
 
 
 class Resampled:
-    """The statistics of some figures under some models, drawn again and again, the same rows for all."""
+    """The statistics of some figures under some models, resampled: every figure and model sees the same draws."""
 
     def __init__(self, statistics: Mapping[tuple[str, str], Array], prompts: NDArray[np.int64], times: int, seed: int):
         """Take rows x columns by figure and model; NaN in a row that does not count."""
@@ -44,7 +44,7 @@ class Resampled:
         return describe(value, self.counted[key], scores, command)
 
     def comparison(self, name: str, metric: Metric, one: str, two: str, command: str) -> Figure:
-        """Return by how much a figure of `two` is above that of `one`, and how likely chance alone does that."""
+        """Return the difference of a figure of `two` to that of `one`, and how often chance makes one as large."""
         sums = [self.by_prompt[name, model].sum(axis=0) for model in (one, two)]
         first, second = map(metric.score, sums)
         draws = zip(self.drawn[name, one], self.drawn[name, two], strict=True)
@@ -54,7 +54,7 @@ class Resampled:
         return describe(second - first, counted, scores, command) | {"p": p if p is None else round(p, DIGITS)}
 
     def swapped(self, one: str, two: str) -> dict[str, Array]:
-        """Return, by figure, what swapping answers of two models moves between their sums, the same swaps for all."""
+        """Return, by figure, what swaps of two models' answers move between their sums; the same swaps for all."""
         if (one, two) not in self.moved:
             names = [name for name, model in self.by_prompt if model == one and (name, two) in self.by_prompt]
             tables = [self.by_prompt[name, two] - self.by_prompt[name, one] for name in names]
@@ -83,6 +83,7 @@ def write_figures(found: Mapping[str, Any], path: Path | None) -> None:
     """Write figures as JSON, or print them where there is no path."""
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     else:
         print(text, end="")

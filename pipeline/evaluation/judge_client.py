@@ -1,4 +1,4 @@
-"""Ask a chat-completions server, patiently and in bounded time, and say in one line why it did not answer.
+"""Ask a chat-completions server, with retries and a time limit, and say in one line why it did not answer.
 
 The key is sent in the Authorization header and is nowhere else: it is cut out of all that comes back.
 """
@@ -120,17 +120,22 @@ def explain(error: requests.RequestException, timeout: float) -> str:
             f"no answer within {timeout:g} seconds, {PATIENT_TRIES} times; is the model loaded, or --timeout too short?"
         )
     if isinstance(error, requests.ConnectionError):
-        return f"cannot be reached, {TRIES} times; does the server run, and is --url the address up to /v1?"
+        return (
+            f"cannot be reached, {TRIES} times; does the server run, and is evaluate.judge.url the address up to /v1?"
+        )
     return f"the request failed ({type(error).__name__})"
 
 
 def check_url(url: str) -> str:
-    """Return an address without its last slash; JudgeError if it is none, or holds a password."""
+    """Return an address without its last slash; JudgeError if it is not one, or holds a password."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise JudgeError("--url: not an address such as http://127.0.0.1:8000/v1")
+        raise JudgeError("evaluate.judge.url: not an address such as http://127.0.0.1:8000/v1")
     if parts.username or parts.password or parts.query:
-        raise JudgeError("--url: holds more than an address; a key goes into the variable that --key-variable names")
+        raise JudgeError(
+            "evaluate.judge.url: holds more than an address; "
+            "a key goes into the variable that evaluate.judge.key_variable names"
+        )
     return url.rstrip("/")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.shards import join_shards, take_shard
 from pipeline.files.json_lines import iterate_json_lines
 
 Array = NDArray[np.float64]
@@ -45,8 +46,8 @@ class PairScores:
         return self.reward(self.chosen, model) - self.reward(self.rejected, model)
 
 
-def read_pair_scores(files: Mapping[str, list[str]], pairs: Path, reference: str, beta: float) -> PairScores:
-    """Return the scores of models in the files of their shards, for the pairs that they were computed from."""
+def read_pair_scores(files: Mapping[str, list[Path]], pairs: Path, reference: str, beta: float) -> PairScores:
+    """Return the scores of each model, from the files of its shards, and the pairs that they are of."""
     held_out = list(iterate_json_lines(pairs))
     numbers: dict[str, int] = {}
     prompts = [
@@ -66,14 +67,13 @@ def read_pair_scores(files: Mapping[str, list[str]], pairs: Path, reference: str
     )
 
 
-def gather_shards(paths: list[str], ids: list[str], pairs: Path) -> list[dict[str, Any]]:
-    """Return the rows of all shards in the order of the pairs, which were dealt to them in turn."""
-    shards = [list(iterate_json_lines(Path(path))) for path in paths]
-    expected = [ids[number :: len(shards)] for number in range(len(shards))]
-    for path, rows, own in zip(paths, shards, expected, strict=True):
-        if [row["id"] for row in rows] != own:
+def gather_shards(paths: list[Path], ids: list[str], pairs: Path) -> list[dict[str, Any]]:
+    """Return the rows of all shards in the order of the pairs."""
+    shards = [list(iterate_json_lines(path)) for path in paths]
+    for shard, (path, rows) in enumerate(zip(paths, shards, strict=True)):
+        if [row["id"] for row in rows] != take_shard(ids, shard, len(shards)):
             sys.exit(f"{path}: not the scores of the pairs in {pairs}; delete it and run again")
-    return [shards[i % len(shards)][i // len(shards)] for i in range(len(ids))]
+    return join_shards(shards)
 
 
 def column(rows: Iterable[Mapping[str, Any]], name: str) -> Array:

@@ -26,7 +26,7 @@ class Row(msgspec.Struct):
 class SideBySide:
     """What the figures are computed from; lists have an entry a row.
 
-    `prompts` numbers the prompts: rows with the same one have the same number, and stand or fall together.
+    `prompts` numbers the prompts: rows of the same prompt have the same number, and are drawn together.
     """
 
     ids: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class SideBySide:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a predictions.jsonl; stop with one line at one that is none."""
+    """Yield the rows of a predictions.jsonl; stop with one line at what is no prediction."""
     decode = msgspec.json.Decoder(Row).decode
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -92,12 +92,3 @@ def read_answers(path: Path, rows: SideBySide, first: Path) -> list[str]:
 def last_user_text(messages: list[dict[str, Any]]) -> str:
     """Return the text of the last user message, empty without one."""
     return next((str(message["content"]) for message in reversed(messages) if message["role"] == "user"), "")
-
-
-def parse_models(words: list[str]) -> dict[str, Path]:
-    """Return the files by model of a command line's MODEL=FILE words."""
-    pairs = [word.partition("=") for word in words]
-    for (name, _, path), word in zip(pairs, words, strict=True):
-        if not (name and path):
-            sys.exit(f"{word}: give each file with its model's name, as in dpo=results/tiny/infer/predictions.jsonl")
-    return {name: Path(path) for name, _, path in pairs}

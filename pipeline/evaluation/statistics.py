@@ -1,4 +1,4 @@
-"""Count what figures are made of, on several cores."""
+"""The statistics that figures are computed from, counted on several cores."""
 
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +28,7 @@ class Counter:
         return statistics
 
 
-def count_rows(metrics: Mapping[str, Any], rows: SideBySide, cores: int) -> dict[Key, NDArray[np.float64]]:
+def count_statistics(metrics: Mapping[str, Any], rows: SideBySide, cores: int) -> dict[Key, NDArray[np.float64]]:
     """Return the statistics of each figure under each model, rows x columns."""
     keys = [(name, model) for name in metrics for model in rows.models]
     Counter.metrics, Counter.rows = metrics, rows

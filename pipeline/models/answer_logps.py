@@ -24,14 +24,14 @@ TOKENS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Conversation:
-    """A prompt with an answer: its tokens, and the positions of those that count. All of it is 4 bytes a number."""
+    """A prompt with an answer: its tokens, and the positions of those that count. A number takes 4 bytes."""
 
     ids: "array[int]"  # no generic type when Python 3.11 runs
     counted: "array[int]"
 
     @classmethod
     def from_labels(cls, ids: list[int], labels: list[int]) -> "Conversation":
-        """Return a conversation of which the tokens count that have a label; the first token is never foretold."""
+        """Return a conversation. Tokens with a label count, but for the first token, which nothing predicts."""
         return cls(array("i", ids), array("i", (n for n, label in enumerate(labels) if label >= 0 and n)))
 
 
@@ -40,7 +40,7 @@ Scores = list[tuple[float, float]]
 
 
 def prepare_cpu() -> None:
-    """Let sums on the CPU come out the same, however many threads a rule has."""
+    """Make sums on the CPU the same for any number of threads that a rule has."""
     torch.set_num_threads(CPU_THREADS)
     torch.use_deterministic_algorithms(True)  # threads otherwise add up in the order in which they arrive
 
@@ -77,7 +77,7 @@ def sum_logps(model: Any, conversations: list[Conversation]) -> list[float]:
     places = torch.tensor([place for one in conversations for place in one.counted], dtype=torch.long)
     with torch.inference_mode():
         hidden = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)[0]
-        # The hidden state before a token foretells it.
+        # The hidden state before a token predicts it.
         logps = token_logps(model.get_output_embeddings(), hidden[rows, places - 1], ids[rows, places])
     return [float(part.sum()) for part in logps.split(counts)]
 
@@ -92,8 +92,8 @@ def token_logps(head: Any, states: torch.Tensor, targets: torch.Tensor) -> torch
     return torch.cat(found)
 
 
-def deal_batches(pairs: list[Pair], size: int) -> list[list[int]]:
-    """Return the numbers of all pairs in batches of `size`, of like length; the longest, which need most, first."""
+def list_batches(pairs: list[Pair], size: int) -> list[list[int]]:
+    """Return the numbers of all pairs in batches of similar length; the longest, which take most memory, first."""
     order = sorted(range(len(pairs)), key=lambda n: -max(len(one.ids) for one in pairs[n]))
     starts = [*range(0, len(order), size), len(order)]
     return [order[start:end] for start, end in pairwise(starts)]

@@ -1,4 +1,4 @@
-"""What a merged model has to prove: it is the model with its adapter, not the model without, and nothing else moved."""
+"""What a merge proves: the result is the model with its adapter, not the model alone, and nothing else changed."""
 
 import json
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from pipeline.gates import Gate, gate
 from pipeline.models.render_chat import load_renderer
 
 PROBES = 8  # held-out conversations
-# A merged weight keeps 8 bits, and the roundings of all layers add up: in a large model with random weights, which send
-# a token to another expert for a bit, to more than this. What was seen is in docs/pipeline.md.
+# A merged weight keeps 8 bits, and the roundings of all layers add up. In a large model with random weights, one bit
+# can send a token to another expert, and they add up to more than this. docs/pipeline.md has measurements.
 LARGEST_DISTANCE = 2**-5
 # Update and sum are rounded to the 8 bits of bfloat16, and the update here once more.
 LARGEST_ROUNDING = 2**-7
-# Written anew by whoever saves a model; they do not change what it computes.
+# Whoever saves a model writes these anew; they do not change what it computes.
 NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache")
 
 Ids = list[torch.Tensor]
@@ -91,7 +91,7 @@ def read_changes(before: Path, after: Path) -> Iterator[tuple[str, float]]:
 
 
 def judge_sums(layers: dict[str, LoraLayer], merged: Path) -> Gate:
-    """Return the gate that each merged weight is the sum of the weight and its update, but for their rounding."""
+    """Return the gate that each merged weight is the sum of the weight and its update, up to rounding."""
     stored, worst = stored_weights(merged), (0.0, "no weight")
     for name, layer in layers.items():
         weight = getattr(layer.get_base_layer(), name.rpartition(".")[2]).detach().float()
@@ -120,7 +120,7 @@ def judge_weights(before: Path, after: Path, targets: set[str]) -> list[Gate]:
     ]
 
 
-def judge_files(before: Path, after: Path) -> Gate:
+def judge_description(before: Path, after: Path) -> Gate:
     """Return the gate that the model's config and its tokenizer are what they were."""
 
     def described(folder: Path) -> dict[str, Any]:
@@ -157,5 +157,5 @@ def judge_merge(model: Path, adapter: Path, merged: Path, probes: Ids, dtype: st
         gate("merged_is_not_base", left > 0, f"{left:.2e} from the base's", "above 0"),
         sums,
         *judge_weights(model, merged, targets),
-        judge_files(model, merged),
+        judge_description(model, merged),
     ]

@@ -11,6 +11,8 @@ import pytest
 from scripts.evaluate_answers import main
 from tests.support.project import ROOT, run_command
 
+EVALUATE = {"terms": None, "own": None, "resamples": 1000, "seed": 17}
+ENGLISH = {"source": "zh", "target": "en"}
 SYSTEM = {"role": "system", "content": "Translate."}
 
 
@@ -37,6 +39,11 @@ BASE = ["Open files of name", "See https://example.org/b", "Save", "", "I'm sorr
 DPO = ["Open 3 files of {name}", "See https://example.org/a", "<b>Save</b>", "Cancel", "Sign out"]
 
 
+def given(languages: dict[str, str] | None = None, **settings: str) -> list[str]:
+    """Return the option with the settings of the stage."""
+    return ["--settings", json.dumps({"data": {"languages": languages}, "evaluate": EVALUATE | settings})]
+
+
 @pytest.fixture
 def files(tmp_path):
     """Return predictions of two models, as the command line names them."""
@@ -49,10 +56,10 @@ def files(tmp_path):
 @pytest.fixture
 def evaluated(files, tmp_path):
     """Return what the figures are."""
-    rows = tmp_path / "answers.jsonl"
-    main([*files, "--target", "en", "--metrics", str(tmp_path / "m.json"), "--rows", str(rows)])
-    found = json.loads((tmp_path / "m.json").read_text("utf-8"))
-    return found | {"rows": [json.loads(line) for line in rows.read_text("utf-8").splitlines()]}
+    out = tmp_path / "evaluate"
+    main([*files, *given(ENGLISH), "--out", str(out)])
+    found = json.loads((out / "answer_metrics.json").read_text("utf-8"))
+    return found | {"rows": [json.loads(line) for line in (out / "answers.jsonl").read_text("utf-8").splitlines()]}
 
 
 def value(evaluated, model, name):
@@ -93,13 +100,13 @@ def test_the_length_ratio_is_of_all_characters(evaluated):
 )
 def test_refusals_are_found(refusal, tmp_path, capsys):
     file = write_predictions(tmp_path / "a.jsonl", [("x", refusal, "y")])
-    main([f"dpo={file}", "--only", "refusals"])
+    main([f"dpo={file}", *given(), "--only", "refusals"])
     assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["refusals"]["value"] == 1
 
 
 def test_an_answer_that_speaks_of_refusing_is_no_refusal(tmp_path, capsys):
     file = write_predictions(tmp_path / "a.jsonl", [("x", "The server cannot help: sorry was not said.", "y")])
-    main([f"dpo={file}", "--only", "refusals"])
+    main([f"dpo={file}", *given(), "--only", "refusals"])
     assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["refusals"]["value"] == 0
 
 
@@ -145,20 +152,20 @@ def test_rows_show_the_answers_side_by_side_and_by_how_much_they_rose(evaluated)
 
 
 def test_without_a_target_language_only_what_fits_any_answer_is_computed(files, capsys):
-    main(files)
+    main([*files, *given()])
     assert set(json.loads(capsys.readouterr().out)["answers"]["dpo"]) == {"length_ratio", "empty", "refusals"}
 
 
 def test_terms_are_looked_for_in_the_answers_to_sources_that_have_them(files, tmp_path, capsys):
     (tmp_path / "terms.tsv").write_text("保存\tsave\n退出登录\tlog out\n没有\tnone\n", encoding="utf-8")
-    main([*files, "--terms", str(tmp_path / "terms.tsv"), "--only", "term_hits"])
+    main([*files, *given(terms=str(tmp_path / "terms.tsv")), "--only", "term_hits"])
     found = json.loads(capsys.readouterr().out)["answers"]["dpo"]["term_hits"]
     assert (found["value"], found["n"]) == (0.5, 2)
 
 
 def test_a_figure_of_the_users_own_is_a_function_in_a_file(files, tmp_path, capsys):
     (tmp_path / "mine.py").write_text("def is_long(source, answer, chosen):\n    return len(answer) > 10\n")
-    main([*files, "--own", f"{tmp_path / 'mine.py'}:is_long", "--only", "own"])
+    main([*files, *given(own=f"{tmp_path / 'mine.py'}:is_long"), "--only", "own"])
     assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["own"]["value"] == 0.6
 
 
@@ -170,27 +177,29 @@ def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path
     ]
     file = tmp_path / "judgements.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    main([*files, "--judgements", str(file), "--only", "win_rate"])
+    main([*files, *given(), "--judgements", str(file), "--only", "win_rate"])
     found = json.loads(capsys.readouterr().out)["comparisons"]["dpo-base"]["win_rate"]
     assert (found["value"], found["n"]) == (2.5 / 4, 4)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "settings", "said"),
     [
-        (["{base}", "--only", "blue"], "--only: blue: not a figure of this comparison; there are: "),
-        (["{base}", "--own", "nowhere.py:f"], "evaluate.own: nowhere.py:f: name a file and its function"),
-        (["base.jsonl"], "base.jsonl: give each file with its model's name"),
-        (["{base}", "dpo={other}"], "line 1: not the prompt of that line in"),
-        (["dpo={empty}"], "no predictions; run the inference again"),
-        (["dpo={broken}"], "broken.jsonl, line 1: no prediction ("),
+        (["{base}", "--only", "blue"], {}, "--only: blue: not a figure of this comparison; there are: "),
+        (["{base}"], {"own": "nowhere.py:f"}, "evaluate.own: nowhere.py:f: name a file and its function"),
+        (["base.jsonl"], {}, "base.jsonl: give each file with its model's name"),
+        (["{base}", "{base}"], {}, "base is named a second time; give each model another name"),
+        (["dpo={other},{empty}"], {}, "empty.jsonl: give one file of each model"),
+        (["{base}", "dpo={other}"], {}, "line 1: not the prompt of that line in"),
+        (["dpo={empty}"], {}, "no predictions; run the inference again"),
+        (["dpo={broken}"], {}, "broken.jsonl, line 1: no prediction ("),
     ],
 )
-def test_a_mistake_is_one_line(arguments, said, files, tmp_path):
+def test_a_mistake_is_one_line(arguments, settings, said, files, tmp_path):
     write_predictions(tmp_path / "other.jsonl", [("别的", "Other", "Other")])
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "broken.jsonl").write_text('{"id": "a"}\n')
     names = {"base": files[0]} | {name: str(tmp_path / f"{name}.jsonl") for name in ("other", "empty", "broken")}
     with pytest.raises(SystemExit) as stopped:
-        main([word.format(**names) for word in arguments])
+        main([*(word.format(**names) for word in arguments), *given(**settings)])
     assert said in str(stopped.value) and "\n" not in str(stopped.value)

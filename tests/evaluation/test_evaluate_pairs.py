@@ -54,15 +54,17 @@ def arguments(logps, tmp_path):
     base = write_rows(tmp_path / "base.jsonl", scores["base"])
     shards = [write_rows(tmp_path / f"dpo.{n}.jsonl", scores["dpo"][n::3]) for n in range(3)]
     words = [f"base={base}", f"dpo={','.join(map(str, shards))}", "--pairs", str(write_rows(tmp_path / "v", pairs))]
-    return [*words, "--reference", "base", "--beta", str(BETA)]
+    settings = {"dpo": {"beta": BETA}, "evaluate": {"resamples": 1000, "seed": 17}}
+    return [*words, "--settings", json.dumps(settings), "--reference", "base"]
 
 
 @pytest.fixture
 def evaluated(arguments, tmp_path):
     """Return what the figures are, and the rows."""
-    main([*arguments, "--metrics", str(tmp_path / "m.json"), "--rows", str(tmp_path / "r")])
-    rows = [json.loads(line) for line in (tmp_path / "r").read_text("utf-8").splitlines()]
-    return json.loads((tmp_path / "m.json").read_text("utf-8")) | {"rows": rows}
+    out = tmp_path / "evaluate"
+    main([*arguments, "--out", str(out)])
+    rows = [json.loads(line) for line in (out / "pairs.jsonl").read_text("utf-8").splitlines()]
+    return json.loads((out / "pair_metrics.json").read_text("utf-8")) | {"rows": rows}
 
 
 def margins(logps):
@@ -108,8 +110,8 @@ def test_the_command_of_a_figure_computes_it_again(evaluated):
 
 
 def test_a_reference_that_is_no_model_is_one_line(arguments):
-    with pytest.raises(SystemExit, match="--reference: sft is none of the models: base, dpo"):
-        main([*arguments[:-3], "sft", *arguments[-2:]])
+    with pytest.raises(SystemExit, match="--reference: sft is not one of the models: base, dpo"):
+        main([*arguments[:-1], "sft"])
 
 
 def test_scores_of_other_pairs_are_refused(arguments):

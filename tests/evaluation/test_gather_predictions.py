@@ -5,7 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from scripts.gather_predictions import gather, judge_answers
+from pipeline.evaluation.shards import take_shard
+from scripts.gather_predictions import gates_of, gather
 from tests.support.project import ROOT
 
 
@@ -24,7 +25,7 @@ def shards(tmp_path):
     def deal(count: int) -> list:
         files = [tmp_path / f"{shard}.jsonl" for shard in range(count)]
         for shard, file in enumerate(files):
-            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in range(5)[shard::count]]
+            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in take_shard(range(5), shard, count)]
             file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return files
 
@@ -59,7 +60,7 @@ def test_answers_of_other_prompts_or_none_at_all_fail_their_gates(shards):
     predictions = gather(PAIRS, shards(1))
 
     def failed(rows: list) -> set[str]:
-        return {row["gate"] for row in judge_answers(PAIRS, rows) if not row["passed"]}
+        return {row["gate"] for row in gates_of(PAIRS, rows) if not row["passed"]}
 
     assert failed(predictions) == set()
     assert failed(predictions[1:] + predictions[:1]) == {"answers"}

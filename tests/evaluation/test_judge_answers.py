@@ -32,17 +32,17 @@ def server(monkeypatch):
 
 @pytest.fixture
 def judge(server, tmp_path):
-    """Return a function that judges answers and returns the rows; `flags` are those of the script."""
+    """Return a function that judges answers, under changed settings of the judge, and returns the rows."""
 
-    def run(*flags: str, base=BASE, dpo=DPO) -> list[dict]:
-        judge_answers.main(command(server.url, tmp_path, *flags, base=base, dpo=dpo))
+    def run(*flags: str, base=BASE, dpo=DPO, **changes) -> list[dict]:
+        judge_answers.main(command(server.url, tmp_path, *flags, base=base, dpo=dpo, **changes))
         return read_json_lines(tmp_path / "judgements.jsonl")
 
     return run
 
 
-def command(url, folder, *flags, base=BASE, dpo=DPO) -> list[str]:
-    """Return the script's arguments, with files of a folder."""
+def command(url, folder, /, *flags, base=BASE, dpo=DPO, **changes) -> list[str]:
+    """Return the script's arguments, with files of a folder; changes are of the judge's settings."""
     for name, answers in (("base", base), ("dpo", dpo)):
         rows = [
             {
@@ -54,13 +54,19 @@ def command(url, folder, *flags, base=BASE, dpo=DPO) -> list[str]:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
     files = [f"{name}={folder / name}.jsonl" for name in ("base", "dpo")]
-    return [*files, "--judgements", str(folder / "judgements.jsonl"), "--url", url, "--model", "judge", *flags]
+    judge = {"url": url, "model": "judge", "key_variable": "OPENAI_API_KEY", "limit": None, "prompt": None} | changes
+    return [*files, *given(judge), "--out", str(folder), *flags]
 
 
-def refusal(run, *flags, **answers) -> str:
+def given(judge: dict | None) -> list[str]:
+    """Return the option with the settings of the stage."""
+    return ["--settings", json.dumps({"evaluate": {"judge": judge, "seed": 17}})]
+
+
+def refusal(run, *flags, **given) -> str:
     """Return the one line with which the script stops."""
     with pytest.raises(SystemExit) as stopped:
-        run(*flags, **answers)
+        run(*flags, **given)
     assert "\n" not in str(stopped.value)
     return str(stopped.value)
 
@@ -187,13 +193,13 @@ def test_a_server_that_wants_a_key_names_the_variable(judge, server):
 def test_a_key_that_is_refused_is_not_shown(judge, server, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("MY_KEY", SECRET)
     server.judge = lambda asked: (418, {}, {"error": f"no such key: {SECRET}"})
-    assert SECRET not in refusal(judge, "--key-variable", "MY_KEY") + "".join(capsys.readouterr())
+    assert SECRET not in refusal(judge, key_variable="MY_KEY") + "".join(capsys.readouterr())
 
 
 def test_the_key_is_in_the_authorization_header_and_nowhere_else(judge, server, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("MY_KEY", SECRET)
     server.judge = lambda asked: says(f"You are {asked.headers['Authorization']}\nVerdict: A")
-    judge("--key-variable", "MY_KEY")
+    judge(key_variable="MY_KEY")
     assert {asked.headers["Authorization"] for asked in server.asked} == {f"Bearer {SECRET}"}
     elsewhere = [json.dumps(asked.body) + asked.path for asked in server.asked]
     files = [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()]
@@ -214,8 +220,8 @@ def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(judge, mon
 
 
 def test_a_password_in_the_address_is_refused_without_being_shown(judge):
-    said = refusal(judge, "--url", f"http://me:{SECRET}@127.0.0.1/v1")
-    assert said.startswith("--url: ") and SECRET not in said
+    said = refusal(judge, url=f"http://me:{SECRET}@127.0.0.1/v1")
+    assert said.startswith("evaluate.judge.url: ") and SECRET not in said
 
 
 def test_a_killed_job_asks_for_nothing_that_it_had_been_told(server, tmp_path):
@@ -252,8 +258,8 @@ def kept(folder) -> int:
 
 
 def test_a_limit_chooses_the_same_prompts_by_lot_each_time(judge):
-    chosen = [row["id"] for row in judge("--limit", "2")]
-    assert len(chosen) == 2 and [row["id"] for row in judge("--limit", "2")] == chosen
+    chosen = [row["id"] for row in judge(limit=2)]
+    assert len(chosen) == 2 and [row["id"] for row in judge(limit=2)] == chosen
 
 
 def test_answers_to_other_prompts_are_refused(judge):
@@ -262,4 +268,9 @@ def test_answers_to_other_prompts_are_refused(judge):
 
 def test_a_prompt_file_without_the_mark_is_refused(judge, tmp_path):
     (tmp_path / "mine.txt").write_text("Which is better?", encoding="utf-8")
-    assert "has no {mark}" in refusal(judge, "--prompt", str(tmp_path / "mine.txt"))
+    assert "has no {mark}" in refusal(judge, prompt=str(tmp_path / "mine.txt"))
+
+
+def test_settings_without_a_judge_are_one_line(tmp_path):
+    with pytest.raises(SystemExit, match=r"^evaluate\.judge: null, so there is no judge to ask; "):
+        judge_answers.main(["base=b", "dpo=d", *given(None), "--out", str(tmp_path)])

@@ -44,10 +44,15 @@ def score(tmp_path, monkeypatch):
         monkeypatch.setattr(score_comet, "OWN", tmp_path / "none")
         files = [write(tmp_path / f"{name}.jsonl", answers) for name, answers in (("base", base), ("dpo", dpo))]
         named = [f"{path.stem}={path}" for path in files]
-        score_comet.main([*named, "--scores", str(tmp_path / "comet.jsonl"), "--model", str(model)])
+        score_comet.main([*named, *given(str(model)), "--out", str(tmp_path)])
         return read_json_lines(tmp_path / "comet.jsonl")
 
     return run
+
+
+def given(model: str | None) -> list[str]:
+    """Return the option with the settings of the stage."""
+    return ["--settings", json.dumps({"evaluate": {"comet": model}, "infer": {"gpus": 0}})]
 
 
 def write(path, answers):
@@ -93,3 +98,8 @@ def test_what_comet_says_last_is_the_reason(score):
 
 def test_a_folder_that_is_no_model_of_comet_is_named(score, tmp_path):
     assert refusal(score, COMET, model=tmp_path) == f"{tmp_path}: hparams.yaml is missing, so it is no model of COMET"
+
+
+def test_settings_without_a_model_of_comet_are_one_line(tmp_path):
+    with pytest.raises(SystemExit, match=r"^evaluate\.comet: null, so there is no model to score with; "):
+        score_comet.main(["base=b", *given(None), "--out", str(tmp_path)])

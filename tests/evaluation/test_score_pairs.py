@@ -13,6 +13,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from pipeline.files.folder_manifest import write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.models import answer_logps
 from scripts import score_pairs
@@ -23,6 +24,15 @@ from tests.support.project import ROOT
 pytestmark = pytest.mark.training_environment
 
 DATE = "2020-02-02"
+SETTINGS = {
+    "infer": {"gpus": 0, "shards": 1, "torch_dtype": "float32", "attn_impl": "eager"},
+    "dpo": {
+        **{"experts_impl": None, "max_length": 4096},
+        **{"truncation_strategy": "delete", "loss_scale": "last_round"},
+    },
+    "evaluate": {"batch_size": 4},
+    "prompt": {"date": DATE},
+}
 ROUNDING = 5e-4  # of a sum of some hundred log-probabilities in float32, and of its four decimals
 PAIRS = [
     {
@@ -45,30 +55,36 @@ def adapter(built, tmp_path_factory):
     model = AutoModelForCausalLM.from_pretrained(built[0], dtype=torch.float32)
     lora = LoraConfig(r=4, lora_alpha=32, init_lora_weights=False, target_modules=["q_proj", "v_proj"])
     get_peft_model(model, lora).save_pretrained(folder)
-    folder.with_name("adapter.sha256").touch()
+    write_manifest(folder, folder.with_name("adapter.sha256"))
     return folder
 
 
 @pytest.fixture
 def score(built, tmp_path):
-    """Return a function that scores the pairs and returns the rows; settings are flags of the script."""
+    """Return a function that scores the pairs and returns the rows, under changed settings."""
 
-    def run(model=built[0], **settings) -> list[dict]:
-        score_pairs.main(command(model, tmp_path, PAIRS, **settings))
+    def run(model=built[0], **changes) -> list[dict]:
+        score_pairs.main(command(model, tmp_path, PAIRS, **changes))
         return read_json_lines(tmp_path / "scores.jsonl")
 
     return run
 
 
-def command(model, folder, pairs=PAIRS, **settings) -> list[str]:
-    """Return the script's arguments, with files of a folder."""
+def command(model, folder, pairs=PAIRS, adapter=None, shard=0, **changes) -> list[str]:
+    """Return the script's arguments, with files of a folder; changes are of settings, by their names."""
     (folder / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
-    flags = {
-        **{"model": model, "pairs": folder / "pairs.jsonl", "scores": folder / "scores.jsonl"},
-        **{"shard": 0, "shards": 1, "gpus": 0, "prompt_date": DATE, "batch_size": 4, "max_length": 4096},
-        **{"loss_scale": "last_round", "torch_dtype": "float32", "attn_impl": "eager"},
+    options = {"model": model, "pairs": folder / "pairs.jsonl", "scores": folder / "scores.jsonl", "shard": shard}
+    options |= {"settings": json.dumps(changed(**changes))} | ({"adapter": adapter} if adapter else {})
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+
+def changed(**changes) -> dict:
+    """Return the settings that the stage reads, some of them changed."""
+    assert set(changes) <= {name for section in SETTINGS.values() for name in section}
+    return {
+        section: values | {name: value for name, value in changes.items() if name in values}
+        for section, values in SETTINGS.items()
     }
-    return [word for name, value in (flags | settings).items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def sums(rows: list[dict]) -> torch.Tensor:
@@ -161,10 +177,10 @@ def test_a_folder_without_a_model_is_named(score, capsys, tmp_path):
 def test_a_model_of_which_a_weight_is_missing_is_refused(built, score, capsys, tmp_path):
     damaged = tmp_path / "damaged"
     shutil.copytree(built[0], damaged)
-    (tmp_path / "damaged.sha256").touch()
     weights = load_file(damaged / "model.safetensors")
     del weights["model.layers.0.self_attn.q_proj.weight"]
     save_file(weights, damaged / "model.safetensors", metadata={"format": "pt"})
+    write_manifest(damaged, tmp_path / "damaged.sha256")
     said = refusal(capsys, score, model=damaged)
     assert "damaged: cannot be loaded" in said and "missing: 1 (model.layers.0.self_attn.q_proj.weight)" in said
 

@@ -1,5 +1,6 @@
 """infer.backend: which command answers, in which environment, and what is said where that is missing."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from pipeline.settings.flags import infer_settings, swift_flags
 
 VLLM = {"infer": {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16"}}
 MISSING = ".venv-vllm: vLLM's environment is missing; run: envs/install.sh vllm .venv-vllm"
@@ -38,9 +41,10 @@ def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(project, ove
     planned = commands(run("snakemake", "--dry-run", "--printshellcmds", "--configfile", overlay, cwd=project))
     words = planned["infer_shard"]
     assert words[:4] == ["envs/with-vllm", "python", "-m", "scripts.infer_shard"]
-    assert after(words, "--infer_backend") == "vllm"
-    assert after(words, "--vllm_tensor_parallel_size") == after(words, "--gpus") == "2"
-    assert not {"--max_batch_size", "--attn_impl", "--experts_impl"} & set(words)
+    flags = swift_flags(infer_settings(json.loads(after(words, "--settings")))).split()
+    assert after(flags, "--infer_backend") == "vllm"
+    assert after(flags, "--vllm_tensor_parallel_size") == "2"
+    assert not {"--max_batch_size", "--attn_impl", "--experts_impl"} & set(flags)
     # Log-probabilities are not vLLM's, nor is anything else.
     assert {words[0] for script, words in planned.items() if script != "infer_shard"} == {"envs/with-training"}
 
@@ -49,8 +53,8 @@ def test_the_default_answers_as_if_there_were_no_other_backend(project, run):
     words = commands(run("snakemake", "--dry-run", "--printshellcmds", cwd=project))["infer_shard"]
     assert words[0] == "envs/with-training"
     flags = "--max_new_tokens 96 --temperature 0 --max_batch_size 16 --torch_dtype float32"
-    given = words[words.index("--") + 1 : words.index(">results/tiny/logs/infer_shard.0.log")]
-    assert " ".join(given) == f"{flags} --attn_impl eager --experts_impl eager"
+    given = swift_flags(infer_settings(json.loads(after(words, "--settings"))))
+    assert given == f"{flags} --attn_impl eager --experts_impl eager"
 
 
 def test_vllm_missing_is_said_with_the_command_that_installs_it(project, run):

@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 from pipeline.models.render_chat import load_prompt_renderer
-from pipeline.settings.flags import infer_settings, swift_flags
 
 pytestmark = pytest.mark.training_environment
 
 DATE = "2020-02-02"
 SETTINGS = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+SETTINGS["prompt"]["date"] = DATE
 SETTINGS["infer"] |= {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16", "max_new_tokens": 7}
+GIVEN_BY_SLURM = {"SLURM_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "0,1"}  # no GPU is here to be claimed
 PAIRS = [
     {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes"}]}
     for text in ("first", "second", "third")
@@ -32,13 +33,13 @@ def answered(built, tmp_path_factory) -> dict[str, Any]:
     (folder / "vllm").mkdir()
     shutil.copy("tests/support/vllm_stand_in.py", folder / "vllm" / "__init__.py")
     (folder / "val.jsonl").write_text("".join(f"{json.dumps(pair)}\n" for pair in PAIRS), encoding="utf-8")
-    options = {"model": built[0], "val": folder / "val.jsonl", "answers": folder / "answers.jsonl"}
-    options |= {"shard": 0, "shards": 1, "gpus": 0, "prompt-date": DATE}  # none is there to be claimed
+    options = {"model": built[0], "manifest": f"{built[0]}.sha256", "val": folder / "val.jsonl", "shard": 0}
+    options |= {"settings": json.dumps(SETTINGS), "answers": folder / "answers.jsonl"}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.infer_shard", *words, "--", *swift_flags(infer_settings(SETTINGS)).split()],
-        env=os.environ | {"PATH": path, "PYTHONPATH": str(folder)},
+        [sys.executable, "-m", "scripts.infer_shard", *words],
+        env=os.environ | GIVEN_BY_SLURM | {"PATH": path, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files.folder_manifest import write_manifest
-from pipeline.models.model_gate import judge_files
+from pipeline.models.model_gate import gates_of_model, judge_files
 
 
 @pytest.fixture
@@ -44,3 +44,9 @@ def test_other_or_more_bytes_fail_and_the_file_is_named(model, name):
 def test_a_missing_file_fails(model):
     (model / "config.json").unlink()
     assert not judge(model)["passed"]
+
+
+def test_an_adapter_has_a_gate_of_its_own_by_the_manifest_beside_it(model):
+    manifest = model.with_name("model.sha256")
+    assert [row["gate"] for row in gates_of_model(model, manifest, None)] == ["model_files"]
+    assert [row["gate"] for row in gates_of_model(model, manifest, model)] == ["model_files", "adapter_files"]

@@ -88,9 +88,10 @@ def test_training_sees_the_tokens_and_masks_that_check_tokens_saw(training, buil
 
 
 def test_inference_sends_the_prompt_that_check_tokens_saw(built, rows, tmp_path):
-    options = {"model": built[0], "val": rows, "answers": tmp_path / "answers.jsonl"}
-    options |= {"shard": 0, "shards": 1, "gpus": 0, "prompt-date": DATE}
-    output = run_tomorrow("infer_shard", options, "--", "--max_new_tokens", "1", "--torch_dtype", "float32")
+    settings = {"infer": CONFIG["infer"] | {"max_new_tokens": 1}, "dpo": DPO, "prompt": {"date": DATE}}
+    options = {"settings": json.dumps(settings), "model": built[0]}
+    options |= {"manifest": f"{built[0]}.sha256", "val": rows, "shard": 0, "answers": tmp_path / "answers.jsonl"}
+    output = run_tomorrow("infer_shard", options)
     assert logged(output, "INPUT_IDS") == load_prompt_renderer(built[0], DATE)(PAIR["messages"])
 
 

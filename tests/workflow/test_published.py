@@ -172,8 +172,8 @@ def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_st
 ):
     edit(
         clone / "rules" / "merge.smk",
-        "python -m scripts.merge_adapter --model",
-        "python -B -m scripts.merge_adapter --model",
+        "python -m scripts.merge_adapter",
+        "python -B -m scripts.merge_adapter",
     )
     checked = run("python", "-m", "tools.write_dvc_yaml", "--check", cwd=clone)
     assert checked.returncode == 1

@@ -1,0 +1,33 @@
+"""How rows are dealt to shards: in turn, as cards are. Shard 1 of 3 has rows 1, 4, 7 and so on."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.files.json_lines import read_json_lines
+
+Row = TypeVar("Row")
+
+
+def take_shard(rows: Sequence[Row], shard: int, shards: int) -> Sequence[Row]:
+    """Return the rows of one shard."""
+    return rows[shard::shards]
+
+
+def join_shards(shards: Sequence[Sequence[Row]]) -> list[Row]:
+    """Return the rows of all shards in the order in which they were dealt."""
+    return [shards[i % len(shards)][i // len(shards)] for i in range(sum(map(len, shards)))]
+
+
+def read_shard(path: Path, shard: int, shards: int) -> list[dict[str, Any]]:
+    """Return the pairs of one shard of a file; stop with one line if there is none."""
+    rows = take_shard(read_json_lines(path), shard, shards)
+    if not rows:
+        sys.exit(f"{path}: no pair left for shard {shard} of {shards}; lower infer.shards")
+    return list(rows)
+
+
+def gates_beside(answers: Path) -> Path:
+    """Return where the gates of a shard's answers stand."""
+    return answers.with_suffix(".gates.json")
