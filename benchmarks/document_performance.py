@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.generated_page import write_or_check
-from pipeline.files.tables import table
+from pipeline.files.tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -205,7 +205,7 @@ def describe_row(row: dict[str, Any], speeds: dict[str, float]) -> list[str]:
 def tabulate_one(rows: list[dict[str, Any]]) -> list[str]:
     """Return the table of the rows of one GPU."""
     speeds = {row["name"]: row["useful_tokens_per_s"] for row in rows}
-    return list(table(COLUMNS, [describe_row(row, speeds) for row in rows]))
+    return markdown_table(COLUMNS, [describe_row(row, speeds) for row in rows])
 
 
 def tabulate_several(rows: list[dict[str, Any]]) -> list[str]:
@@ -222,7 +222,7 @@ def tabulate_several(rows: list[dict[str, Any]]) -> list[str]:
         last = next(row for row in reversed(found) if row)
         lines.append([*line, f"{last['seconds_per_step']:.2f}", f"{last['peak_gib']:.1f}", f"{last['card_gib']:.1f}"])
     head = ["tokens/s on", "1", "2", "x", "4", "x", "s a step, on the most", "GiB", "GiB of the card"]
-    return list(table(head, lines))
+    return markdown_table(head, lines)
 
 
 def tabulate_answers(rows: list[dict[str, Any]]) -> list[str]:
@@ -237,7 +237,7 @@ def tabulate_answers(rows: list[dict[str, Any]]) -> list[str]:
         ]
         for row in rows
     ]
-    return list(table(["prompts at once", "tokens/s", "x", "answers as one at a time"], lines))
+    return markdown_table(["prompts at once", "tokens/s", "x", "answers as one at a time"], lines)
 
 
 def tabulate_losses(rows: list[dict[str, Any]]) -> list[str]:
@@ -252,7 +252,7 @@ def tabulate_losses(rows: list[dict[str, Any]]) -> list[str]:
         ]
         for row in rows
     ]
-    return list(table(["", "gradient", "mean distance of losses", "steps", "losses of steps 1 to 6"], lines))
+    return markdown_table(["", "gradient", "mean distance of losses", "steps", "losses of steps 1 to 6"], lines)
 
 
 def tabulate_stages(graph: dict[str, Any]) -> list[str]:
@@ -261,7 +261,7 @@ def tabulate_stages(graph: dict[str, Any]) -> list[str]:
         [row["stage"], str(row["seconds"]), f"{row['memory_gib']:g}", f"{row['gpu_memory_gib'] or ''}"]
         for row in graph["stages"]
     ]
-    return list(table(["stage", "seconds", "memory, GiB", "of the GPU, GiB"], lines))
+    return markdown_table(["stage", "seconds", "memory, GiB", "of the GPU, GiB"], lines)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.files.json_files import read_json
 from pipeline.files.tables import write_table
-from pipeline.report.sweep_table import describe_point
+from pipeline.report.sweep_table import point_row
 from pipeline.settings.run_files import RunFiles, require_files
 from pipeline.settings.stage import stage_parser
 from pipeline.settings.sweep import list_points
@@ -26,9 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     points = list_points(args.settings)
     metrics = [RunFiles(args.results / point.training).training_metrics for point in points]
     require_files(metrics)
-    rows = [
-        describe_point(point.name, point.values, read_json(path)) for point, path in zip(points, metrics, strict=True)
-    ]
+    rows = [point_row(point.name, point.values, read_json(path)) for point, path in zip(points, metrics, strict=True)]
 
     from pipeline.report.draw_sweep import draw_sweep  # matplotlib is in the training environment only
 

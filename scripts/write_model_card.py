@@ -67,7 +67,7 @@ def name_model(settings: dict[str, Any], base: str | None) -> str:
     return "a tiny model of gpt-oss's architecture, built from the training pairs"
 
 
-def describe_model(run: str, settings: dict[str, Any], base: str | None, sft: str) -> str:
+def model_text(run: str, settings: dict[str, Any], base: str | None, sft: str) -> str:
     """Return the paragraph about the model."""
     languages = settings["data"]["languages"]
     task = f" on translations from `{languages['source']}` to `{languages['target']}`" if languages else ""
@@ -77,14 +77,14 @@ def describe_model(run: str, settings: dict[str, Any], base: str | None, sft: st
     )
 
 
-def describe_sft(settings: dict[str, Any]) -> str:
+def sft_text(settings: dict[str, Any]) -> str:
     """Return the words about SFT, empty where there was none."""
     if not settings["sft"]["enabled"]:
         return ""
     return " with SFT, then" if settings["sft"]["join"] == "merged" else " with SFT, then in the same adapter"
 
 
-def describe_data(pairs: list[Path], quality: dict[str, Any]) -> str:
+def data_text(pairs: list[Path], quality: dict[str, Any]) -> str:
     """Return the counts of the rows, and their hashes. Files are named without their folders."""
     names = ", ".join(f"`{Path(file['file']).name}`" for file in quality["files"])
     found = ", ".join(f"{code} ({count})" for code, count in quality["codes"].items()) or "nothing"
@@ -102,7 +102,7 @@ def count_lines(path: Path) -> int:
         return sum(1 for _ in lines)
 
 
-def describe_figures(evaluation: dict[str, Any]) -> str:
+def figures_text(evaluation: dict[str, Any]) -> str:
     """Return the tables of figures with their intervals: answers, pairs, differences between models."""
     models, pairs = evaluation["models"], evaluation.get("pairs", {})
     tuned = pairs.get(models[-1], {})
@@ -122,7 +122,7 @@ def describe_figures(evaluation: dict[str, Any]) -> str:
     return "\n\n".join([lead, *shown])
 
 
-def describe_training(training: dict[str, Any]) -> str:
+def training_text(training: dict[str, Any]) -> str:
     """Return the first and last losses of the training, in words."""
     after, loss = training.get("held_out", {}).get("after", {}), training.get("loss")
     words = (
@@ -134,7 +134,7 @@ def describe_training(training: dict[str, Any]) -> str:
     return f"Training: {'; '.join(words)}.\n\n" if words else ""
 
 
-def describe_gates(gates: list[tuple[str, Path]]) -> str:
+def gates_text(gates: list[tuple[str, Path]]) -> str:
     """Return a table of how many gates each stage passed, and the ones that failed."""
     rows, failed = [], []
     for stage, path in gates:
@@ -145,7 +145,7 @@ def describe_gates(gates: list[tuple[str, Path]]) -> str:
     return "\n\n".join([lead, "Not passed, and reported:\n\n" + "\n".join(failed)] if failed else [lead])
 
 
-def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
+def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
     """Return the limits of the model and of its figures."""
     limits = []
     if settings["model"]["random"]:
@@ -173,7 +173,7 @@ def describe_limits(settings: dict[str, Any], quality: dict[str, Any], is_scored
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def describe_use(settings: dict[str, Any]) -> str:
+def use_text(settings: dict[str, Any]) -> str:
     """Return a program that asks the model something, with the prompt of its training."""
     date, system = settings["prompt"]["date"], settings["data"]["system"]
     prompt = PROMPT.substitute(date=date, system=SYSTEM if system else "")
@@ -186,7 +186,7 @@ def describe_use(settings: dict[str, Any]) -> str:
     )
 
 
-def describe_origin(run: str, manifest: Path) -> str:
+def origin_text(run: str, manifest: Path) -> str:
     """Return the hashes of the weights, and how to compute them again."""
     hashes = [line.partition("  ") for line in manifest.read_text(encoding="utf-8").splitlines()]
     weights = [(f"`{Path(name).name}`", f"`{digest}`") for digest, _, name in hashes if name.endswith(".safetensors")]
@@ -198,7 +198,7 @@ def describe_origin(run: str, manifest: Path) -> str:
     )
 
 
-def describe_licence(settings: dict[str, Any], base: str | None) -> str:
+def licence_text(settings: dict[str, Any], base: str | None) -> str:
     """Return the words about the model's licence."""
     if base:
         return "gpt-oss is under Apache 2.0. The data of the tuning may bind you further; that this card does not know."
@@ -221,15 +221,15 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     base = find_base(settings["model"]["folder"], read_json(files.merged / "config.json"))
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
-        ("", describe_model(files.name, settings, base, describe_sft(settings))),
-        ("Limits", describe_limits(settings, quality, bool(evaluation.get("answers")))),
-        ("Figures", describe_training(training) + describe_figures(evaluation)),
-        ("Use", describe_use(settings)),
+        ("", model_text(files.name, settings, base, sft_text(settings))),
+        ("Limits", limits_text(settings, quality, bool(evaluation.get("answers")))),
+        ("Figures", training_text(training) + figures_text(evaluation)),
+        ("Use", use_text(settings)),
         ("Training", tabulate_settings(in_force, training.get("steps"))),
-        ("Data", describe_data([files.train, files.val], quality)),
-        ("Gates", describe_gates(files.gates)),
-        ("Compute it again", describe_origin(files.name, files.merged_manifest)),
-        ("Licence", describe_licence(settings, base)),
+        ("Data", data_text([files.train, files.val], quality)),
+        ("Gates", gates_text(files.gates)),
+        ("Compute it again", origin_text(files.name, files.merged_manifest)),
+        ("Licence", licence_text(settings, base)),
     ]
     metadata = describe_metadata(files.name, settings, base, tags, evaluation)
     return f"{render_metadata(metadata)}\n{write_sections(files.name, sections)}\n"

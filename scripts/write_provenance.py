@@ -32,7 +32,7 @@ MACHINE = "train_dpo.machine.json"
 CRATE = "ro-crate-metadata.json"
 
 
-def describe_machine(record: Path) -> tuple[str, str | None]:
+def read_training_machine(record: Path) -> tuple[str, str | None]:
     """Return the machine of the training, in words, and its commit; neither where that was not recorded."""
     if not record.is_file():
         return "", None
@@ -150,7 +150,7 @@ def as_list(value: Any) -> list[Any]:
 def describe_run(crate: RunCrate, jobs: list[RecordedJob], targets: list[str], workflow: Path, machine: Path) -> None:
     """Add the workflow, its run and every file of it to the crate."""
     engine = find_engine(jobs)
-    on, commit = describe_machine(machine)
+    on, commit = read_training_machine(machine)
     entity = add_workflow(crate, workflow, engine, commit)
     tools = add_rules(crate, jobs, workflow, entity)
     add_parameters(crate, jobs, targets, workflow, entity)

@@ -22,15 +22,15 @@ from pipeline.report.facts import hash_inputs, read_all_gates, read_machine
 from pipeline.report.page import write_page
 from pipeline.report.pick_changes import pick_changes
 from pipeline.report.report_values import (
+    answer_values,
     chart_parts,
-    describe_answers,
-    describe_coverage,
-    describe_data,
-    describe_evaluation,
-    describe_gates,
-    describe_settings,
+    coverage_values,
+    data_values,
+    evaluation_values,
+    gate_values,
     list_limits,
     reproduce,
+    setting_values,
 )
 from pipeline.settings.check import load_config
 from pipeline.settings.run_files import RunFiles, add_run, files_of, require_files
@@ -95,9 +95,9 @@ def gather_values(
         "reproduction": reproduce(machines["dpo"], settings),
         "limits": list_limits(settings, bool(tables), bool(groups["speed"])),
     }
-    values |= describe_evaluation(metrics) | describe_data(files.quality, files.tokens) | describe_answers(picked)
-    values |= describe_gates(read_all_gates(files.gates)) | describe_coverage(files.coverage)
-    values |= describe_settings(settings, usual, read_json(files.in_force))
+    values |= evaluation_values(metrics) | data_values(files.quality, files.tokens) | answer_values(picked)
+    values |= gate_values(read_all_gates(files.gates)) | coverage_values(files.coverage)
+    values |= setting_values(settings, usual, read_json(files.in_force))
     return groups, part_charts, make_cards(picked, metrics["models"]), values
 
 

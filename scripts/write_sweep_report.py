@@ -12,7 +12,7 @@ from pipeline.files.json_files import read_json
 from pipeline.report.curves import Chart
 from pipeline.report.numbers_in_words import is_number
 from pipeline.report.page import write_page
-from pipeline.report.sweep_values import chart_points, describe_points
+from pipeline.report.sweep_values import chart_points, point_values
 from pipeline.settings.run_files import RunFiles, require_files
 from pipeline.settings.stage import stage_parser
 from pipeline.settings.sweep import list_points
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     trainings = [read_json(files.training_metrics) for files in runs]
     evaluations = [read_json(files.metrics) for files in runs]
     charts = drop_empty(chart_points([point.name for point in points], trainings, evaluations))
-    values = describe_points(points, trainings, evaluations)
+    values = point_values(points, trainings, evaluations)
     args.out.mkdir(parents=True, exist_ok=True)
     page = args.out / PAGE
     write_page(page, "sweep.html", charts, [], title_key="page.sweep", run=args.settings["run"], **values)

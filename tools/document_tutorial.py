@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.generated_page import write_or_check
-from pipeline.files.tables import table
+from pipeline.files.tables import markdown_table
 from pipeline.settings.check import load_schema
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, effect_of, known_of, load_knowledge
 
@@ -99,15 +99,21 @@ def in_force_rows() -> list[list[str]]:
 def render() -> str:
     """Return the whole page."""
     knowledge = load_knowledge()
-    lines = [HEAD, *table(["the tutorial's flag", *COLUMNS], command_rows()), EFFECTS, "## Not in the command", ""]
-    lines += table(["in force all the same", *COLUMNS], in_force_rows())
+    lines = [
+        HEAD,
+        *markdown_table(["the tutorial's flag", *COLUMNS], command_rows()),
+        EFFECTS,
+        "## Not in the command",
+        "",
+    ]
+    lines += markdown_table(["in force all the same", *COLUMNS], in_force_rows())
     lines += ["", "## Added by this project", ""]
     added = [[f"`{flag}`", entry["why"], list_checks(entry)] for flag, entry in knowledge["added"].items()]
-    lines += table(["flag", "why", "seen in"], added)
+    lines += markdown_table(["flag", "why", "seen in"], added)
     lines += ["", "## Merge and inference", ""]
     others = [knowledge["merge"], knowledge["inference"]]
     rows = [[f"`{entry['tutorial']}`", entry["here"], list_checks(entry)] for entry in others]
-    return "\n".join([*lines, *table(["the tutorial", "here", "seen in"], rows), TAIL])
+    return "\n".join([*lines, *markdown_table(["the tutorial", "here", "seen in"], rows), TAIL])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.evaluation.figures import is_figure
+from pipeline.files.tables import markdown_table
 
 # What says most of a training, in ms-swift's names.
 SETTINGS = (
@@ -36,16 +37,8 @@ SETTINGS = (
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table; with no rows, nothing."""
-    lines = [[cell(text) for text in row] for row in rows]
-    names = list(head)
-    body = [names, ["---"] * len(names), *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in body) if lines else ""
-
-
-def cell(text: str) -> str:
-    """Return a text as it can stand in a table."""
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
+    """Return a table as a text; with no rows, an empty one."""
+    return "\n".join(markdown_table(head, rows))
 
 
 def show_value(value: Any) -> str:

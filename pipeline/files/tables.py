@@ -1,6 +1,7 @@
 """Rows as tables: CSV for programs, Markdown for pages."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ def write_table(path: Path, rows: list[Row]) -> None:
         table.writerows(rows)
 
 
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Return a table in Markdown."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in [head, ["---"] * len(head), *rows]]
-    return [f"| {' | '.join(row)} |" for row in cells]
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return the lines of a table in Markdown; none without rows."""
+    lines = [list(map(escape_cell, row)) for row in rows]
+    names = list(map(escape_cell, head))
+    return [f"| {' | '.join(line)} |" for line in [names, ["---"] * len(names), *lines]] if lines else []
+
+
+def escape_cell(text: str) -> str:
+    """Return a text in the form that it needs in a table: one line, with its bars and backslashes escaped."""
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())

@@ -34,8 +34,8 @@ def show_plan(plan: Plan) -> str:
     return "\n\n".join("\n".join(lines) for lines in blocks)
 
 
-def table(head: list[str], rows: Iterable[list[str]], first: int) -> list[str]:
-    """Return lines of columns: the first to the left, `first` characters wide, the others to the right."""
+def align_columns(head: list[str], rows: Iterable[list[str]], first: int) -> list[str]:
+    """Return lines with aligned columns: the first to the left, `first` characters wide, the others to the right."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(1, len(head))]
     return [
@@ -99,7 +99,7 @@ def show_counts(plan: Plan) -> list[str]:
     named = name_kinds(plan["trainings"], keys)
     first = max(len(name) for name, _ in named)
     rows = [[name, *(f"{kind[key]:,}" for key in keys)] for name, kind in named]
-    return ["Rows, steps, tokens", *table(head, rows, first)]
+    return ["Rows, steps, tokens", *align_columns(head, rows, first)]
 
 
 def show_memory(plan: Plan) -> list[str]:
@@ -112,7 +112,7 @@ def show_memory(plan: Plan) -> list[str]:
     of = "" if len(plan["trainings"]) == 1 else f" of the {training['stage']} training of {training['run']}"
     lines = [
         f"GPU memory{of} in GiB: {training['sequences']} sequences of {training['longest']:,} tokens at once",
-        *table(head, rows, max(map(len, PARTS.values()))),
+        *align_columns(head, rows, max(map(len, PARTS.values()))),
     ]
     total = memory[own]["total"]
     if training["needed"] > total:
@@ -151,7 +151,7 @@ def show_hours(plan: Plan) -> list[str]:
         rows.append([f"all {count} trainings, one after another", *(hours(plan["seconds"][gpu]) for gpu in names)])
     return [
         "Hours, estimated",
-        *table(["", *names], rows, max(len(row[0]) for row in rows)),
+        *align_columns(["", *names], rows, max(len(row[0]) for row in rows)),
         "  Measured: one H100, one to four H200 of one host. Scaled from it by data sheets: H20.",
         "  Not measured: several machines. Not in it: loading, merging, inference. More: docs/planning.md.",
     ]
@@ -161,7 +161,7 @@ def show_disk(plan: Plan) -> list[str]:
     """Return the bytes that the run leaves on disk."""
     rows = [[name, size(count)] for name, count in [*plan["disk"].items(), ("in all", sum(plan["disk"].values()))]]
     beside = "" if "built model" in plan["disk"] else f", beside the {size(plan['model']['bytes'])} of the model itself"
-    return [f"Disk under results/{beside}", *table(["", ""], rows, 12)[1:]]
+    return [f"Disk under results/{beside}", *align_columns(["", ""], rows, 12)[1:]]
 
 
 def gib(count: float) -> str:

@@ -22,7 +22,7 @@ Values = dict[str, Any]
 MOST_TAGS = 200  # to choose from
 
 
-def describe_evaluation(metrics: Row) -> Values:
+def evaluation_values(metrics: Row) -> Values:
     """Return the tables of the evaluation's figures."""
     models, pairs = metrics["models"], list(metrics.get("comparisons") or {})
     main = f"{models[-1]}-{models[0]}"
@@ -63,13 +63,13 @@ def chart_table(table: PartTable, parts: dict[str, Row]) -> Chart:
     return Chart(name, points, by=table.by)
 
 
-def describe_gates(gates: list[tuple[str, list[Gate]]]) -> Values:
+def gate_values(gates: list[tuple[str, list[Gate]]]) -> Values:
     """Return all gates, and how many there are."""
     rows = [row for _, found in gates for row in found]
     return {"gates": gates, "gates_count": len(rows), "gates_passed": sum(bool(row["passed"]) for row in rows)}
 
 
-def describe_settings(settings: Row, usual: Row, in_force: Row) -> Values:
+def setting_values(settings: Row, usual: Row, in_force: Row) -> Values:
     """Return the settings of the run, the versions, and the trainer's command."""
     return {
         "settings": list_settings(settings, usual),
@@ -78,14 +78,14 @@ def describe_settings(settings: Row, usual: Row, in_force: Row) -> Values:
     }
 
 
-def describe_coverage(table: Path) -> Values:
+def coverage_values(table: Path) -> Values:
     """Return the modules that the LoRA trains, and how many parameters they have."""
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {"coverage": rows, "parameters": sum(int(row["parameters"]) for row in rows)}
 
 
-def describe_answers(picked: Picked) -> Values:
+def answer_values(picked: Picked) -> Values:
     """Return how many answers there are, the tags to choose from, and how differences look."""
     shown = {row.get("tag") for row in picked.shown}
     tags = [(tag, count) for tag, count in picked.tags.most_common() if tag in shown]
@@ -131,6 +131,6 @@ def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
     ]
 
 
-def describe_data(quality: Path, tokens: Path) -> Values:
+def data_values(quality: Path, tokens: Path) -> Values:
     """Return the accounts of the rows."""
     return {"quality": read_json(quality), "tokens": read_json(tokens)}

@@ -8,7 +8,7 @@ from pipeline.settings.sweep import as_cell
 Row = dict[str, Any]
 
 
-def describe_point(name: str, values: Row, metrics: Row) -> Row:
+def point_row(name: str, values: Row, metrics: Row) -> Row:
     """Return the table's row of a point: its settings, and the figures of its training (tabulate_curves)."""
     row: Row = {"point": name} | {setting: as_cell(value) for setting, value in values.items()}
     row["steps"] = metrics.get("steps")

@@ -17,7 +17,7 @@ HELD_OUT = {
 }
 
 
-def describe_points(points: list[Point], trainings: list[Row], evaluations: list[Row]) -> Row:
+def point_values(points: list[Point], trainings: list[Row], evaluations: list[Row]) -> Row:
     """Return the settings that differ, the names of the figures, and a row a point with all of them in words."""
     figures = gather_figures(trainings, evaluations)
     decimals = {name: choose_decimals(figure["value"] for figure in found) for name, found in figures.items()}

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipeline.files.tables import write_table
-from pipeline.report.sweep_table import describe_point, find_lowest_loss
+from pipeline.report.sweep_table import find_lowest_loss, point_row
 from scripts.tabulate_sweep import main
 from tools.show_results import describe_sweep
 
@@ -22,7 +22,7 @@ def rows_of(*losses: float) -> list[dict]:
 
 
 def test_a_point_is_a_row_of_its_settings_and_figures():
-    assert describe_point("soft", {"dpo.beta": 0.05, "dpo.bf16": None, "dpo.target_modules": ["q", "v"]}, METRICS) == {
+    assert point_row("soft", {"dpo.beta": 0.05, "dpo.bf16": None, "dpo.target_modules": ["q", "v"]}, METRICS) == {
         "point": "soft",
         "dpo.beta": "0.05",
         "dpo.bf16": "null",
@@ -36,7 +36,7 @@ def test_a_point_is_a_row_of_its_settings_and_figures():
 
 
 def test_without_held_out_pairs_a_row_has_no_figures_of_them():
-    assert set(describe_point("p", {}, {"steps": 1, "loss": METRICS["loss"]})) == {
+    assert set(point_row("p", {}, {"steps": 1, "loss": METRICS["loss"]})) == {
         "point",
         "steps",
         "loss_first",
