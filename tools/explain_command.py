@@ -173,7 +173,7 @@ def write_overlay(text: str, overlay: Path) -> None:
         with overlay.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise ValueError(f"{overlay}: is there already; give another name to --overlay, or remove it") from None
+        raise ValueError(f"{overlay}: already exists; give another name to --overlay, or remove it") from None
     except OSError as error:
         raise ValueError(f"{overlay}: cannot be written: {error.strerror}") from None
 

@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, help="a new folder for the clone, which is kept")
     folder = parser.parse_args(argv).folder
     if folder and folder.exists():
-        sys.exit(f"{folder}: is there already; name a new folder")
+        sys.exit(f"{folder}: already exists; name a new folder")
     os.environ["PATH"] = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as scratch:
         reproduce(folder.resolve() if folder else Path(scratch) / "clone")

@@ -22,7 +22,7 @@ def refuse_living_jobs(targets: Iterable[str], folder: Path) -> None:
         script = ask_slurm("scontrol", "write", "batch_script", job, "-")
         if found := [target for target in wanted if target in script]:
             sys.exit(
-                f"Slurm job {job}, left by an earlier snakemake, is still there for {found[0]}; "
+                f"Slurm job {job}, left by an earlier snakemake, is still queued or running for {found[0]}; "
                 f"wait for its end, or end it (scancel {job}), and start again: a training goes on from its checkpoint"
             )
 

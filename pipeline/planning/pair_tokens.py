@@ -96,10 +96,10 @@ def run_stages(targets: list[str], overlays: list[Path], changes: Settings) -> N
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
     """Return why Snakemake failed, in one line."""
     if "LockException" in done.stderr:
-        return "another snakemake makes this run's pairs; plan when it has ended, or snakemake --unlock if none does"
+        return "another snakemake makes this run's pairs; plan when it has ended; if there is none: snakemake --unlock"
     failed = [line for line in done.stdout.splitlines() if " failed: " in line]
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return failed[0] if failed else (lines or ["snakemake failed without a word"])[-1]
+    return failed[0] if failed else (lines or ["snakemake failed without a message"])[-1]
 
 
 def estimate_file(path: Path, config: Settings) -> list[PairTokens]:

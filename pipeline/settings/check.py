@@ -124,16 +124,18 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("model.tiny.experts_per_token: must not exceed model.tiny.experts")
     if config["model"]["random"] and config["model"]["folder"]:
         problems.append(
-            "model.random: no model is built where model.folder names one; set it to false, or that to null"
+            "model.random: not used if model.folder names a model; set model.random to false, or model.folder to null"
         )
     if config["tracking"]["host"] and config["tracking"]["mode"] != "cloud":
-        problems.append("tracking.host: only used with tracking.mode: cloud; set that or null")
+        problems.append("tracking.host: only used with tracking.mode cloud; set that mode, or tracking.host to null")
     if config["dpo"]["target_parameters"] and config["dpo"]["lora_dropout"]:
-        problems.append("dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has none")
+        problems.append(
+            "dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has no dropout"
+        )
     if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in REFERENCED:
         problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
-        problems.append("dpo.save_steps: goes with dpo.save_strategy steps, and is null with epoch")
+        problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
     problems += find_fast_problems(config) + find_infer_problems(config)
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 

@@ -12,8 +12,10 @@ def find_infer_problems(config: dict[str, Any]) -> list[str]:
         return []
     problems = []
     if config["infer"]["gpus"] not in GPUS:
-        problems.append("infer.gpus: with infer.backend: vllm it has to be 1, 2, 4 or 8; set that, or transformers")
+        problems.append(
+            "infer.gpus: with infer.backend vllm it must be 1, 2, 4 or 8; set one of these, or transformers"
+        )
     # The model after SFT is then the base model with an adapter on it, and evaluation asks it for answers.
     if config["sft"]["enabled"] and config["sft"]["join"] == "stacked":
-        problems.append("sft.join: infer.backend: vllm answers with whole models alone; set merged, or transformers")
+        problems.append("sft.join: infer.backend vllm takes whole models only; set merged, or transformers")
     return problems

@@ -85,4 +85,4 @@ def check_kto(dpo: Settings, processes: int) -> Iterator[str]:
     if processes * dpo["per_device_train_batch_size"] * dpo["gradient_accumulation_steps"] < 2:
         yield "dpo.per_device_train_batch_size: kto compares the answers of a step, and needs two or more; set 2"
     if dpo["use_liger_kernel"]:
-        yield "dpo.use_liger_kernel: liger's kto loss wants a second model, and a LoRA training has none; set false"
+        yield "dpo.use_liger_kernel: liger's kto loss needs a second model, and a LoRA training has none; set false"

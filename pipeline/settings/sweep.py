@@ -20,7 +20,7 @@ Entry = tuple[str | None, Values]  # with the name that was given, if any
 SECTIONS = ("dpo", "infer")
 OVERLAYS = "write an overlay for each value"
 PAIRS = f"decides which pairs are trained, and all points share those; {OVERLAYS}"
-PLACE = "says where answers are made, and not which; set it for all points, outside the sweep"
+PLACE = "decides where answers are made, not which; set it for all points, outside the sweep"
 FIXED = {
     "dpo.max_length": PAIRS,
     "dpo.truncation_strategy": PAIRS,

@@ -62,7 +62,7 @@ def test_config_yaml_can_be_used():
         ),
         (
             {"tracking": {"host": "https://swanlab.example.org"}},
-            "tracking.host: only used with tracking.mode: cloud; set that or null",
+            "tracking.host: only used with tracking.mode cloud; set that mode, or tracking.host to null",
         ),
     ],
 )

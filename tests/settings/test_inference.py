@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.settings.check import find_problems, load_config, merge
 
-GPUS = "infer.gpus: with infer.backend: vllm it has to be 1, 2, 4 or 8; set that, or transformers"
-WHOLE = "sft.join: infer.backend: vllm answers with whole models alone; set merged, or transformers"
+GPUS = "infer.gpus: with infer.backend vllm it must be 1, 2, 4 or 8; set one of these, or transformers"
+WHOLE = "sft.join: infer.backend vllm takes whole models only; set merged, or transformers"
 
 
 def problems_of(gpus: int, **sections) -> list[str]:
@@ -36,4 +36,4 @@ def test_another_backend_is_named_with_those_there_are():
 
 def test_a_sweep_does_not_change_what_answers():
     (problem,) = find_problems(merge(load_config([]), {"sweep": {"grid": {"infer.backend": ["transformers", "vllm"]}}}))
-    assert problem.startswith("sweep: infer.backend: says where answers are made")
+    assert problem.startswith("sweep: infer.backend: decides where answers are made")

@@ -17,28 +17,28 @@ def test_the_overlay_for_one_gpu_can_be_used():
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"dpo": {"deepspeed": "zero3"}}, "dpo.deepspeed: with train.fast it has to be null or zero2"),
+        ({"dpo": {"deepspeed": "zero3"}}, "dpo.deepspeed: with train.fast it must be null or zero2"),
         (
             {"dpo": {"attn_impl": "eager"}},
-            "dpo.attn_impl: with train.fast it has to be flex_attention, which reads its masks",
+            "dpo.attn_impl: with train.fast it must be flex_attention, which reads its masks",
         ),
-        ({"train": {"gpus": 0}}, "dpo.attn_impl: with train.fast it has to be eager, which reads its masks"),
+        ({"train": {"gpus": 0}}, "dpo.attn_impl: with train.fast it must be eager, which reads its masks"),
         (
             {"dpo": {"router_aux_loss_coef": 0.1}},
-            "dpo.router_aux_loss_coef: with train.fast it has to be 0: it counts a shared prompt once",
+            "dpo.router_aux_loss_coef: with train.fast it must be 0: it counts a shared prompt once",
         ),
         (
             {"dpo": {"use_liger_kernel": True}},
-            "dpo.use_liger_kernel: with train.fast it has to be false: logits are for answers' tokens only",
+            "dpo.use_liger_kernel: with train.fast it must be false: logits are for answers' tokens only",
         ),
         (
             {"train": {"fast": {"cached_reference": False}}},
-            "train.fast.cached_reference: with train.fast it has to be true: "
+            "train.fast.cached_reference: with train.fast it must be true: "
             "it runs the reference through the same kernels",
         ),
         (
             {"train": {"fast": {"packed_pairs": False}}},
-            "train.fast.packed_pairs: with train.fast it has to be true: layers are compiled for each length",
+            "train.fast.packed_pairs: with train.fast it must be true: layers are compiled for each length",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_each_kind_of_training_can_be_used(settings):
         ),
         (
             KTO | {"use_liger_kernel": True},
-            "dpo.use_liger_kernel: liger's kto loss wants a second model, and a LoRA training has none; set false",
+            "dpo.use_liger_kernel: liger's kto loss needs a second model, and a LoRA training has none; set false",
         ),
     ],
 )

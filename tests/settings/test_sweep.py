@@ -119,7 +119,7 @@ def test_each_point_has_the_values_of_all_swept_settings():
         ),
         (
             {"list": [{"infer.shards": 2}]},
-            "sweep: infer.shards: says where answers are made, and not which; set it for all points, outside the sweep",
+            "sweep: infer.shards: decides where answers are made, not which; set it for all points, outside the sweep",
         ),
         (
             {"grid": {"dpo.bta": [1, 2]}},

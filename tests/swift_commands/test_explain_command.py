@@ -266,7 +266,7 @@ def test_the_overlay_passes_the_schema_and_names_what_it_lacks(tmp_path, explain
 def test_an_overlay_that_is_there_is_kept(tmp_path):
     overlay = tmp_path / "mine.yaml"
     overlay.write_text("run: mine\n", encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"mine\.yaml: is there already"):
+    with pytest.raises(SystemExit, match=r"mine\.yaml: already exists"):
         main([SHORT, "--overlay", str(overlay)])
     assert overlay.read_text(encoding="utf-8") == "run: mine\n"
 

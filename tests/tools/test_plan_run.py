@@ -235,7 +235,7 @@ def test_another_snakemake_at_work_is_said(project, plan):
     assert (status, said) == (1, "")
     assert (
         errors
-        == "another snakemake makes this run's pairs; plan when it has ended, or snakemake --unlock if none does\n"
+        == "another snakemake makes this run's pairs; plan when it has ended; if there is none: snakemake --unlock\n"
     )
 
 
