@@ -28,8 +28,8 @@ from pipeline.graph.unshare_records import unshare_records
 from pipeline.preferences.open_raw import list_raw_files
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
-from pipeline.settings.reads import part_for
-from pipeline.settings.runs import list_runs
+from pipeline.settings.reads import hand_parts
+from pipeline.settings.runs import list_runs, name_models
 from pipeline.settings.sweep import list_points, settings_by_run
 from pipeline.settings.flags import sft_settings, swift_flags
 from pipeline.launch.plugins import plugin_files, training_plugins
@@ -62,14 +62,8 @@ PLUGINS = plugin_files(
 RUNS = list_runs(config)
 
 
-def part(rule):
-    """Return the part of the settings that a rule reads, as JSON, as a function of the run."""
-    return lambda wildcards: json.dumps(part_for(rule, RUNS[wildcards.run].settings), ensure_ascii=False)
-
-
-def model_of(wildcards):
-    """Return the model that a job loads: the one that its files are named for, else the tuned one."""
-    return RUNS[wildcards.run].model(wildcards.get("model", "dpo"))
+part = hand_parts(RUNS)
+model_of = name_models(RUNS)
 
 
 # What every training is told of SwanLab.

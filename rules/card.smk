@@ -35,9 +35,9 @@ rule write_model_card:
     params:
         *code_of("write_model_card"),
         settings=part("write_model_card"),
-        run="results/{run}",
+        run=lambda wildcards: RUNS[wildcards.run].folder,
         training=lambda wildcards: RUNS[wildcards.run].training,
-        shared=SHARED,
+        shared=lambda wildcards: RUNS[wildcards.run].shared,
     shell:
         """
         python -m scripts.write_model_card \

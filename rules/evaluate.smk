@@ -8,23 +8,10 @@ Stages     infer_shard_before -> gather_predictions_before -> evaluate_answers; 
            both -> gather_metrics; judge_answers and score_comet, where they are asked for
 """
 
-
-def answers_before(wildcards):
-    """Return the answers of the models before DPO, in the order in which the models are made."""
-    run = RUNS[wildcards.run]
-    return [f"{run.before}/evaluate/{model}/predictions.jsonl" for model in run.models_before]
-
-
-def scores_before(wildcards):
-    """Return the scores under the models before DPO, one model's shards after another's."""
-    run = RUNS[wildcards.run]
-    shards = range(config["infer"]["shards"])
-    return [f"{run.before}/evaluate/{model}/scores/{shard}.jsonl" for model in run.models_before for shard in shards]
-
-
-def files_by_model(wildcards, input):
-    """Return a word MODEL=FILE[,FILE] for each model before DPO, and for the one after it."""
-    return name_files([*RUNS[wildcards.run].models_before, "dpo"], [*input.before, *input.after])
+# MODEL=FILE[,FILE] for each model before DPO, and for the tuned one.
+files_by_model = lambda wildcards, input: name_files(
+    [*RUNS[wildcards.run].models_before, "dpo"], [*input.before, *input.after]
+)
 
 
 use rule infer_shard as infer_shard_before with:
@@ -53,7 +40,7 @@ use rule gather_predictions as gather_predictions_before with:
 rule evaluate_answers:
     """Compare the answers before and after."""
     input:
-        before=answers_before,
+        before=lambda wildcards: RUNS[wildcards.run].answers_before,
         after=["results/{run}/infer/predictions.jsonl"],
         terms=config["evaluate"]["terms"] or [],
         own=config["evaluate"]["own"].partition(":")[0] if config["evaluate"]["own"] else [],
@@ -126,7 +113,7 @@ rule evaluate_pairs:
     """Compare the log-probabilities of the held-out pairs before and after."""
     input:
         val=f"{SHARED}/dpo/val.jsonl",
-        before=scores_before,
+        before=lambda wildcards: RUNS[wildcards.run].scores_before,
         after=expand("results/{{run}}/evaluate/dpo/scores/{shard}.jsonl", shard=range(config["infer"]["shards"])),
     output:
         metrics="results/{run}/evaluate/pair_metrics.json",
@@ -181,7 +168,7 @@ if config["evaluate"]["judge"]:
     rule judge_answers:
         """Have a model behind a chat-completions server say which answer is better, before or after."""
         input:
-            before=lambda wildcards: answers_before(wildcards)[:1],
+            before=lambda wildcards: RUNS[wildcards.run].answers_before[:1],
             after=["results/{run}/infer/predictions.jsonl"],
             prompt=config["evaluate"]["judge"]["prompt"] or "pipeline/evaluation/judge_prompt.txt",
         output:
@@ -210,7 +197,7 @@ if config["evaluate"]["comet"]:
     rule score_comet:
         """Score the answers before and after with COMET."""
         input:
-            before=answers_before,
+            before=lambda wildcards: RUNS[wildcards.run].answers_before,
             after=["results/{run}/infer/predictions.jsonl"],
         output:
             scores="results/{run}/evaluate/comet.jsonl",

@@ -44,9 +44,9 @@ rule write_report:
     params:
         *code_of("write_report"),
         settings=part("write_report"),
-        run="results/{run}",
+        run=lambda wildcards: RUNS[wildcards.run].folder,
         training=lambda wildcards: RUNS[wildcards.run].training,
-        shared=SHARED,
+        shared=lambda wildcards: RUNS[wildcards.run].shared,
     shell:
         """
         python -m scripts.write_report \

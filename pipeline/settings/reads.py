@@ -4,11 +4,13 @@ Snakemake's parameters, those of DVC's stages and the column "read by" of docs/c
 script is handed its part of the settings, and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.settings.check import load_schema
 from pipeline.settings.flags import NO_FLAGS, PREFERENCES, sft_settings
+from pipeline.settings.runs import Run
 from pipeline.settings.sweep import SECTIONS
 
 Config = Mapping[str, Any]
@@ -78,6 +80,11 @@ def part_for(rule: str, config: dict[str, Any]) -> dict[str, Any]:
     if rule == "train_sft":
         return {"dpo": sft_settings(config)} | pick(TRAINING, config)
     return pick(READS[rule], config)
+
+
+def hand_parts(runs: Mapping[str, Run]) -> Callable[[str], Callable[[Any], str]]:
+    """Return a function that says what part of the settings the jobs of a rule get: as JSON, by wildcards."""
+    return lambda rule: lambda wildcards: json.dumps(part_for(rule, runs[wildcards.run].settings), ensure_ascii=False)
 
 
 def pick(settings: Iterable[str], config: Config) -> dict[str, Any]:

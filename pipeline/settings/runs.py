@@ -1,6 +1,8 @@
 """The runs of a graph: for each, the places of its models, its training, and what it shares with other runs."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.settings.sweep import Config, list_points, settings_by_run
 
@@ -66,6 +68,19 @@ class Run:
         """The names of the models before DPO, in the order in which they are made."""
         return ["base", "sft"] if self.settings["sft"]["enabled"] else ["base"]
 
+    @property
+    def answers_before(self) -> list[str]:
+        """The answers of the models before DPO, in the order in which the models are made."""
+        return [f"{self.before}/evaluate/{model}/predictions.jsonl" for model in self.models_before]
+
+    @property
+    def scores_before(self) -> list[str]:
+        """The scores under the models before DPO: the shards of the first model, then those of the next."""
+        shards = range(self.settings["infer"]["shards"])
+        return [
+            f"{self.before}/evaluate/{name}/scores/{shard}.jsonl" for name in self.models_before for shard in shards
+        ]
+
 
 def list_runs(config: Config) -> dict[str, Run]:
     """Return every run that the graph has, by name: the points, their trainings, and what all share."""
@@ -81,3 +96,8 @@ def list_runs(config: Config) -> dict[str, Run]:
         )
         for name, settings in settings_by_run(config, points).items()
     }
+
+
+def name_models(runs: Mapping[str, Run]) -> Callable[[Any], Model]:
+    """Return a function that says which model a job loads: the one its files are named after, else the tuned one."""
+    return lambda wildcards: runs[wildcards.run].model(wildcards.get("model", "dpo"))
