@@ -13,16 +13,13 @@ from swift.dataloader import BatchSamplerShard
 
 from pipeline.gates import Gate, gate, record_gate
 from pipeline.launch.contract import Contract
+from pipeline.settings.losses import PREFERENCES, has_reference
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 from pipeline.training.first_loss import predict_first_loss
 from pipeline.training.lora_coverage import describe_coverage, find_uncovered, tabulate, wrapped_parts, write_coverage
 
-REFERENCED = ("DPOTrainer", "KTOTrainer")
 TOLERANCE = 1e-4
-IN_FORCE = (
-    *("beta", "label_smoothing", "rpo_alpha", "ld_alpha", "loss_type", "loss_weights", "router_aux_loss_coef"),
-    *("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight"),
-)
+IN_FORCE = (*PREFERENCES, "router_aux_loss_coef")
 
 
 class TrainingGates(TrainerCallback):
@@ -31,6 +28,7 @@ class TrainingGates(TrainerCallback):
     def __init__(self, args: Any, trainer: Any) -> None:
         super().__init__(args, trainer)
         self.contract = Contract.read()
+        self.has_reference = has_reference(self.contract.gates["asked"]["rlhf_type"])
         self.drawn: set[int] = set()  # rows that this process was given
 
     def record(self, row: Gate) -> None:
@@ -53,7 +51,7 @@ class TrainingGates(TrainerCallback):
         if os.environ.get("RANK", "0") == "0":
             write_coverage(self.contract.gates_file.with_name("lora_coverage.csv"), rows)
         self.record(gate("lora_coverage", bool(rows) and not uncovered, describe_coverage(rows, layers), expected))
-        if type(self.trainer).__name__ in REFERENCED:
+        if self.has_reference:
             wanted = self.contract.gates["reference"]
             seen = f"{os.path.relpath(model.get_base_model().name_or_path)}, {reference_adapter(self.trainer)}"
             self.record(gate("reference", seen == wanted, seen, wanted))
@@ -63,13 +61,12 @@ class TrainingGates(TrainerCallback):
         """Judge the figures of a step."""
         if not logs or "loss" not in logs:
             return
-        referenced = type(self.trainer).__name__ in REFERENCED
         if state.global_step == 1:
             self.record(gate("first_grad_norm", logs["grad_norm"] > 0, round(logs["grad_norm"], 6), "above 0"))
-            for row in judge_first_loss(args, self.contract.gates["asked"], logs) if referenced else ():
+            for row in judge_first_loss(args, self.contract.gates["asked"], logs) if self.has_reference else ():
                 self.record(row)
         rows = [row for row in state.log_history if "loss" in row]
-        for row in judge_so_far(args, self.contract.gates, rows, referenced):
+        for row in judge_so_far(args, self.contract.gates, rows, self.has_reference):
             if not row["passed"]:
                 self.record(row)
 
@@ -112,12 +109,14 @@ def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> 
         yield gate("first_margin", logs["rewards/margins"] == 0, logs["rewards/margins"], 0)
 
 
-def judge_so_far(args: Any, settings: dict[str, Any], rows: list[dict[str, Any]], referenced: bool) -> Iterator[Gate]:
+def judge_so_far(
+    args: Any, settings: dict[str, Any], rows: list[dict[str, Any]], has_reference: bool
+) -> Iterator[Gate]:
     """Yield what is judged of the figures so far: that the last are finite and, if asked for, that none collapses."""
     yield judge_finite(rows[-1:])
     if settings["collapse"] == "stop":
         yield judge_collapse(rows, settings["loss_share"], loss_types(args))
-        if referenced:
+        if has_reference:
             yield judge_chosen(rows, args.beta, settings["chosen_fall"])
 
 

@@ -4,6 +4,8 @@ import json
 import shlex
 from typing import Any
 
+from pipeline.settings.losses import PREFERENCES
+
 
 def as_text(value: Any) -> str:
     """Return a value as ms-swift's command line reads it."""
@@ -37,11 +39,7 @@ def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
     return flags
 
 
-# Settings of `dpo` that mean nothing to SFT, and those of `sft` that are not flags.
-PREFERENCES = (
-    *("rlhf_type", "loss_type", "loss_weights", "beta", "label_smoothing", "rpo_alpha", "ld_alpha"),
-    *("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight"),
-)
+# Settings of `sft` that are not flags.
 NO_FLAGS = ("enabled", "join", "data")
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.settings.check import load_schema
-from pipeline.settings.flags import NO_FLAGS, PREFERENCES, sft_settings
+from pipeline.settings.flags import NO_FLAGS, sft_settings
+from pipeline.settings.losses import PREFERENCES
 
 Config = Mapping[str, Any]
 

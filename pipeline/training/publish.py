@@ -13,7 +13,7 @@ from pipeline.files.json_lines import write_json_lines
 from pipeline.gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from pipeline.launch.contract import Contract
 from pipeline.settings.given_flags import flag_value, flag_values, rlhf_type
-from pipeline.settings.losses import REFERENCED
+from pipeline.settings.losses import has_reference
 from pipeline.training.checkpoints import newest_checkpoint
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 from pipeline.training.record import copy_adapter, differing_flags, read_curves, read_settings
@@ -56,7 +56,7 @@ def publish(
 def find_unjudged(judged: list[Gate], flags: list[str], checkpoints: Path) -> list[Gate]:
     """Return a failed gate for each one that should have been judged while the training ran, and was not."""
     names = {"lora_coverage", "first_grad_norm", "rows_trained"}
-    if rlhf_type(flags) in REFERENCED:
+    if has_reference(rlhf_type(flags)):
         names |= {"reference", "first_loss"}
     mend = f"judged when its step was trained; delete {checkpoints} to train anew"
     missing = names - {row["gate"] for row in judged}
@@ -73,6 +73,6 @@ def judge_whole(
     if rlhf_type(flags) == "sft":
         return rows
     rows.append(judge_collapse(curves, settings["loss_share"], flag_values(flags, "loss_type")))
-    if rlhf_type(flags) in REFERENCED:
+    if has_reference(rlhf_type(flags)):
         rows.append(judge_chosen(curves, float(flag_value(flags, "beta") or 0.1), settings["chosen_fall"]))
     return rows
