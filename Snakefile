@@ -31,7 +31,7 @@ from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.reads import part_for
 from pipeline.settings.runs import list_runs
 from pipeline.settings.sweep import list_points, settings_by_run
-from pipeline.settings.flags import infer_settings, sft_settings, swift_flags
+from pipeline.settings.flags import infer_settings, swift_flags
 from pipeline.launch.plugins import plugin_files, training_plugins
 from pipeline.graph.tabulate_stages import tabulate_stages
 from pipeline.settings.resources import training_resources
@@ -67,16 +67,6 @@ def part(rule):
     return lambda wildcards: json.dumps(part_for(rule, RUNS[wildcards.run].settings), ensure_ascii=False)
 
 
-# What every training is told of SwanLab.
-TRACKING = swift_flags(
-    {
-        "tracking-mode": config["tracking"]["mode"],
-        "tracking-project": config["tracking"]["project"],
-        "tracking-host": config["tracking"]["host"],
-    }
-)
-
-
 wildcard_constraints:
     run="|".join(map(re.escape, SETTINGS)),
     shard=r"\d+",
@@ -109,8 +99,8 @@ rule all:
 
 include: "rules/data.smk"
 include: "rules/model.smk"
-include: "rules/sft.smk"
 include: "rules/dpo.smk"
+include: "rules/sft.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
 include: "rules/evaluate.smk"

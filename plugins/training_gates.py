@@ -13,7 +13,7 @@ from swift.dataloader import BatchSamplerShard
 
 from pipeline.gates import Gate, gate, record_gate
 from pipeline.launch.contract import Contract
-from pipeline.settings.losses import PREFERENCES, has_reference
+from pipeline.settings.losses import PREFERENCES, has_reference, loss_names
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 from pipeline.training.first_loss import predict_first_loss
 from pipeline.training.lora_coverage import describe_coverage, find_uncovered, tabulate, wrapped_parts, write_coverage
@@ -91,12 +91,6 @@ def reference_adapter(trainer: Any) -> str:
     return "with the SFT adapter" if trainer.ref_adapter_name == "ref_adapter" else "without an adapter"
 
 
-def loss_types(args: Any) -> list[str]:
-    """Return the losses in force; none for SFT."""
-    names = getattr(args, "loss_type", None) or []
-    return [names] if isinstance(names, str) else list(names)
-
-
 def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> Iterator[Gate]:
     """Yield what the loss and the reward margin of the first step are, where the policy is the reference."""
     predicted = predict_first_loss({name: getattr(args, name, None) for name in IN_FORCE} | asked, logs)
@@ -115,7 +109,7 @@ def judge_so_far(
     """Yield what is judged of the figures so far: that the last are finite and, if asked for, that none collapses."""
     yield judge_finite(rows[-1:])
     if settings["collapse"] == "stop":
-        yield judge_collapse(rows, settings["loss_share"], loss_types(args))
+        yield judge_collapse(rows, settings["loss_share"], loss_names(getattr(args, "loss_type", None)))
         if has_reference:
             yield judge_chosen(rows, args.beta, settings["chosen_fall"])
 

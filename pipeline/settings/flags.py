@@ -16,14 +16,19 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def swift_flags(settings: dict[str, Any]) -> str:
-    """Return the settings as one line of flags, quoted for a shell; null leaves a flag out."""
+def flag_words(settings: dict[str, Any]) -> list[str]:
+    """Return the settings as flags; null leaves a flag out."""
     words: list[str] = []
     for name, value in settings.items():
         if value is not None:
             values = value if isinstance(value, list) else [value]
             words += [f"--{name}", *map(as_text, values)]
-    return shlex.join(words)
+    return words
+
+
+def swift_flags(settings: dict[str, Any]) -> str:
+    """Return the settings as one line of flags, quoted for a shell."""
+    return shlex.join(flag_words(settings))
 
 
 def infer_settings(config: dict[str, Any]) -> dict[str, Any]:

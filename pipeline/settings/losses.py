@@ -71,3 +71,8 @@ def list_losses(kind: str) -> list[str | None]:
 def best_is_zero(losses: list[str]) -> bool:
     """Return whether 0 is the best value of one of the losses."""
     return any(name in LOSSES and LOSSES[name].best_is_zero for name in losses)
+
+
+def loss_names(loss_type: str | list[str] | None) -> list[str]:
+    """Return the losses that a `loss_type` names: one, those of a mixture, or none."""
+    return [loss_type] if isinstance(loss_type, str) else loss_type or []

@@ -5,7 +5,7 @@ With a fresh LoRA the policy is the reference model, so that every log-ratio is 
 
 from typing import Any
 
-from pipeline.settings.losses import LOSSES
+from pipeline.settings.losses import LOSSES, loss_names
 
 # How a LoRA may start so that it adds nothing. pissa and olora change the weights beneath it, too: switched off, it
 # leaves another model than the one that was loaded.
@@ -38,8 +38,7 @@ def predict_first_loss(settings: dict[str, Any], logged: dict[str, float]) -> fl
 
 def predict_dpo(settings: dict[str, Any], logged: dict[str, float]) -> float:
     """Return the weighted sum of the DPO losses at log-ratio 0, with the weighted NLL of the chosen answers."""
-    named = settings["loss_type"]
-    names = named if isinstance(named, list) else [named]
+    names = loss_names(settings["loss_type"])
     weights = settings["loss_weights"] or [1.0] * len(names)
     loss = sum(weight * constant(name, settings["beta"]) for weight, name in zip(weights, names, strict=True))
     nll = settings["rpo_alpha"] * logged["nll_loss"] if settings["rpo_alpha"] else 0.0
