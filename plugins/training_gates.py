@@ -40,7 +40,7 @@ class TrainingGates(TrainerCallback):
         handler = self.trainer.callback_handler
         handler.callbacks = [*(callback for callback in handler.callbacks if callback is not self), self]
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **_: Any) -> None:
         """Judge what is known before the first step: where the LoRA is, and what the reference model is."""
         model, layers = self.trainer.model, self.trainer.model.config.num_hidden_layers
         rows = tabulate(wrapped_parts(model))
@@ -55,7 +55,7 @@ class TrainingGates(TrainerCallback):
             wanted = self.contract.gates["reference"]
             seen = f"{os.path.relpath(model.get_base_model().name_or_path)}, {reference_adapter(self.trainer)}"
             self.record(gate("reference", seen == wanted, seen, wanted))
-        note_rows(self.drawn)
+        note_rows(train_dataloader.batch_sampler, self.drawn)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Judge the figures of a step."""
@@ -114,16 +114,22 @@ def judge_so_far(
             yield judge_chosen(rows, args.beta, settings["chosen_fall"])
 
 
-def note_rows(drawn: set[int]) -> None:
-    """Let the sampler tell which rows it gives to this process."""
-    iterate = BatchSamplerShard.__iter__
+def note_rows(sampler: Any, drawn: set[int]) -> None:
+    """Note which rows of the training this process is given.
 
-    def noting(self: Any) -> Any:
+    SFT and DPO draw batches from ms-swift's sampler, of which a resumed training makes another one; the other kinds
+    draw them from accelerate's or torch's, whose classes serve the held-out rows, too.
+    """
+    kind = type(sampler)
+    iterate = kind.__iter__
+
+    def noting(self: Any) -> Iterator[list[int]]:
         for batch in iterate(self):
-            drawn.update(batch)
+            if self is sampler or kind is BatchSamplerShard:
+                drawn.update(batch)
             yield batch
 
-    BatchSamplerShard.__iter__ = noting
+    kind.__iter__ = noting
 
 
 callbacks_map["training_gates"] = TrainingGates

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of training (`rlhf_type`): which settings reach its loss alone, and whether it has a reference model."""
+    """A kind of training (`rlhf_type`): which settings reach its loss alone, and whether it has a reference model.
+
+    `recorded_as` is the kind under which ms-swift writes it down, where that is another one whose trainer it uses.
+    """
 
     own_settings: tuple[str, ...] = ()
     has_reference: bool = False
+    recorded_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Loss:
 
 KINDS = {
     "dpo": Kind(("loss_weights", "rpo_alpha", "ld_alpha"), has_reference=True),
-    "simpo": Kind(("simpo_gamma", "cpo_alpha")),
+    "simpo": Kind(("simpo_gamma", "cpo_alpha"), recorded_as="cpo"),
     "cpo": Kind(("cpo_alpha",)),
     "orpo": Kind(),  # with one loss only, and no flag for it
     "kto": Kind(("desirable_weight", "undesirable_weight"), has_reference=True),

@@ -11,7 +11,7 @@ from pipeline.files.json_files import write_json
 from pipeline.files.json_lines import write_json_lines
 from pipeline.gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from pipeline.launch.contract import Contract
-from pipeline.settings.losses import has_reference, loss_names
+from pipeline.settings.losses import KINDS, has_reference, loss_names
 from pipeline.training.checkpoints import newest_checkpoint
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 from pipeline.training.record import copy_adapter, differing_flags, read_curves, read_settings
@@ -75,6 +75,8 @@ def find_unjudged(judged: list[Gate], training: Training) -> list[Gate]:
 
 def judge_whole(curves: list[dict[str, Any]], training: Training, in_force: dict[str, Any]) -> list[Gate]:
     """Return the gates that need all of the training: its curves, and what ms-swift made of the flags."""
+    if training.kind and in_force["rlhf_type"] == KINDS[training.kind].recorded_as:
+        in_force = in_force | {"rlhf_type": training.kind}
     differing = differing_flags(training.flags, in_force)
     seen = "; ".join(differing) or "as given"
     rows = [judge_finite(curves), gate("settings_in_force", not differing, seen, "as given")]

@@ -14,7 +14,7 @@ from pipeline.graph.list_jobs import list_jobs
 from pipeline.launch.contract import Contract
 from pipeline.launch.on_nodes import free_port
 from pipeline.training.command import tracking_of, training_command
-from pipeline.training.publish import RESULTS, find_unjudged
+from pipeline.training.publish import RESULTS, find_unjudged, judge_whole
 from pipeline.training.training import Training
 from scripts import train_sft
 from scripts.train_dpo import main, read_training
@@ -222,3 +222,10 @@ def test_a_gate_that_was_never_judged_has_failed():
     (missing,) = find_unjudged(rows, training({"rlhf_type": "dpo"}))
     assert (missing["gate"], missing["passed"], missing["value"]) == ("first_loss", False, "missing")
     assert missing["expected"].endswith("delete k to train anew")
+
+
+@pytest.mark.parametrize(("recorded", "passed"), [("cpo", True), ("orpo", False)])
+def test_simpo_is_in_force_where_ms_swift_records_cpo_whose_trainer_it_uses(recorded, passed):
+    simpo = training({"rlhf_type": "simpo", "loss_type": "simpo", "beta": 2.0})
+    rows = judge_whole([], simpo, {"rlhf_type": recorded, "loss_type": "simpo", "beta": 2.0})
+    assert [row["passed"] for row in rows if row["gate"] == "settings_in_force"] == [passed]
