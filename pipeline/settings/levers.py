@@ -28,4 +28,4 @@ def find_fast_problems(config: dict[str, Any]) -> list[str]:
             "true: it runs the reference through the same kernels",
         ),
     ]
-    return [f"{key}: with train.fast it has to be {mend}" for asked, key, fits, mend in needs if asked and not fits]
+    return [f"{key}: with train.fast it has to be {fix}" for asked, key, fits, fix in needs if asked and not fits]

@@ -7,7 +7,7 @@ from pipeline.launch.contract import Tracking
 from pipeline.launch.plugins import training_flags
 from pipeline.training.training import Training
 
-# A process that waits so long for another gives up, and says for whom it waited. ms-swift's own limit is half a year.
+# After this time, a process that waits for another gives up and names it. ms-swift's own limit is half a year.
 SILENCE_SECONDS = 3600
 
 

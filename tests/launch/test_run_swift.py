@@ -29,8 +29,8 @@ def test_training_merging_and_inference_run_swift():
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_that_runs_swift_loads_the_plugins_and_sets_the_date(name):
-    assert "*plugin_flags()," in SOURCES[name] or "training_command(args" in SOURCES[name]
-    assert re.search(r"swift_environment\(\s*args.prompt_date,", SOURCES[name])
+    assert "*plugin_flags()," in SOURCES[name] or "training_command(training" in SOURCES[name]
+    assert re.search(r"swift_environment\(\s*(args|training)\.prompt_date,", SOURCES[name])
 
 
 def test_swift_is_started_and_its_template_loaded_in_one_place_each():
