@@ -36,7 +36,7 @@ class TrainingGates(TrainerCallback):
         record_gate(self.contract.gates_file, row)
 
     def on_init_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Come last, after ms-swift's own that writes logging.jsonl, so that a figure that fails is written there, too."""
+        """Come last, after ms-swift's own that writes logging.jsonl: a figure that fails is written there, too."""
         handler = self.trainer.callback_handler
         handler.callbacks = [*(callback for callback in handler.callbacks if callback is not self), self]
 

@@ -80,6 +80,7 @@ rule train_dpo:
         **training_resources(config["train"]),
     params:
         *code_of("train_dpo", PLUGINS),
+        script="scripts.train_dpo",
         settings=part("train_dpo"),
         model=lambda wildcards: RUNS[wildcards.run].start.folder,
         sft=lambda wildcards, input: ["--sft-adapter", RUNS[wildcards.run].start.adapter_folder] if input.sft else [],
@@ -88,7 +89,7 @@ rule train_dpo:
         out="results/{run}/dpo",
     shell:
         """
-        exec envs/with-training python -m scripts.{rule:q} \
+        exec envs/with-training python -m {params.script:q} \
             --settings {params.settings:q} \
             --model {params.model:q} \
             --manifest {input.manifest:q} \

@@ -55,6 +55,7 @@ if config["sft"]["enabled"]:
             "results/{run}/benchmarks/train_sft.tsv"
         params:
             *code_of("train_sft", PLUGINS),
+            script="scripts.train_sft",
             settings=part("train_sft"),
             model=lambda wildcards: RUNS[wildcards.run].base.folder,
             sft=[],
