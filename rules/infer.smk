@@ -6,12 +6,12 @@ Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json
 Stages     infer_shard -> gather_predictions
 """
 
-# The run whose training a run answers with: points that differ in `infer` alone share one.
+# The run whose training gives a run its model: points that differ only in `infer` share a training.
 TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
 
 
 rule infer_shard:
-    """Answer the held-out prompts of shard {wildcards.shard}, which are dealt out to infer.shards jobs in turn."""
+    """Answer the held-out prompts of shard {wildcards.shard}, which are dealt to infer.shards jobs in turn."""
     input:
         manifest=lambda wildcards: model_of(wildcards).manifest,
         merged=ancient(lambda wildcards: model_of(wildcards).built),

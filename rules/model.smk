@@ -1,12 +1,12 @@
 """
-The model that is tuned: built here, small or random, or a folder that model.folder names.
+The model to tune: a tiny or random one that is built here, or the folder in model.folder.
 
 Reads      results/{run}/data/train.jsonl, or model.folder
 Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built
 Stages     build_tiny_model, build_random_model, or check_model
 """
 
-# An input of the stages that use the model, where this graph builds it.
+# An input of the stages that use the model, if this graph builds it.
 BUILT_MODEL = [] if config["model"]["folder"] else f"{SHARED}/model"
 
 if config["model"]["random"]:
