@@ -9,7 +9,6 @@ converted on one core whatever is asked for. `--memory` (minutes, 13 GB of tempo
 the data.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -22,13 +21,13 @@ from typing import Any
 
 from benchmarks.conversion_options import OPTIONS
 from benchmarks.run_or_stop import run_or_stop
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("short", "long")  # rows, a file of each
 
 LABELS = {
     "msgspec": "parsing, msgspec",
-    "orjson": "parsing, orjson",
     "jsonschema": "json and jsonschema, on a sample",
     "swift": "loading, datasets and ms-swift",
     "one-core": "conversion, one core",
@@ -72,8 +71,6 @@ def measure(case: str, pairs: Path) -> float:
 
 def can_run(case: str) -> bool:
     """Say whether what a case needs is installed."""
-    if case == "orjson":
-        return not subprocess.run([sys.executable, "-c", "import orjson"], capture_output=True).returncode
     if case == "swift":
         command = [str(ROOT / "envs" / "with-training"), "true"]
         return not subprocess.run(command, capture_output=True).returncode
@@ -113,8 +110,7 @@ def print_tables(rates: dict[str, Rates], rounds: int) -> None:
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--megabytes", type=float, default=100.0, help="of each file (default: 100)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory", action="store_true", help="how memory grows with the data, instead")

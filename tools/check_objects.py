@@ -6,7 +6,6 @@ DVC trusts an object of its cache once it was checked, and silently puts a damag
 all of them, in the cache and in remotes that are folders. It ends with status 1 and a line for each damaged object.
 """
 
-import argparse
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import yaml
 from dvc.repo import Repo
+
+from pipeline.settings.stage import stage_parser
 
 
 def list_stores(repo: Repo) -> list[Path]:
@@ -48,8 +49,7 @@ def name_uses(lock: Path) -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    stage_parser(__doc__, settings=False).parse_args(argv)
     repo = Repo()
     uses = name_uses(Path("dvc.lock"))
     damaged = [path for store in list_stores(repo) for path in list_damaged(store)]

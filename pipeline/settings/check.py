@@ -165,6 +165,13 @@ def check_config(config: dict[str, Any], files: list[Path]) -> None:
         sys.exit("\n".join(f"{where_set(problem, config, files)}: {problem}" for problem in problems))
 
 
+def load_checked(overlays: list[Path]) -> dict[str, Any]:
+    """Return config.yaml with the overlays merged over it; stop with one line for each problem of the settings."""
+    config = load_config(overlays)
+    check_config(config, [CONFIG, *overlays])
+    return config
+
+
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with the values of `overlay`, section by section, as Snakemake merges them."""
     merged = dict(base)
