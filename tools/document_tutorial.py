@@ -13,7 +13,6 @@ from pipeline.settings.check import load_schema
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, effect_of, known_of, load_knowledge
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
-FILES = {PINNED: "tests/training/test_tutorial_flags.py", OLD: "tests/runs/fidelity/test_flags_3_7_0.py"}
 COLUMNS = [f"under {OLD}", f"under {PINNED}", "effect now", "here", "seen in"]
 
 
@@ -24,16 +23,6 @@ def list_checks(entry: dict[str, Any]) -> str:
         for name in names:
             places.setdefault(name.rpartition("::")[2], []).append(place)
     return "; ".join(f"{' and '.join(where)}: `{name}`" for name, where in places.items())
-
-
-def find_tests() -> list[tuple[str, str]]:
-    """Return the file and the name of every test that the knowledge names."""
-    knowledge = load_knowledge()
-    entries = [knowledge["merge"], knowledge["inference"]]
-    for section in ("environment", "flags", "unasked", "added"):
-        entries += knowledge[section].values()
-    named = {(FILES.get(place), name) for e in entries for place, names in e["checks"].items() for name in names}
-    return sorted((file, name) if file else (name.split("::")[0], name.split("::")[1]) for file, name in named)
 
 
 def describe(flag: str, entry: dict[str, Any], effect: str) -> list[str]:
