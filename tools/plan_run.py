@@ -139,9 +139,7 @@ def find_refusal(shape: Shape, trainings: list[Training]) -> str | None:
         if not train["gpus"] or not gpu or (needed := needed_memory(shape, training)) <= gpu.memory:
             continue
         fit = find_fit(shape, training, gpu.memory)
-        fix = "no settings fit; take larger GPUs, or more of them under zero3"
-        if fit:
-            fix = describe_fit(fit, training)
+        fix = describe_fit(fit, training) if fit else "no settings fit; take larger GPUs, or more of them under zero3"
         return (
             f"{training.run}: the {training.section} training needs {needed / GIB:.1f} GiB of GPU memory, "
             f"train.gpu_model {train['gpu_model']} has {gpu.memory / GIB:.1f}; {fix}"

@@ -11,7 +11,6 @@ from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import Gate, read_gates
 
 Row = dict[str, Any]
-Facts = dict[str, Any]
 
 # What the page says of a machine, None where it was not recorded.
 MACHINE = [
