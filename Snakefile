@@ -30,8 +30,7 @@ from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.reads import hand_parts
 from pipeline.settings.runs import list_runs, name_models
-from pipeline.settings.sweep import list_points, settings_by_run
-from pipeline.settings.flags import sft_settings, swift_flags
+from pipeline.settings.sweep import list_points
 from pipeline.launch.plugins import plugin_files, training_plugins
 from pipeline.graph.tabulate_stages import tabulate_stages
 from pipeline.settings.resources import training_resources
@@ -48,9 +47,8 @@ os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.
 
 # Runs that differ in some settings, or one; up to check_tokens they share what is in the folder of the run.
 POINTS = list_points(config)
-SETTINGS = settings_by_run(config, POINTS)
+RUNS = list_runs(config)
 SHARED = f"results/{config['run']}"
-
 
 # Of trainings, which depend on what they mean as on their own code.
 PLUGINS = plugin_files(
@@ -59,25 +57,12 @@ PLUGINS = plugin_files(
         tracked=config["tracking"]["mode"] != "disabled",
     )
 )
-RUNS = list_runs(config)
-
-
 part = hand_parts(RUNS)
 model_of = name_models(RUNS)
 
 
-# What every training is told of SwanLab.
-TRACKING = swift_flags(
-    {
-        "tracking-mode": config["tracking"]["mode"],
-        "tracking-project": config["tracking"]["project"],
-        "tracking-host": config["tracking"]["host"],
-    }
-)
-
-
 wildcard_constraints:
-    run="|".join(map(re.escape, SETTINGS)),
+    run="|".join(map(re.escape, RUNS)),
     shard=r"\d+",
     model="base|sft|dpo",
 
@@ -108,8 +93,8 @@ rule all:
 
 include: "rules/data.smk"
 include: "rules/model.smk"
-include: "rules/sft.smk"
 include: "rules/dpo.smk"
+include: "rules/sft.smk"
 include: "rules/merge.smk"
 include: "rules/infer.smk"
 include: "rules/evaluate.smk"

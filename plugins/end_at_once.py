@@ -1,8 +1,8 @@
 """End a process of a training as soon as it is done, before Python itself does.
 
-A thread of gloo or of torch that lets go of a tensor while Python ends aborts the process, which has done all its work
-(pytorch #38228, #190489). Such threads can't be ended before: what destroy_process_group lets go of, DeepSpeed holds to
-the last. multiprocessing ends its processes like this. With a GPU, where that was never seen, this plugin does nothing.
+After the work is done, a gloo or torch thread that frees a tensor while Python shuts down can abort the process
+(pytorch #38228, #190489). Such threads cannot be ended before: DeepSpeed holds to the last what destroy_process_group
+frees. multiprocessing ends its processes like this. With a GPU, where that was never seen, this plugin does nothing.
 """
 
 import atexit

@@ -3,6 +3,9 @@
 Each process gets rows // processes of them, so that of 639 rows on 4 GPUs the last 3 are never trained, in
 any epoch. Here each gets that rounded up, and the last round is filled with the first rows once more, as
 torch's own DistributedSampler does it. Where the rows divide, nothing changes.
+
+This is ms-swift's sampler, which SFT and DPO use. The other trainers (KTO, CPO, SimPO, ORPO) have accelerate's, which
+fills the last round by itself (`even_batches`).
 """
 
 from collections.abc import Iterator

@@ -13,16 +13,13 @@ from swift.dataloader import BatchSamplerShard
 
 from pipeline.gates import Gate, gate, record_gate
 from pipeline.launch.contract import Contract
+from pipeline.settings.losses import PREFERENCES, has_reference, loss_names
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 from pipeline.training.first_loss import predict_first_loss
 from pipeline.training.lora_coverage import describe_coverage, find_uncovered, tabulate, wrapped_parts, write_coverage
 
-REFERENCED = ("DPOTrainer", "KTOTrainer")
 TOLERANCE = 1e-4
-IN_FORCE = (
-    *("beta", "label_smoothing", "rpo_alpha", "ld_alpha", "loss_type", "loss_weights", "router_aux_loss_coef"),
-    *("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight"),
-)
+IN_FORCE = (*PREFERENCES, "router_aux_loss_coef")
 
 
 class TrainingGates(TrainerCallback):
@@ -31,6 +28,7 @@ class TrainingGates(TrainerCallback):
     def __init__(self, args: Any, trainer: Any) -> None:
         super().__init__(args, trainer)
         self.contract = Contract.read()
+        self.has_reference = has_reference(self.contract.gates["asked"]["rlhf_type"])
         self.drawn: set[int] = set()  # rows that this process was given
 
     def record(self, row: Gate) -> None:
@@ -38,11 +36,11 @@ class TrainingGates(TrainerCallback):
         record_gate(self.contract.gates_file, row)
 
     def on_init_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Come last, after ms-swift's own that writes logging.jsonl: figures of which one fails stand there, too."""
+        """Come last, after ms-swift's own that writes logging.jsonl: a figure that fails is written there, too."""
         handler = self.trainer.callback_handler
         handler.callbacks = [*(callback for callback in handler.callbacks if callback is not self), self]
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **_: Any) -> None:
         """Judge what is known before the first step: where the LoRA is, and what the reference model is."""
         model, layers = self.trainer.model, self.trainer.model.config.num_hidden_layers
         rows = tabulate(wrapped_parts(model))
@@ -53,23 +51,22 @@ class TrainingGates(TrainerCallback):
         if os.environ.get("RANK", "0") == "0":
             write_coverage(self.contract.gates_file.with_name("lora_coverage.csv"), rows)
         self.record(gate("lora_coverage", bool(rows) and not uncovered, describe_coverage(rows, layers), expected))
-        if type(self.trainer).__name__ in REFERENCED:
+        if self.has_reference:
             wanted = self.contract.gates["reference"]
             seen = f"{os.path.relpath(model.get_base_model().name_or_path)}, {reference_adapter(self.trainer)}"
             self.record(gate("reference", seen == wanted, seen, wanted))
-        note_rows(self.drawn)
+        note_rows(train_dataloader.batch_sampler, self.drawn)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Judge the figures of a step."""
         if not logs or "loss" not in logs:
             return
-        referenced = type(self.trainer).__name__ in REFERENCED
         if state.global_step == 1:
             self.record(gate("first_grad_norm", logs["grad_norm"] > 0, round(logs["grad_norm"], 6), "above 0"))
-            for row in judge_first_loss(args, self.contract.gates["asked"], logs) if referenced else ():
+            for row in judge_first_loss(args, self.contract.gates["asked"], logs) if self.has_reference else ():
                 self.record(row)
         rows = [row for row in state.log_history if "loss" in row]
-        for row in judge_so_far(args, self.contract.gates, rows, referenced):
+        for row in judge_so_far(args, self.contract.gates, rows, self.has_reference):
             if not row["passed"]:
                 self.record(row)
 
@@ -94,12 +91,6 @@ def reference_adapter(trainer: Any) -> str:
     return "with the SFT adapter" if trainer.ref_adapter_name == "ref_adapter" else "without an adapter"
 
 
-def loss_types(args: Any) -> list[str]:
-    """Return the losses in force; none for SFT."""
-    names = getattr(args, "loss_type", None) or []
-    return [names] if isinstance(names, str) else list(names)
-
-
 def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> Iterator[Gate]:
     """Yield what the loss and the reward margin of the first step are, where the policy is the reference."""
     predicted = predict_first_loss({name: getattr(args, name, None) for name in IN_FORCE} | asked, logs)
@@ -112,25 +103,33 @@ def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> 
         yield gate("first_margin", logs["rewards/margins"] == 0, logs["rewards/margins"], 0)
 
 
-def judge_so_far(args: Any, settings: dict[str, Any], rows: list[dict[str, Any]], referenced: bool) -> Iterator[Gate]:
+def judge_so_far(
+    args: Any, settings: dict[str, Any], rows: list[dict[str, Any]], has_reference: bool
+) -> Iterator[Gate]:
     """Yield what is judged of the figures so far: that the last are finite and, if asked for, that none collapses."""
     yield judge_finite(rows[-1:])
     if settings["collapse"] == "stop":
-        yield judge_collapse(rows, settings["loss_share"], loss_types(args))
-        if referenced:
+        yield judge_collapse(rows, settings["loss_share"], loss_names(getattr(args, "loss_type", None)))
+        if has_reference:
             yield judge_chosen(rows, args.beta, settings["chosen_fall"])
 
 
-def note_rows(drawn: set[int]) -> None:
-    """Let the sampler tell which rows it gives to this process."""
-    iterate = BatchSamplerShard.__iter__
+def note_rows(sampler: Any, drawn: set[int]) -> None:
+    """Note which rows of the training this process is given.
 
-    def noting(self: Any) -> Any:
+    SFT and DPO draw batches from ms-swift's sampler, of which a resumed training makes another one; the other kinds
+    draw them from accelerate's or torch's, whose classes serve the held-out rows, too.
+    """
+    kind = type(sampler)
+    iterate = kind.__iter__
+
+    def noting(self: Any) -> Iterator[list[int]]:
         for batch in iterate(self):
-            drawn.update(batch)
+            if self is sampler or kind is BatchSamplerShard:
+                drawn.update(batch)
             yield batch
 
-    BatchSamplerShard.__iter__ = noting
+    kind.__iter__ = noting
 
 
 callbacks_map["training_gates"] = TrainingGates

@@ -1,4 +1,4 @@
-"""Refuse a model of which weights are missing, left over, or of another shape; transformers only warns.
+"""Refuse a model whose weights are missing, left over, or of another shape; transformers only warns.
 
 A missing weight is filled with random numbers, and the training goes on. Under ZeRO-3 transformers does
 not even look for weights that are left over, so this does.

@@ -6,8 +6,6 @@ Writes     results/{run}/data/{pairs.jsonl,rejects.jsonl,quality.json,train.json
 Stages     convert_preferences -> split_preferences
 """
 
-LANGUAGES = config["data"]["languages"]
-
 
 rule convert_preferences:
     """

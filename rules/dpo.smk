@@ -53,14 +53,15 @@ rule train_dpo:
     Checkpoints are a parameter, not an output: Snakemake deletes outputs before a job starts and
     after it fails, which is when they are needed; the gates are a log, because they are read after a failure.
     What its code means is a parameter, so that an edited comment costs no training (pipeline/graph/code_of.py).
+    Beside --out, not declared because they differ from run to run: ../swanlab, ../logs/train_dpo.{machine.json,speed.jsonl}.
     """
     input:
         train=f"{SHARED}/dpo/train.jsonl",
         val=f"{SHARED}/dpo/val.jsonl",
-        manifest=START_MANIFEST,
+        manifest=lambda wildcards: RUNS[wildcards.run].start.manifest,
         # A manifest says when its folder has changed; the time of a folder says nothing.
-        model=ancient(START_MODEL),
-        sft=START_ADAPTER,
+        model=lambda wildcards: ancient(RUNS[wildcards.run].start.built),
+        sft=lambda wildcards: RUNS[wildcards.run].start.adapter,
     output:
         adapter=directory("results/{run}/dpo/adapter"),
         manifest="results/{run}/dpo/adapter.sha256",
@@ -79,32 +80,24 @@ rule train_dpo:
         **training_resources(config["train"]),
     params:
         *code_of("train_dpo", PLUGINS),
-        model=lambda wildcards, input: input.model or config["model"]["folder"],
-        nodes=config["train"]["nodes"],
-        gpus=config["train"]["gpus"],
-        cpu_processes=config["train"]["cpu_processes"],
-        fast=[lever for lever, wanted in config["train"]["fast"].items() if wanted],
-        reference=f"{SHARED}/checkpoints/reference",
-        prompt_date=config["prompt"]["date"],
-        tracking=TRACKING,
-        tracking_folder="results/{run}/swanlab",
-        sft=SFT_FLAGS,
-        gates=json.dumps(config["gates"]),
+        script="scripts.train_dpo",
+        settings=part("train_dpo"),
+        model=lambda wildcards: RUNS[wildcards.run].start.folder,
+        sft=lambda wildcards, input: ["--sft-adapter", RUNS[wildcards.run].start.adapter_folder] if input.sft else [],
+        reference=["--reference", f"{SHARED}/checkpoints/reference"],
         checkpoints="results/{run}/checkpoints/dpo",
-        # They differ from run to run, and so are neither outputs nor accounts that DVC keeps.
-        machine="results/{run}/logs/train_dpo.machine.json",
-        speed="results/{run}/logs/train_dpo.speed.jsonl",
-        flags=lambda wildcards: swift_flags(SETTINGS[wildcards.run]["dpo"]),
+        out="results/{run}/dpo",
     shell:
         """
-        exec envs/with-training python -m scripts.train_dpo --model {params.model:q} --model-manifest {input.manifest:q} \
-            {params.sft} --train {input.train:q} --val {input.val:q} --adapter {output.adapter:q} \
-            --manifest {output.manifest:q} --curves {output.curves:q} --coverage {output.coverage:q} \
-            --settings {output.settings:q} --gates {log.gates:q} --gate-settings {params.gates:q} \
-            --checkpoints {params.checkpoints:q} --nodes {params.nodes} --gpus {params.gpus} --cpu-processes {params.cpu_processes} \
-            --fast {params.fast} --reference {params.reference:q} --prompt-date {params.prompt_date} --run {wildcards.run} {params.tracking} \
-            --tracking-folder {params.tracking_folder:q} --machine {params.machine:q} --speed {params.speed:q} \
-            -- {params.flags} >{log[0]:q} 2>&1
+        exec envs/with-training python -m {params.script:q} \
+            --settings {params.settings:q} \
+            --model {params.model:q} \
+            --manifest {input.manifest:q} \
+            {params.sft:q} \
+            --pairs {input.train:q} {input.val:q} \
+            {params.reference:q} \
+            --checkpoints {params.checkpoints:q} \
+            --out {params.out:q} >{log[0]:q} 2>&1
         """
 
 

@@ -6,9 +6,6 @@ Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json
 Stages     infer_shard -> gather_predictions
 """
 
-# The run whose training a run answers with: points that differ in `infer` alone share one.
-TRAINED_BY = {run: run for run in SETTINGS} | {point.run: point.training for point in POINTS}
-
 
 rule infer_shard:
     """Answer the held-out prompts of shard {wildcards.shard}, which are dealt out to infer.shards jobs in turn."""

@@ -6,9 +6,6 @@ Writes     results/{run}/model.sha256, and results/{run}/model/ where it is buil
 Stages     build_tiny_model, build_random_model, or check_model
 """
 
-# An input of the stages that use the model, where this graph builds it.
-BUILT_MODEL = [] if config["model"]["folder"] else f"{SHARED}/model"
-
 if config["model"]["random"]:
 
     rule build_random_model:

@@ -1,37 +1,29 @@
 """Train a LoRA adapter on preference pairs with `swift rlhf`, going on from the newest checkpoint of the same run.
 
-envs/with-training python -m scripts.train_dpo --model results/tiny/model … -- --rlhf_type dpo --beta 0.1 …
+envs/with-training python -m scripts.train_dpo --settings "$(python -m tools.show_settings train_dpo)" \
+    --model results/tiny/model --manifest results/tiny/model.sha256 \
+    --pairs results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl \
+    --checkpoints mine/checkpoints --out mine/dpo
 """
 
-import argparse
-import os
 from pathlib import Path
 
-from pipeline.training.train_adapter import add_arguments, train_adapter
+from pipeline.training.train_adapter import train_adapter
+from pipeline.training.training import Training, training_parser
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Return the command line; what follows `--` is in `flags`."""
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser)
-    parser.add_argument("--sft-adapter", type=Path, help="adapter that the policy starts from and the reference has")
-    parser.add_argument("--sft-manifest", type=Path, help="SHA-256 of its files")
-    parser.add_argument("--fast", nargs="*", default=[], help="levers: names of files of plugins/fast")
-    parser.add_argument("--reference", type=Path, help="folder for what the reference model says of pairs")
-    return parser.parse_args(argv)
+def read_training(argv: list[str] | None) -> Training:
+    """Return the training that a command line asks for."""
+    parser = training_parser(__doc__)
+    say = "adapter that the policy starts from and the reference has; its manifest is <folder>.sha256"
+    parser.add_argument("--sft-adapter", type=Path, metavar="FOLDER", help=say)
+    say = "what the reference model says of pairs, kept for all trainings; used with train.fast.cached_reference"
+    parser.add_argument("--reference", type=Path, metavar="FOLDER", help=say)
+    return Training("train_dpo", **vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parse_arguments(argv)
-    if args.sft_adapter:
-        adapter = str(args.sft_adapter)
-        start = ["rlhf", "--adapters", adapter, "--ref_adapters", adapter]
-        train_adapter(
-            "train_dpo", args, start, f"{os.path.relpath(args.model)}, with the SFT adapter", args.sft_manifest
-        )
-    else:
-        train_adapter("train_dpo", args, ["rlhf"], f"{os.path.relpath(args.model)}, without an adapter")
+    train_adapter(read_training(argv))
 
 
 if __name__ == "__main__":

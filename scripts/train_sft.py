@@ -1,18 +1,17 @@
 """Train a LoRA adapter on answers alone with `swift sft`, going on from the newest checkpoint of the same run.
 
-envs/with-training python -m scripts.train_sft --model results/tiny/model … -- --learning_rate 0.0001 …
+envs/with-training python -m scripts.train_sft --settings "$(python -m tools.show_settings train_sft)" \
+    --model results/tiny/model --manifest results/tiny/model.sha256 \
+    --pairs results/tiny/sft/train.jsonl results/tiny/sft/val.jsonl \
+    --checkpoints mine/checkpoints --out mine/sft
 """
 
-import argparse
-
-from pipeline.training.train_adapter import add_arguments, train_adapter
+from pipeline.training.train_adapter import train_adapter
+from pipeline.training.training import Training, training_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser)
-    train_adapter("train_sft", parser.parse_args(argv), ["sft"], "none")
+    train_adapter(Training("train_sft", **vars(training_parser(__doc__).parse_args(argv))))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def claim_gpus(count: int, setting: str) -> list[int]:
     """Let this process and its children see `count` free GPUs alone, waiting for them if need be.
 
     Returns the open files that hold the claim: children have to keep them (`pass_fds`). `setting` is what asks for the
-    GPUs. Stops with one line if there are not so many here at all.
+    GPUs. Stops with one line if this machine has fewer.
     """
     if not count:
         return []
@@ -87,7 +87,7 @@ def ask_driver(query: str) -> list[list[str]]:
 
 
 def try_to_claim(gpus: list[Gpu], count: int) -> dict[Gpu, int]:
-    """Return `count` GPUs that nobody uses, with the open files that hold them; none if there are not so many."""
+    """Return `count` GPUs that nobody uses, with the open files that hold them; none if there are fewer."""
     with one_at_a_time():
         users = list_users()
         claimed: dict[Gpu, int] = {}

@@ -7,28 +7,28 @@ import sys
 from pathlib import Path
 
 # A scheduler asks all processes of a job to end, and torchrun would then end the training within half a minute. The
-# signal is for this process alone, which has the training stop with a checkpoint (plugins/stop_in_time.py).
-DEAF = ("env", "--ignore-signal=TERM")
-DEAF_TORCHRUN = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
+# signal is for this process alone, which lets the training stop with a checkpoint (plugins/stop_in_time.py).
+IGNORE_SIGTERM = ("env", "--ignore-signal=TERM")
+TORCHRUN_IGNORES_SIGTERM = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
 # A process that crashes in compiled code says in the log where it was.
 WHERE_IT_CRASHED = {"PYTHONFAULTHANDLER": "1"}
 
 
 def launcher(nodes: int) -> list[str]:
-    """Return the command that runs another once on each node of this Slurm job, or here, deaf to SIGTERM."""
+    """Return the words before a command that is to ignore SIGTERM: here, or once on each node of this Slurm job."""
     if nodes == 1:
-        return [*DEAF]
+        return [*IGNORE_SIGTERM]
     if "SLURM_JOB_ID" not in os.environ:
         sys.exit(f"train.nodes is {nodes}, and this is no job of Slurm; use --profile profiles/slurm, or set it to 1")
     # All CPUs that the job has on a node are for its one task there, which Slurm would otherwise bind to one of them.
     once_each = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none"]
-    return ["srun", *once_each, "--kill-on-bad-exit=1", "envs/on-node", *DEAF]
+    return ["srun", *once_each, "--kill-on-bad-exit=1", "envs/on-node", *IGNORE_SIGTERM]
 
 
 def rendezvous(nodes: int) -> dict[str, str]:
     """Return what torchrun needs: a port, and on several nodes how many there are, and where the first is: here."""
     several = {"NNODES": str(nodes), "MASTER_ADDR": socket.gethostname()} if nodes > 1 else {}
-    return {"MASTER_PORT": str(free_port())} | DEAF_TORCHRUN | WHERE_IT_CRASHED | several
+    return {"MASTER_PORT": str(free_port())} | TORCHRUN_IGNORES_SIGTERM | WHERE_IT_CRASHED | several
 
 
 def free_port() -> int:

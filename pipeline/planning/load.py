@@ -7,7 +7,7 @@ from statistics import fmean as mean
 from typing import Any
 
 from pipeline.planning.tokens import PairTokens
-from pipeline.settings.losses import REFERENCED
+from pipeline.settings.losses import has_reference
 from pipeline.training.row_length import row_length
 
 Settings = dict[str, Any]
@@ -138,7 +138,7 @@ def count_passes(flags: Settings) -> int:
     kto reads another prompt's answers, too, with policy and reference. SFT has no `rlhf_type`.
     """
     kind = flags.get("rlhf_type")
-    return 2 + bool(flags["gradient_checkpointing"]) + (kind in REFERENCED) + 2 * (kind == "kto")
+    return 2 + bool(flags["gradient_checkpointing"]) + has_reference(kind) + 2 * (kind == "kto")
 
 
 def count_evaluations(flags: Settings) -> int:

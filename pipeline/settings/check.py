@@ -15,7 +15,8 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from pipeline.settings.levers import find_fast_problems
-from pipeline.settings.losses import REFERENCED, find_loss_problems
+from pipeline.settings.loss_problems import find_loss_problems
+from pipeline.settings.losses import has_reference
 from pipeline.settings.resources import count_processes
 from pipeline.settings.sweep import apply_changes, find_sweep_problems, list_points
 
@@ -133,7 +134,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append(
             "dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has no dropout"
         )
-    if config["sft"]["join"] == "stacked" and config["dpo"]["rlhf_type"] not in REFERENCED:
+    if config["sft"]["join"] == "stacked" and not has_reference(config["dpo"]["rlhf_type"]):
         problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")

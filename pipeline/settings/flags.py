@@ -4,6 +4,8 @@ import json
 import shlex
 from typing import Any
 
+from pipeline.settings.losses import PREFERENCES
+
 
 def as_text(value: Any) -> str:
     """Return a value as text for ms-swift's command line."""
@@ -14,14 +16,19 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def swift_flags(settings: dict[str, Any]) -> str:
-    """Return the settings as one line of flags, quoted for a shell; null leaves a flag out."""
+def flag_words(settings: dict[str, Any]) -> list[str]:
+    """Return the settings as flags; null leaves a flag out."""
     words: list[str] = []
     for name, value in settings.items():
         if value is not None:
             values = value if isinstance(value, list) else [value]
             words += [f"--{name}", *map(as_text, values)]
-    return shlex.join(words)
+    return words
+
+
+def swift_flags(settings: dict[str, Any]) -> str:
+    """Return the settings as one line of flags, quoted for a shell."""
+    return shlex.join(flag_words(settings))
 
 
 def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -37,11 +44,7 @@ def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
     return flags
 
 
-# Settings of `dpo` that SFT does not have, and those of `sft` that are not flags of swift.
-PREFERENCES = (
-    *("rlhf_type", "loss_type", "loss_weights", "beta", "label_smoothing", "rpo_alpha", "ld_alpha"),
-    *("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight"),
-)
+# Settings of `sft` that are not flags.
 NO_FLAGS = ("enabled", "join", "data")
 
 

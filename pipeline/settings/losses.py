@@ -1,88 +1,82 @@
-"""Refuse settings of a loss that ms-swift would accept and ignore, or replace by its own default."""
+"""Facts about the losses of ms-swift's preference trainers, one row a kind of training and one row a loss.
 
-from collections.abc import Iterator
-from typing import Any
+Only facts: trainings import this, and must not run again because the validation of settings was edited.
+"""
 
-Settings = dict[str, Any]
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
-# The losses of each kind of training. None: the kind has one loss only, and no flag for it.
-LOSSES: dict[str, tuple[str | None, ...]] = {
-    "dpo": ("sigmoid", "ipo", "hinge", "robust", "apo_zero", "sppo_hard"),
-    "simpo": ("simpo",),
-    "cpo": ("sigmoid",),
-    "orpo": (None,),
-    "kto": ("kto",),
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of training (`rlhf_type`): which settings reach its loss alone, and whether it has a reference model.
+
+    `recorded_as` is the kind under which ms-swift writes it down, where that is another one whose trainer it uses.
+    """
+
+    own_settings: tuple[str, ...] = ()
+    has_reference: bool = False
+    recorded_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss (`loss_type`), and what its formula says.
+
+    `constant` is the loss of ms-swift 4.6.0's DPO trainer where all log-ratios are 0, from beta. Where `best_is_zero`,
+    a loss near 0 says nothing about memorised pairs. `is_smoothed` says that it uses `label_smoothing`.
+    """
+
+    kinds: tuple[str, ...]
+    constant: Callable[[float], float] | None = None
+    best_is_zero: bool = False
+    is_smoothed: bool = False
+
+
+KINDS = {
+    "dpo": Kind(("loss_weights", "rpo_alpha", "ld_alpha"), has_reference=True),
+    "simpo": Kind(("simpo_gamma", "cpo_alpha"), recorded_as="cpo"),
+    "cpo": Kind(("cpo_alpha",)),
+    "orpo": Kind(),  # with one loss only, and no flag for it
+    "kto": Kind(("desirable_weight", "undesirable_weight"), has_reference=True),
 }
-SMOOTHED = {("dpo", "sigmoid"), ("dpo", "robust"), ("simpo", "simpo"), ("cpo", "sigmoid")}
-# Weights that only some kinds of training use; null for the others.
-OWN_SETTINGS = {
-    "loss_weights": ("dpo",),
-    "rpo_alpha": ("dpo",),
-    "ld_alpha": ("dpo",),
-    "simpo_gamma": ("simpo",),
-    "cpo_alpha": ("simpo", "cpo"),
-    "desirable_weight": ("kto",),
-    "undesirable_weight": ("kto",),
+LOSSES = {
+    "sigmoid": Loss(("dpo", "cpo"), lambda beta: math.log(2), is_smoothed=True),  # whatever the smoothing
+    "ipo": Loss(("dpo",), lambda beta: 1 / (4 * beta**2), best_is_zero=True),
+    "hinge": Loss(("dpo",), lambda beta: 1.0, best_is_zero=True),
+    "robust": Loss(("dpo",), lambda beta: math.log(2), is_smoothed=True),
+    "apo_zero": Loss(("dpo",), lambda beta: 1.0),
+    "sppo_hard": Loss(("dpo",), lambda beta: 1 / (2 * beta**2), best_is_zero=True),
+    "simpo": Loss(("simpo",), is_smoothed=True),
+    "kto": Loss(("kto",)),
 }
-# Those for which ms-swift has a default that changes the loss: they must be written out.
-NEEDED = ("simpo_gamma", "cpo_alpha", "desirable_weight", "undesirable_weight")
-REFERENCED = ("dpo", "kto")  # kinds of training that have a reference model
-MOVES_THE_BASE = ("pissa", "olora")
+# Null for the kinds that do not use them.
+OWN_SETTINGS = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.own_settings))
+# Settings of `dpo` that reach the loss of pairs; SFT has none of them.
+PREFERENCES = ("rlhf_type", "loss_type", "beta", "label_smoothing", *OWN_SETTINGS)
 
 
-def find_loss_problems(dpo: Settings, processes: int) -> list[str]:
-    """Return one line for each setting of `dpo` that does not fit its `rlhf_type` and `loss_type`."""
-    found = [*check_loss_type(dpo), *check_own_settings(dpo), *check_smoothing(dpo)]
-    kind = dpo["rlhf_type"]
-    if kind in REFERENCED and dpo["init_weights"] in MOVES_THE_BASE:
-        found.append(
-            f"dpo.init_weights: {dpo['init_weights']} changes the weights beneath the adapter, which {kind} takes for "
-            "the reference model; set 'true'"
-        )
-    if kind == "kto":
-        found += check_kto(dpo, processes)
-    return found
+def has_reference(kind: str | None) -> bool:
+    """Return whether a kind of training has a reference model. None is SFT, which has none."""
+    return kind in KINDS and KINDS[kind].has_reference
 
 
-def check_loss_type(dpo: Settings) -> Iterator[str]:
-    """Check that the losses are losses of this kind of training, and have a weight each where they are several."""
-    kind, named, weights = dpo["rlhf_type"], dpo["loss_type"], dpo["loss_weights"]
-    known = LOSSES[kind]
-    choice = ", ".join("null" if name is None else name for name in known)
-    for name in named if isinstance(named, list) else [named]:
-        if name not in known:
-            word = "null" if name is None else f"'{name}'"
-            yield f"dpo.loss_type: {word} is not a loss of rlhf_type {kind}; write {choice}"
-    if isinstance(named, list) and kind != "dpo":
-        yield f"dpo.loss_type: a list goes with rlhf_type dpo only; write {choice}"
-    elif isinstance(named, list) and len(weights or []) != len(named):
-        yield f"dpo.loss_weights: has to hold a weight for each of the {len(named)} losses of dpo.loss_type"
-    elif weights is not None and kind == "dpo" and not isinstance(named, list):
-        yield "dpo.loss_weights: only used with a list as dpo.loss_type; set null"
+def kinds_with(setting: str) -> list[str]:
+    """Return the kinds of training whose loss a setting reaches alone; none for a setting of all kinds."""
+    return [name for name, kind in KINDS.items() if setting in kind.own_settings]
 
 
-def check_own_settings(dpo: Settings) -> Iterator[str]:
-    """Check that settings which only some kinds of training use are set for those, and for no others."""
-    kind = dpo["rlhf_type"]
-    for name, kinds in OWN_SETTINGS.items():
-        if kind not in kinds and dpo[name] is not None:
-            yield f"dpo.{name}: only used with rlhf_type {' or '.join(kinds)}; set null"
-        elif kind in kinds and name in NEEDED and dpo[name] is None:
-            yield f"dpo.{name}: reaches the loss of rlhf_type {kind}; write it out (docs/pipeline.md#losses)"
+def list_losses(kind: str) -> list[str | None]:
+    """Return the values that `loss_type` can have with a kind of training: null where there is one loss only."""
+    return [name for name, loss in LOSSES.items() if kind in loss.kinds] or [None]
 
 
-def check_smoothing(dpo: Settings) -> Iterator[str]:
-    """Check that label smoothing, where there is any, is used by one of the losses."""
-    kind, named = dpo["rlhf_type"], dpo["loss_type"]
-    names = named if isinstance(named, list) else [named]
-    if dpo["label_smoothing"] and not any((kind, name) in SMOOTHED for name in names):
-        losses = kind if named is None else " and ".join(names)
-        yield f"dpo.label_smoothing: not used by {losses}; set 0"
+def best_is_zero(losses: list[str]) -> bool:
+    """Return whether 0 is the best value of one of the losses."""
+    return any(name in LOSSES and LOSSES[name].best_is_zero for name in losses)
 
 
-def check_kto(dpo: Settings, processes: int) -> Iterator[str]:
-    """Check what KTO's trainer cannot do: a step of one answer, and liger's loss without a whole reference model."""
-    if processes * dpo["per_device_train_batch_size"] * dpo["gradient_accumulation_steps"] < 2:
-        yield "dpo.per_device_train_batch_size: kto compares the answers of a step, and needs two or more; set 2"
-    if dpo["use_liger_kernel"]:
-        yield "dpo.use_liger_kernel: liger's kto loss needs a second model, and a LoRA training has none; set false"
+def loss_names(loss_type: str | list[str] | None) -> list[str]:
+    """Return the losses that a `loss_type` names: one, those of a mixture, or none."""
+    return [loss_type] if isinstance(loss_type, str) else loss_type or []

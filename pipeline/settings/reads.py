@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.settings.check import load_schema
-from pipeline.settings.flags import NO_FLAGS, PREFERENCES, sft_settings
+from pipeline.settings.flags import NO_FLAGS, sft_settings
+from pipeline.settings.losses import PREFERENCES
 from pipeline.settings.runs import Run
 from pipeline.settings.sweep import SECTIONS
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from pipeline.launch.plugins import CALLBACKS
 from pipeline.settings.check import load_config, load_schema
-from pipeline.settings.losses import OWN_SETTINGS
+from pipeline.settings.losses import kinds_with
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, known_of, load_defaults
 from pipeline.swift_commands.read_command import Command
 
@@ -128,7 +128,7 @@ def put_machine(result: Translation, command: Command) -> None:
 def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dict[str, Any]:
     """Return the release's own values of the settings of `dpo` that the command does not name."""
     defaults = load_defaults(PINNED) | load_defaults(release)
-    used = (key for key in load_config([])["dpo"] if "dpo" in OWN_SETTINGS.get(key, ("dpo",)))
+    used = (key for key in load_config([])["dpo"] if "dpo" in (kinds_with(key) or ("dpo",)))
     values = {key: defaults[key] for key in used if key in defaults}
     values = {key: known_of(key).get("resolved") if value is None else value for key, value in values.items()}
     pairs = fit(flags.get("per_device_train_batch_size", ["1"]), {"type": "integer", "minimum": 1})

@@ -1,50 +1,49 @@
 """The swift command of a training, and what it is told of SwanLab."""
 
-import argparse
 import secrets
 from pathlib import Path
 
 from pipeline.launch.contract import Tracking
 from pipeline.launch.plugins import training_flags
-from pipeline.settings.given_flags import flag_value
+from pipeline.training.training import Training
 
-# A process that waits so long for another gives up, and says for whom it waited. ms-swift's own limit is half a year.
+# After this time, a process that waits for another gives up and names it. ms-swift's own limit is half a year.
 SILENCE_SECONDS = 3600
 
 
-def training_command(
-    args: argparse.Namespace, start: list[str], sides: tuple[Path, Path], checkpoints: Path
-) -> list[str]:
-    """Return the arguments of `swift`; `start` is what makes it this kind of training, `sides` are its rows."""
-    tracked = args.tracking_mode != "disabled"
+def training_command(training: Training, sides: list[Path], folder: Path) -> list[str]:
+    """Return the arguments of `swift`, which reads its rows from `sides` and writes checkpoints into a folder."""
     train, val = map(str, sides)
+    tracked = training.is_tracked
     return [
-        *(*start, "--model", str(args.model), "--dataset", train),
-        *(["--val_dataset", val] if flag_value(args.flags, "eval_strategy") != "no" else []),
-        *args.flags,
-        *("--output_dir", str(checkpoints), "--add_version", "false", "--check_model", "false"),
+        *(*training.start, "--model", str(training.model), "--dataset", train),
+        *(["--val_dataset", val] if training.holds_out else []),
+        *training.flags,
+        *("--output_dir", str(folder), "--add_version", "false", "--check_model", "false"),
         *("--ddp_timeout", str(SILENCE_SECONDS), "--strict", "true", "--report_to", "swanlab" if tracked else "none"),
-        *(["--swanlab_project", args.tracking_project] if tracked else []),
-        *training_flags(args.fast, tracked),
+        *(["--swanlab_project", training.settings["tracking"]["project"]] if tracked else []),
+        *training_flags(training.levers, tracked),
     ]
 
 
-def tracking_of(args: argparse.Namespace, checkpoints: Path) -> Tracking | None:
+def tracking_of(training: Training, folder: Path) -> Tracking | None:
     """Return the run that SwanLab is to keep, if any."""
-    if args.tracking_mode == "disabled":
+    if not training.is_tracked:
         return None
-    mode = "online" if args.tracking_mode == "cloud" else args.tracking_mode
-    return Tracking(mode, str(args.tracking_folder), args.tracking_project, args.run, tracking_id(checkpoints))
+    asked = training.settings["tracking"]
+    mode = "online" if asked["mode"] == "cloud" else asked["mode"]
+    return Tracking(mode, str(training.swanlab), asked["project"], training.run, tracking_id(folder))
 
 
-def swanlab_host(args: argparse.Namespace) -> dict[str, str]:
+def swanlab_host(training: Training) -> dict[str, str]:
     """Return SwanLab's own variable for a server that is not its company's."""
-    return {"SWANLAB_API_HOST": args.tracking_host} if args.tracking_host and args.tracking_mode != "disabled" else {}
+    host = training.settings["tracking"]["host"]
+    return {"SWANLAB_API_HOST": host} if host and training.is_tracked else {}
 
 
-def tracking_id(checkpoints: Path) -> str:
-    """Return the name under which SwanLab takes this training and the one that was stopped before for one run."""
-    file = checkpoints / "tracking_id"
+def tracking_id(folder: Path) -> str:
+    """Return the id under which SwanLab takes this training and the one that was stopped before for one run."""
+    file = folder / "tracking_id"
     if not file.exists():
         file.write_text(secrets.token_hex(10), encoding="utf-8")
     return file.read_text(encoding="utf-8")

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.gates import Gate, gate
+from pipeline.settings.losses import best_is_zero
 
 Row = dict[str, Any]
-# Their best value is 0, so that a loss near 0 says nothing.
-ZERO_IS_BEST = ("ipo", "hinge", "sppo_hard")
 
 
 def training_rows(rows: Iterable[Row]) -> list[Row]:
@@ -33,7 +32,7 @@ def judge_collapse(rows: list[Row], share: float, loss_types: list[str]) -> Gate
 
     A loss near zero within an epoch says that the pairs are memorised or all alike.
     """
-    if set(loss_types) & set(ZERO_IS_BEST):
+    if best_is_zero(loss_types):
         return gate("loss_collapse", True, "not judged", f"the best loss of {'+'.join(loss_types)} is 0")
     losses = training_rows(rows)
     expected = f"a loss above {share:g} of the first"

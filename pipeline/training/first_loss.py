@@ -3,19 +3,10 @@
 With a fresh LoRA the policy is the reference model, so that every log-ratio is 0 and a loss is a constant.
 """
 
-import math
-from collections.abc import Callable
 from typing import Any
 
-# Each loss of ms-swift 4.6.0's DPO trainer (DPOTrainer.dpo_loss) where all log-ratios are 0, from beta.
-DPO_CONSTANTS: dict[str, Callable[[float], float]] = {
-    "sigmoid": lambda beta: math.log(2),  # whatever the label smoothing
-    "robust": lambda beta: math.log(2),
-    "hinge": lambda beta: 1.0,
-    "ipo": lambda beta: 1 / (4 * beta**2),
-    "apo_zero": lambda beta: 1.0,
-    "sppo_hard": lambda beta: 1 / (2 * beta**2),
-}
+from pipeline.settings.losses import LOSSES, loss_names
+
 # How a LoRA may start so that it adds nothing. pissa and olora change the weights beneath it, too: switched off, it
 # leaves another model than the one that was loaded.
 ZERO_STARTS = ("true", "gaussian")
@@ -47,12 +38,18 @@ def predict_first_loss(settings: dict[str, Any], logged: dict[str, float]) -> fl
 
 def predict_dpo(settings: dict[str, Any], logged: dict[str, float]) -> float:
     """Return the weighted sum of the DPO losses at log-ratio 0, with the weighted NLL of the chosen answers."""
-    named = settings["loss_type"]
-    names = named if isinstance(named, list) else [named]
+    names = loss_names(settings["loss_type"])
     weights = settings["loss_weights"] or [1.0] * len(names)
-    loss = sum(weight * DPO_CONSTANTS[name](settings["beta"]) for weight, name in zip(weights, names, strict=True))
+    loss = sum(weight * constant(name, settings["beta"]) for weight, name in zip(weights, names, strict=True))
     nll = settings["rpo_alpha"] * logged["nll_loss"] if settings["rpo_alpha"] else 0.0
     return float(loss + nll)
+
+
+def constant(name: str, beta: float) -> float:
+    """Return a DPO loss where all log-ratios are 0."""
+    value = LOSSES[name].constant
+    assert value, f"{name} is no loss of rlhf_type dpo"
+    return value(beta)
 
 
 def predict_kto(settings: dict[str, Any]) -> float | None:

@@ -1,7 +1,5 @@
 """Record what differs from run to run of one training: the machine, the time it took, and the code.
 
-    envs/with-training python -m scripts.train_dpo … --machine MACHINE.json --speed SPEED.jsonl -- …
-
 These files lie among the logs, and are no results: another machine or another day writes others. They name neither the
 host nor the user, and no path outside the project.
 """

@@ -1,6 +1,5 @@
 """What is done when a training has ended: it is judged as a whole, and its results are written."""
 
-import argparse
 import json
 import shutil
 import sys
@@ -12,12 +11,22 @@ from pipeline.files.json_files import write_json
 from pipeline.files.json_lines import write_json_lines
 from pipeline.gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from pipeline.launch.contract import Contract
-from pipeline.settings.given_flags import flag_value, flag_values, rlhf_type
-from pipeline.settings.losses import REFERENCED
+from pipeline.settings.losses import KINDS, has_reference, loss_names
 from pipeline.training.checkpoints import newest_checkpoint
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 from pipeline.training.record import copy_adapter, differing_flags, read_curves, read_settings
+from pipeline.training.training import Training
 
+# Names of the results in the folder --out, by the names that they have in the rules of trainings.
+RESULTS = {
+    "adapter": "adapter",
+    "manifest": "adapter.sha256",
+    "curves": "curves.jsonl",
+    "coverage": "lora_coverage.csv",
+    "settings": "settings.json",
+    "gates": "gates.json",
+}
+GATES = RESULTS["gates"]
 REPORTED = ("loss_collapse", "chosen_log_probability")  # stop a run only where gates.collapse says so
 
 
@@ -35,44 +44,46 @@ def require_last_step(checkpoints: Path) -> Path:
 
 
 def publish(
-    args: argparse.Namespace, contract: Contract, last: Path, command: list[str], environment: dict[str, str]
+    training: Training, contract: Contract, last: Path, command: list[str], environment: dict[str, str]
 ) -> None:
     """Write results from the last checkpoint, and judge the training as a whole before its manifest is written."""
+    results = {name: training.out / file for name, file in RESULTS.items()}
     curves = read_curves(contract.folder / "logging.jsonl")
     in_force = read_settings(last, command, environment, contract.record())
-    write_gates(args.gates, read_gates(contract.gates_file))
-    unjudged = find_unjudged(read_gates(args.gates), args.flags, args.checkpoints)
-    for row in [*unjudged, *judge_whole(curves, args.flags, args.gate_settings, in_force["arguments"])]:
-        put_gate(args.gates, row)
-    require_gates(args.gates, () if args.gate_settings["collapse"] == "stop" else REPORTED)
+    judged = read_gates(contract.gates_file)
+    write_gates(results["gates"], judged)
+    for row in [*find_unjudged(judged, training), *judge_whole(curves, training, in_force["arguments"])]:
+        put_gate(results["gates"], row)
+    require_gates(results["gates"], () if training.settings["gates"]["collapse"] == "stop" else REPORTED)
 
-    copy_adapter(last, args.adapter, args.model)
-    write_json_lines(args.curves, curves)
-    shutil.copyfile(contract.folder / "lora_coverage.csv", args.coverage)
-    write_json(args.settings, in_force)
-    write_manifest(args.adapter, args.manifest)
+    copy_adapter(last, results["adapter"], training.model)
+    write_json_lines(results["curves"], curves)
+    shutil.copyfile(contract.folder / "lora_coverage.csv", results["coverage"])
+    write_json(results["settings"], in_force)
+    write_manifest(results["adapter"], results["manifest"])
 
 
-def find_unjudged(judged: list[Gate], flags: list[str], checkpoints: Path) -> list[Gate]:
+def find_unjudged(judged: list[Gate], training: Training) -> list[Gate]:
     """Return a failed gate for each one that should have been judged while the training ran, and was not."""
     names = {"lora_coverage", "first_grad_norm", "rows_trained"}
-    if rlhf_type(flags) in REFERENCED:
+    if has_reference(training.kind):
         names |= {"reference", "first_loss"}
-    mend = f"judged when its step was trained; delete {checkpoints} to train anew"
+    fix = f"judged when its step was trained; delete {training.checkpoints} to train anew"
     missing = names - {row["gate"] for row in judged}
-    return [gate(name, False, "missing", mend) for name in sorted(missing)]
+    return [gate(name, False, "missing", fix) for name in sorted(missing)]
 
 
-def judge_whole(
-    curves: list[dict[str, Any]], flags: list[str], settings: dict[str, Any], in_force: dict[str, Any]
-) -> list[Gate]:
+def judge_whole(curves: list[dict[str, Any]], training: Training, in_force: dict[str, Any]) -> list[Gate]:
     """Return the gates that need all of the training: its curves, and what ms-swift made of the flags."""
-    differing = differing_flags(flags, in_force)
+    if training.kind and in_force["rlhf_type"] == KINDS[training.kind].recorded_as:
+        in_force = in_force | {"rlhf_type": training.kind}
+    differing = differing_flags(training.flags, in_force)
     seen = "; ".join(differing) or "as given"
     rows = [judge_finite(curves), gate("settings_in_force", not differing, seen, "as given")]
-    if rlhf_type(flags) == "sft":
+    if training.kind is None:
         return rows
-    rows.append(judge_collapse(curves, settings["loss_share"], flag_values(flags, "loss_type")))
-    if rlhf_type(flags) in REFERENCED:
-        rows.append(judge_chosen(curves, float(flag_value(flags, "beta") or 0.1), settings["chosen_fall"]))
+    dpo, wanted = training.dpo, training.settings["gates"]
+    rows.append(judge_collapse(curves, wanted["loss_share"], loss_names(dpo["loss_type"])))
+    if has_reference(training.kind):
+        rows.append(judge_chosen(curves, dpo["beta"], wanted["chosen_fall"]))
     return rows

@@ -1,14 +1,12 @@
 """Where plugins/fast/cached_reference.py keeps the reference's log-probabilities: a folder named after what decides."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
 from pipeline.files.json_files import run_digest
-from pipeline.settings.given_flags import flag_values
+from pipeline.settings.flags import flag_words
+from pipeline.training.training import Training
 
 # On what the reference's log-probabilities of a pair depend, beside the models and the prompt's date: precision, what
 # is read, what LoRA makes of the base model, and, in the last bits, which pairs are computed together.
-REFERENCE_FLAGS = (
+REFERENCE_SETTINGS = (
     *("torch_dtype", "bf16", "fp16", "attn_impl", "experts_impl", "loss_scale", "max_length", "truncation_strategy"),
     *("init_weights", "lora_rank", "target_modules", "target_parameters"),
     *("per_device_train_batch_size", "per_device_eval_batch_size", "eval_on_start", "seed", "data_seed"),
@@ -16,12 +14,8 @@ REFERENCE_FLAGS = (
 )
 
 
-def reference_digest(
-    prompt_date: str, processes: int, levers: Iterable[str], flags: list[str], code: list[str], *models: Path
-) -> str:
-    """Return the name of the folder. `models` are the manifests of the model and of its adapter.
-
-    `code` is what code_of() says of the training.
-    """
-    values = [f"{name} {' '.join(flag_values(flags, name))}" for name in REFERENCE_FLAGS]
-    return run_digest([prompt_date, str(processes), *levers, *values, *code], *models)
+def reference_digest(training: Training, code: list[str]) -> str:
+    """Return the name of the folder. `code` is what code_of() says of the training."""
+    values = [f"{name} {' '.join(flag_words({name: training.dpo.get(name)})[1:])}" for name in REFERENCE_SETTINGS]
+    words = [training.prompt_date, str(training.processes), *training.levers, *values, *code]
+    return run_digest(words, *training.manifests)

@@ -5,6 +5,6 @@ BLOCK = 128
 
 
 def row_length(tokens: int) -> int:
-    """Return the length of a row of so many tokens: one of few, since kernels are compiled for each, 1/8 apart."""
+    """Round a token count up to one of a few lengths, about 1/8 apart, because each length compiles its own kernels."""
     step = max(BLOCK, 1 << max(tokens.bit_length() - 4, 0))
     return -(-tokens // step) * step

@@ -104,7 +104,7 @@ class Reference:
 
 
 def judge_kept(known: list[tuple[Logps, Logps]], tokens: float) -> None:
-    """Stop a training whose reference is not the one of which log-probabilities were kept."""
+    """Stop a training whose reference is not the one whose log-probabilities were kept."""
     apart = max(abs((new[0] - new[1]) - (old[0] - old[1])) for new, old in known)
     most = TOLERANCE * tokens
     record_gate(

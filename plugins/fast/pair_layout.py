@@ -21,7 +21,7 @@ class Layout:
     """A batch of n pairs in one row of `length` tokens, filled up at its end with one more pair of padding.
 
     `ids` and `positions` have shape (1, length); `pair` and `part` (length,) say whose token it is. Of the tokens with
-    a label, `sources` holds the place of the state that foretells each, `targets` the token, and `rows` the number of
+    a label, `sources` holds the place of the state that predicts each, `targets` the token, and `rows` the number of
     its sequence: 0 to n - 1 the chosen ones, n to 2n - 1 the rejected ones. All three are in the order of `rows`.
     """
 
@@ -60,7 +60,7 @@ def lay_out_pairs(ids: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor, p
         for (own_ids, own), row, after in zip(both, (number, number + count), (shared, len(chosen)), strict=True):
             places = torch.arange(len(own_ids)) + start
             places[shared:] += after - shared
-            wanted = (own[1:] >= 0).nonzero()[:, 0] + 1  # the first token is never foretold
+            wanted = (own[1:] >= 0).nonzero()[:, 0] + 1  # nothing predicts the first token
             found[row] = (places[wanted - 1], own_ids[wanted], torch.full_like(wanted, row))
         start += ends[-1]
     rest = row_length(start) - start

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_renderer
-from pipeline.settings.flags import swift_flags
 from tests.support import another_day
 from tests.support.training_fixtures import SHAPE
 
@@ -65,19 +64,15 @@ def rows(tmp_path_factory):
 def training(built, rows, tmp_path_factory):
     """Return what a training of one step on the pair logged."""
     folder = tmp_path_factory.mktemp("training")
-    options = {"model": built[0], "model-manifest": f"{built[0]}.sha256", "train": rows, "val": rows}
-    options |= {
-        "gpus": 0,
-        "cpu-processes": 1,
-        "prompt-date": DATE,
-        "run": "test",
-        "checkpoints": folder / "checkpoints",
+    changed = {
+        "dpo": DPO | ONE_STEP,
+        "train": CONFIG["train"] | {"gpus": 0, "cpu_processes": 1},
+        "prompt": {"date": DATE},
+        "tracking": CONFIG["tracking"] | {"mode": "disabled"},
     }
-    options |= {"tracking-mode": "disabled", "tracking-project": "test", "tracking-folder": folder / "swanlab"}
-    names = ("adapter", "manifest", "curves", "coverage", "settings", "gates", "machine", "speed")
-    options |= {name: folder / name for name in names}
-    options["gate-settings"] = json.dumps(CONFIG["gates"])
-    return run_tomorrow("train_dpo", options, "--", *swift_flags(DPO | ONE_STEP).split())
+    options = {"settings": json.dumps({"gates": CONFIG["gates"], **changed}), "model": built[0]}
+    options |= {"manifest": f"{built[0]}.sha256", "checkpoints": folder / "checkpoints", "out": folder / "dpo"}
+    return run_tomorrow("train_dpo", options, "--pairs", str(rows), str(rows))
 
 
 def test_training_sees_the_tokens_and_masks_that_check_tokens_saw(training, built):

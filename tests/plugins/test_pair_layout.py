@@ -34,7 +34,7 @@ def test_each_token_keeps_its_position_in_its_own_sequence(layout):
     assert layout.positions[0, :10].tolist() == [0, 1, 2, 3, 4, 3, 0, 1, 1, 2]
 
 
-def test_a_token_of_an_answer_is_foretold_by_the_one_before_it_in_its_own_sequence(layout):
+def test_a_token_of_an_answer_is_predicted_by_the_one_before_it_in_its_own_sequence(layout):
     found = zip(layout.rows.tolist(), layout.sources.tolist(), layout.targets.tolist(), strict=True)
     of_chosen = [(0, 1, 3), (0, 2, 4), (0, 3, 5), (1, 6, 7)]
     of_rejected = [(2, 1, 3), (2, 2, 6), (3, 6, 8), (3, 8, 9)]

@@ -43,6 +43,7 @@ class Training:
 
     def __init__(self, model: Path, pairs: Path, folder: Path) -> None:
         self.folder = folder
+        self.results = folder / "dpo"
         self.command = training_command(model, pairs, folder, 2, SETTINGS, tracking="offline")
 
     @contextmanager
@@ -112,15 +113,15 @@ def training(finished) -> Training:
 
 @pytest.fixture(scope="module")
 def undisturbed(finished) -> dict[str, bytes]:
-    """Return the files that it publishes if nobody disturbs it."""
-    return read_results(finished[1])
+    """Return what it publishes if nobody disturbs it."""
+    return read_results(finished[1] / "dpo")
 
 
 def assert_goes_on(training: Training, undisturbed: dict[str, bytes]) -> str:
     """See that the training, started again, ends in the same bytes; return its output."""
     done = training.run()
     assert done.returncode == 0, done.stdout[-12000:]
-    assert read_results(training.folder) == undisturbed
+    assert read_results(training.results) == undisturbed
     return done.stdout
 
 
@@ -173,7 +174,7 @@ def find_rank(processes: list[int], rank: str) -> int:
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(training, undisturbed, moment):
     training.stop(MOMENTS[moment], kill_them)
-    assert read_results(training.folder) == {}
+    assert read_results(training.results) == {}
     assert_goes_on(training, undisturbed)
 
 
@@ -246,4 +247,4 @@ def test_a_second_training_in_the_same_folder_is_refused_and_does_not_disturb_th
     assert refused[0].returncode == 1
     assert "a training is writing checkpoints here" in refused[0].stdout.splitlines()[-1]
     assert first.returncode == 0
-    assert read_results(training.folder) == undisturbed
+    assert read_results(training.results) == undisturbed

@@ -1,85 +1,45 @@
-"""settings/losses.py: what ms-swift would take and not use, or replace by a default of its own, is refused."""
+"""settings/losses.py: the facts cover every kind of training and every setting that the schema has for them."""
+
+import math
 
 import pytest
 
-from pipeline.settings.check import find_problems, load_config, merge
+from pipeline.settings.check import load_schema
+from pipeline.settings.losses import KINDS, LOSSES, PREFERENCES, best_is_zero, has_reference, kinds_with, list_losses
 
-SIMPO = {"rlhf_type": "simpo", "loss_type": "simpo", "simpo_gamma": 1.0, "cpo_alpha": 0.0}
-CPO = {"rlhf_type": "cpo", "cpo_alpha": 1.0}
-ORPO = {"rlhf_type": "orpo", "loss_type": None}
-KTO = {"rlhf_type": "kto", "loss_type": "kto", "desirable_weight": 1.0, "undesirable_weight": 1.0}
-MIXTURE = {"loss_type": ["sigmoid", "hinge"], "loss_weights": [1.0, 0.5]}
+DPO = load_schema()["properties"]["dpo"]["properties"]
 
 
-def problems_of(train: dict | None = None, **dpo) -> list[str]:
-    return find_problems(merge(load_config([]), {"dpo": dpo, "train": train or {}}))
+def test_every_kind_of_training_has_its_facts():
+    assert set(KINDS) == set(DPO["rlhf_type"]["enum"])
+    assert {kind for loss in LOSSES.values() for kind in loss.kinds} | {"orpo"} == set(KINDS)
 
 
-@pytest.mark.parametrize("settings", [{}, SIMPO, CPO, ORPO, KTO, MIXTURE], ids=str)
-def test_each_kind_of_training_can_be_used(settings):
-    assert problems_of(**settings) == []
+def test_every_setting_of_a_loss_is_a_setting_of_dpo():
+    assert set(PREFERENCES) <= set(DPO)
 
 
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        (
-            {"loss_type": "sppo"},
-            "dpo.loss_type: 'sppo' is not a loss of rlhf_type dpo; "
-            "write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
-        ),
-        # ms-swift would train CPO and say nothing.
-        (SIMPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is not a loss of rlhf_type simpo; write simpo"),
-        (ORPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is not a loss of rlhf_type orpo; write null"),
-        (
-            {"loss_type": None},
-            "dpo.loss_type: null is not a loss of rlhf_type dpo; "
-            "write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
-        ),
-        (
-            MIXTURE | {"loss_weights": None},
-            "dpo.loss_weights: has to hold a weight for each of the 2 losses of dpo.loss_type",
-        ),
-        ({"loss_weights": [1.0, 2.0]}, "dpo.loss_weights: only used with a list as dpo.loss_type; set null"),
-        (ORPO | {"rpo_alpha": 1.0}, "dpo.rpo_alpha: only used with rlhf_type dpo; set null"),
-        (KTO | {"ld_alpha": 0.5}, "dpo.ld_alpha: only used with rlhf_type dpo; set null"),
-        ({"cpo_alpha": 1.0}, "dpo.cpo_alpha: only used with rlhf_type simpo or cpo; set null"),
-        (
-            SIMPO | {"simpo_gamma": None},
-            "dpo.simpo_gamma: reaches the loss of rlhf_type simpo; write it out (docs/pipeline.md#losses)",
-        ),
-        (
-            KTO | {"undesirable_weight": None},
-            "dpo.undesirable_weight: reaches the loss of rlhf_type kto; write it out (docs/pipeline.md#losses)",
-        ),
-        ({"loss_type": "hinge", "label_smoothing": 0.1}, "dpo.label_smoothing: not used by hinge; set 0"),
-        (ORPO | {"label_smoothing": 0.1}, "dpo.label_smoothing: not used by orpo; set 0"),
-        (
-            {"init_weights": "pissa"},
-            "dpo.init_weights: pissa changes the weights beneath the adapter, which dpo takes for the reference "
-            "model; set 'true'",
-        ),
-        (
-            KTO | {"use_liger_kernel": True},
-            "dpo.use_liger_kernel: liger's kto loss needs a second model, and a LoRA training has none; set false",
-        ),
-    ],
-)
-def test_a_setting_that_the_loss_does_not_use_is_refused_with_its_fix(settings, problem):
-    assert problems_of(**settings) == [problem]
+def test_every_loss_is_named_where_the_schema_describes_them():
+    assert [name for name in LOSSES if name not in DPO["loss_type"]["description"]] == []
 
 
-def test_a_list_of_losses_is_refused_where_there_is_one_loss():
-    assert "dpo.loss_type: a list goes with rlhf_type dpo only; write simpo" in problems_of(
-        **SIMPO | {"loss_type": ["simpo", "sigmoid"]}
-    )
+def test_every_loss_of_dpo_has_a_constant():
+    constants = {name: loss.constant(0.5) for name, loss in LOSSES.items() if loss.constant}
+    assert set(constants) == set(list_losses("dpo"))
+    assert constants["sigmoid"] == constants["robust"] == math.log(2)
+    assert (constants["ipo"], constants["sppo_hard"], constants["hinge"], constants["apo_zero"]) == (1.0, 2.0, 1.0, 1.0)
 
 
-def test_label_smoothing_is_used_by_a_part_of_a_mixture():
-    assert problems_of(**MIXTURE, label_smoothing=0.1) == []
+@pytest.mark.parametrize(("kind", "referenced"), [("dpo", True), ("kto", True), ("orpo", False), (None, False)])
+def test_sft_and_the_losses_without_a_reference_have_none(kind, referenced):
+    assert has_reference(kind) is referenced
 
 
-def test_kto_needs_two_answers_in_a_step():
-    assert problems_of({"cpu_processes": 2}, **KTO, per_device_train_batch_size=1) == []
-    (problem,) = problems_of({"cpu_processes": 1}, **KTO, per_device_train_batch_size=1)
-    assert problem.startswith("dpo.per_device_train_batch_size: kto compares the answers of a step")
+def test_a_setting_of_all_kinds_is_the_own_of_none():
+    assert kinds_with("cpo_alpha") == ["simpo", "cpo"]
+    assert kinds_with("beta") == []
+
+
+def test_a_mixture_is_best_at_zero_where_one_of_its_losses_is():
+    assert best_is_zero(["sigmoid", "hinge"])
+    assert not best_is_zero(["sigmoid", "robust"])

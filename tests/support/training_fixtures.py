@@ -71,12 +71,13 @@ def plugins_leave_no_trace(monkeypatch) -> None:
     from swift.model.register import ModelLoader
     from swift.template.templates.llm import GptTemplate
     from swift.trainers import SwiftMixin
+    from torch.utils.data import BatchSampler
     from transformers import PreTrainedModel
 
     preferences = [rlhf_trainers.CPOTrainer.__bases__[-1], rlhf_trainers.ORPOTrainer.__bases__[-1]]
     changed = [(trainer, "concatenated_forward") for trainer in [rlhf_trainers.DPOTrainer, *preferences]]
     changed += [(rlhf_trainers.DPOTrainer, "get_batch_loss_metrics"), (SwiftMixin, "train")]
-    changed += [(BatchSamplerShard, "__init__"), (BatchSamplerShard, "__iter__")]
+    changed += [(BatchSamplerShard, "__init__"), (BatchSamplerShard, "__iter__"), (BatchSampler, "__iter__")]
     changed += [(rlhf_trainers.rlhf_mixin, "selective_log_softmax"), (GptTemplate, "_get_gpt_oss_prefix")]
     for owner, name in [*changed, (ModelLoader, "default_trust_remote_code")]:
         monkeypatch.setattr(owner, name, getattr(owner, name))

@@ -1,7 +1,6 @@
 """The tutorial's training at its own size, 20 steps of 32 pairs, on a very small model: what several tests need."""
 
 import json
-import shlex
 import subprocess
 from itertools import product
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from pipeline.settings.flags import swift_flags
 from tests.support.project import ROOT
 
 DATE = "2025-08-06"  # in experiments/tutorial.yaml, and in the prompt of ms-swift 3.7.0
@@ -92,28 +90,22 @@ def train_tutorial(model: Path, pairs: Path, folder: Path, processes: int, chang
     """Train with experiments/tutorial.yaml through scripts/train_dpo.py; return the curves, a row a step."""
     folder.mkdir(parents=True)
     run_quietly(training_command(model, pairs, folder, processes, changed), folder / "log.txt")
-    return read_rows(folder / "curves.jsonl")
+    return read_rows(folder / "dpo" / "curves.jsonl")
 
 
 def training_command(
     model: Path, pairs: Path, folder: Path, processes: int, changed: dict[str, Any], tracking: str = "disabled"
 ) -> list[str]:
-    """Return the command that trains so, and writes everything into a folder."""
+    """Return the command that trains so: results go to <folder>/dpo, and everything else beside it."""
     settings = load_settings()
     assert settings["prompt"]["date"] == DATE
-    flags = swift_flags(settings["dpo"] | ON_THE_CPU | {"logging_steps": 1} | changed)
-    places = {
-        **{"model": model, "model-manifest": f"{model}.sha256", "train": pairs, "val": pairs},
-        **{"adapter": folder / "adapter", "manifest": folder / "adapter.sha256", "curves": folder / "curves.jsonl"},
-        **{"coverage": folder / "lora_coverage.csv", "settings": folder / "settings.json"},
-        **{"gates": folder / "gates.json", "gate-settings": json.dumps(settings["gates"])},
-        **{"checkpoints": folder / "checkpoints", "gpus": 0, "cpu-processes": processes, "prompt-date": DATE},
-        **{"run": "tutorial", "tracking-mode": tracking, "tracking-project": "none"},
-        **{"tracking-folder": folder / "swanlab"},
-        **{"machine": folder / "machine.json", "speed": folder / "speed.jsonl"},
-    }
-    options = [word for name, value in places.items() for word in (f"--{name}", str(value))]
-    return ["envs/with-training", "python", "-m", "scripts.train_dpo", *options, "--", *shlex.split(flags)]
+    dpo = settings["dpo"] | ON_THE_CPU | {"logging_steps": 1} | changed
+    train = settings["train"] | {"gpus": 0, "cpu_processes": processes}
+    tracked = settings["tracking"] | {"mode": tracking, "project": "none"}
+    part = {"dpo": dpo, "train": train, "tracking": tracked} | {name: settings[name] for name in ("gates", "prompt")}
+    options = ["--settings", json.dumps(part), "--model", str(model), "--manifest", f"{model}.sha256"]
+    options += ["--pairs", str(pairs), str(pairs), "--checkpoints", str(folder / "checkpoints")]
+    return ["envs/with-training", "python", "-m", "scripts.train_dpo", *options, "--out", str(folder / "dpo")]
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:

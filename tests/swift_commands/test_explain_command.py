@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import pytest
 import yaml
 
 from pipeline.settings.check import find_problems, load_config, merge
-from pipeline.settings.flags import swift_flags
+from pipeline.settings.reads import part_for
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
 from pipeline.swift_commands.read_command import read_command
 from pipeline.swift_commands.translate import ALWAYS_SET, translate
 from pipeline.training.command import tracking_of, training_command
-from scripts.train_dpo import parse_arguments
+from scripts.train_dpo import read_training
 from tests.support.project import ROOT
 from tools.explain_command import main
 
@@ -225,14 +224,11 @@ def recorded_run(folder: Path, config: dict) -> Path:
 def command_of(config: dict, folder: Path) -> tuple[list[str], dict[str, str] | None]:
     """Return the command of a run with these settings, as scripts/train_dpo.py makes it, and its run in SwanLab."""
     (folder / "dpo").mkdir(parents=True)
-    tracking = [word for key in ("mode", "project") for word in (f"--tracking-{key}", config["tracking"][key])]
-    places = "--model-manifest x --train x --val x --adapter x --manifest x --curves x --settings x --checkpoints x"
-    places += " --coverage x --gates x --gate-settings {} --machine x --speed x"
-    options = ["--model", config["model"]["folder"] or "m", *places.split(), "--gpus", "0", "--cpu-processes", "0"]
-    named = ["--prompt-date", config["prompt"]["date"], "--run", config["run"], "--tracking-folder", "x", *tracking]
-    args = parse_arguments([*options, *named, "--", *shlex.split(swift_flags(config["dpo"]))])
-    run = tracking_of(args, folder)
-    return training_command(args, ["rlhf"], (args.train, args.val), Path("x")), run and asdict(run)
+    options = ["--settings", json.dumps(part_for("train_dpo", config)), "--model", config["model"]["folder"] or "m"]
+    options += ["--manifest", "x", "--pairs", "x", "x", "--checkpoints", "x", "--out", f"{config['run']}/dpo"]
+    training = read_training(options)
+    run = tracking_of(training, folder)
+    return training_command(training, training.pairs, Path("x")), run and asdict(run)
 
 
 def test_an_overlay_that_becomes_a_command_becomes_the_same_overlay(tmp_path, explained):

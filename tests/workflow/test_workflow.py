@@ -1,6 +1,8 @@
 """The graph: what it plans, what it refuses before it starts, and the rules' common form."""
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections import Counter
@@ -11,12 +13,17 @@ import yaml
 
 from pipeline.graph.list_jobs import Job, list_jobs
 from pipeline.settings.check import load_config
+from pipeline.settings.flags import swift_flags
 from tests.support.project import ROOT
 from tests.support.small_disk import small_disk
 
 EXPERIMENTS = sorted(path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
+# Rules that take over another one's text, by name: the other one's name.
+TAKEN_OVER = {name: other for other, name in re.findall(r"^\s*use rule (\w+) as (\w+) with:", RULES, re.MULTILINE)}
+# Rules with a script of their own.
 NAMES = re.findall(r"^\s*rule (\w+):", RULES, re.MULTILINE)
+NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_file()]
 # The answers of the model before DPO; what is not in the graph unless a setting asks for it; what each point of a sweep
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
@@ -35,8 +42,9 @@ TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 -
 
 
 def body(name: str) -> str:
-    """Return the text of a rule."""
-    return RULES.partition(f"rule {name}:")[2].partition("\nrule ")[0]
+    """Return the text of a rule; of one that takes over another's, what it has in its place."""
+    head = f" as {name} with:" if name in TAKEN_OVER else f"rule {name}:"
+    return RULES.partition(head)[2].partition("\nrule ")[0]
 
 
 @pytest.fixture
@@ -75,7 +83,7 @@ def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(nam
     assert (ROOT / "scripts" / f"{name}.py").is_file()
     assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
     assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
-    environment = re.search(r'conda:\s+"\.\./(envs/\w+\.yaml)"', body(name))
+    environment = re.search(r'conda:\s+"\.\./(envs/\w+\.yaml)"', body(TAKEN_OVER.get(name, name)))
     assert environment and (ROOT / environment[1]).is_file()
 
 
@@ -108,10 +116,19 @@ def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
     planned = snakemake("--dry-run", "--printshellcmds", "--configfile", "experiments/tutorial.yaml")
     training = (planned.stdout + planned.stderr).partition("rule train_dpo:")[2].partition("rule ")[0]
     assert re.search(r"resources: .*gpu=4, gpu_model=h20", training)
-    assert " --gpus 4 " in training
-    words = training.split()
+    settings = settings_of(training)
+    assert settings["train"]["gpus"] == 4
+    words = swift_flags(settings["dpo"]).split()
     for flag, value in zip(TUTORIAL_FLAGS.split()[::2], TUTORIAL_FLAGS.split()[1::2], strict=True):
         assert words[words.index(flag) + 1] == value, flag
+
+
+def settings_of(planned: str) -> dict:
+    """Return the settings in the command of a planned job."""
+    (command,) = [line for line in planned.splitlines() if " --settings " in line]
+    words = shlex.split(command)
+    settings: dict = json.loads(words[words.index("--settings") + 1])
+    return settings
 
 
 def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
@@ -133,9 +150,12 @@ def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(sn
     text = (planned.stdout + planned.stderr).partition(
         "output: results/tiny-beta=0.05-learning_rate=0.0003/dpo/adapter"
     )
-    words = text[2].partition("\n[")[0].split()
-    flags = {"--beta": "0.05", "--learning_rate": "0.0003", "--train": "results/tiny/dpo/train.jsonl"}
-    flags |= {"--model": "results/tiny/model", "--run": "tiny-beta=0.05-learning_rate=0.0003"}
+    job = text[2].partition("\n[")[0]
+    dpo = settings_of(job)["dpo"]
+    assert (dpo["beta"], dpo["learning_rate"]) == (0.05, 0.0003)
+    words = job.split()
+    flags = {"--pairs": "results/tiny/dpo/train.jsonl", "--model": "results/tiny/model"}
+    flags |= {"--out": "results/tiny-beta=0.05-learning_rate=0.0003/dpo"}
     assert {flag: words[words.index(flag) + 1] for flag in flags} == flags
 
 
