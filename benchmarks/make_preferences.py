@@ -7,7 +7,6 @@ few are alike. A rejected answer is the chosen one with other words in some plac
 `long` ones about 3 KB, `mixed` is half and half by size.
 """
 
-import argparse
 import json
 import random
 import re
@@ -15,6 +14,8 @@ from collections import Counter
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
+
+from pipeline.settings.stage import stage_parser
 
 DATA = Path(__file__).parents[1] / "data" / "preferences.jsonl"
 SEED = 17
@@ -119,8 +120,7 @@ def write_pairs(path: Path, kind: str, size: int) -> None:
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", choices=[*SENTENCES, "mixed"], required=True)
     parser.add_argument("--megabytes", type=float, required=True)

@@ -1,16 +1,14 @@
 """Measure the speed of converting preference data, beside parsing alone and beside other ways to check it.
 
     python -m benchmarks.measure_conversion
-    python -m benchmarks.measure_conversion --stages
     python -m benchmarks.measure_conversion --memory
 
 All figures come from the same made-up files in one go, taken in turns: medians of megabytes (10^6 bytes) of input a
 second, and their ratios. Interpreters' starts and imports count only in `whole process`. A file under 16 MB is
-converted on one core whatever is asked for. `--stages` says where the time goes, `--memory` (minutes, 13 GB of
-temporary disk) how memory grows with the data.
+converted on one core whatever is asked for. `--memory` (minutes, 13 GB of temporary disk) says how memory grows with
+the data.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -23,13 +21,13 @@ from typing import Any
 
 from benchmarks.conversion_options import OPTIONS
 from benchmarks.run_or_stop import run_or_stop
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("short", "long")  # rows, a file of each
 
 LABELS = {
     "msgspec": "parsing, msgspec",
-    "orjson": "parsing, orjson",
     "jsonschema": "json and jsonschema, on a sample",
     "swift": "loading, datasets and ms-swift",
     "one-core": "conversion, one core",
@@ -73,8 +71,6 @@ def measure(case: str, pairs: Path) -> float:
 
 def can_run(case: str) -> bool:
     """Say whether what a case needs is installed."""
-    if case == "orjson":
-        return not subprocess.run([sys.executable, "-c", "import orjson"], capture_output=True).returncode
     if case == "swift":
         command = [str(ROOT / "envs" / "with-training"), "true"]
         return not subprocess.run(command, capture_output=True).returncode
@@ -114,11 +110,9 @@ def print_tables(rates: dict[str, Rates], rounds: int) -> None:
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--megabytes", type=float, default=100.0, help="of each file (default: 100)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--stages", action="store_true", help="where the time goes, instead")
     parser.add_argument("--memory", action="store_true", help="how memory grows with the data, instead")
     args = parser.parse_args()
     if args.memory:
@@ -126,10 +120,6 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         files = {kind: make_file(Path(name), kind, args.megabytes) for kind in KINDS}
-        if args.stages:
-            stages = ["-m", "benchmarks.time_stages", *files.values(), "--repeats", args.repeats]
-            print(run_or_stop(ROOT, sys.executable, *stages), end="")
-            return
         for path in files.values():
             print(describe(path), flush=True)
         rates: dict[str, Rates] = {kind: {case: [] for case in LABELS if can_run(case)} for kind in KINDS}

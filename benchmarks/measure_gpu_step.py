@@ -9,7 +9,6 @@ a step after the first, GiB that torch allocated and reserved at the most, and t
 docs/planning.md has the figures, pipeline/planning/memory.py and planning/hours.py are fitted to them.
 """
 
-import argparse
 import gc
 import time
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import GptOssConfig, GptOssForCausalLM
 
 from pipeline.planning.gpus import GIB
+from pipeline.settings.stage import stage_parser
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
@@ -113,8 +113,7 @@ def measure(model: Any, optimiser: Any, case: Case) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    stage_parser(__doc__, settings=False).parse_args(argv)
     model = build_model()
     print(torch.cuda.get_device_name(), f"{torch.cuda.get_device_properties(0).total_memory / GIB:.2f} GiB")
     for parameters in ([], EXPERTS):

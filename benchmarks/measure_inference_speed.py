@@ -20,7 +20,8 @@ from typing import Any
 
 import torch
 
-from pipeline.models.model_gate import manifest_beside
+from pipeline.files.folder_manifest import manifest_beside
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 STATISTICS = re.compile(r"'num_generated_tokens': (\d+), .*'runtime': ([\d.]+)")
@@ -51,8 +52,7 @@ def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[s
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("model", type=Path)
     parser.add_argument("--val", type=Path, required=True, help="held-out pairs, whose prompts are answered")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32], help="prompts at once: %(default)s")

@@ -6,7 +6,6 @@ The files lie where temporary files do (TMPDIR). This process stays small: a new
 of the one that it comes from.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.conversion_options import OPTIONS
+from pipeline.settings.stage import stage_parser
 
 COPIES = 2.2  # of the input: itself, the pairs, and the columns beside them
 COLUMN_BYTES = 10 * 8  # of a row on disk: its place in three columns, its keys in seven
@@ -52,19 +52,8 @@ def measure(megabytes: float) -> Use:
         make = [sys.executable, "-m", "benchmarks.make_preferences", str(pairs)]
         subprocess.run([*make, "--rows", "mixed", "--megabytes", str(megabytes)], check=True)
         start = time.perf_counter()
-        memory = wait_for_peak(
-            [
-                sys.executable,
-                "-m",
-                "scripts.convert_preferences",
-                str(pairs),
-                *OPTIONS,
-                "--out",
-                str(out),
-                "--cores",
-                "1",
-            ]
-        )
+        convert = [sys.executable, "-m", "scripts.convert_preferences", str(pairs), *OPTIONS]
+        memory = wait_for_peak([*convert, "--out", str(out), "--cores", "1"])
         seconds = time.perf_counter() - start
         rows = json.loads((out / "quality.json").read_text(encoding="utf-8"))["rows_in"]
         size = (out / "pairs.jsonl").stat().st_size
@@ -72,8 +61,7 @@ def measure(megabytes: float) -> Use:
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--megabytes", type=float, nargs=2, default=(400, 4000), help="default: 400 4000")
     sizes = parser.parse_args().megabytes
 

@@ -8,7 +8,6 @@ go, taken in turns: medians of seconds, starts of the interpreters included, and
 has to say that there is nothing to do. The files lie where temporary files do (TMPDIR), outside the project.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.run_or_stop import run_or_stop
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent  # not resolved: in a virtual environment it's a link to another folder's Python
@@ -151,8 +151,7 @@ def at_least_one(text: str) -> int:
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--runs", type=at_least_one, nargs="+", default=[10, 100, 1000], help="default: 10 100 1000")
     parser.add_argument("--repeats", type=at_least_one, default=3, help="default: 3")
     args = parser.parse_args()

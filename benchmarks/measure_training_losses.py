@@ -8,7 +8,6 @@ a GPU. In float32 two ways of computing the same loss differ by little; in bfloa
 bit. Rows go into benchmarks/results/training_losses.json, docs/performance.md reads them.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -26,6 +25,7 @@ from benchmarks.measure_training_speed import (
     write_pairs,
 )
 from benchmarks.speed.rows import EXACT, NAMES, ROWS
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,8 +46,7 @@ def compare(row: dict[str, Any], rows: Iterable[dict[str, Any]], folder: Path) -
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("tokenizer", type=Path, help="folder with the tokenizer of a gpt-oss")
     parser.add_argument("--pairs", type=Path, required=True, help="pairs whose texts are drawn from")
     parser.add_argument("--rows", nargs="+", choices=COMPARED, metavar="ROW", help="only these: %(choices)s")

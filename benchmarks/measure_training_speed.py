@@ -31,6 +31,7 @@ from benchmarks.speed.rows import ROWS, Row, settings_of
 from benchmarks.speed.share_gpus import share_gpus
 from pipeline.launch.contract import Contract
 from pipeline.settings.flags import swift_flags
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 
@@ -205,8 +206,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]], folder: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("tokenizer", type=Path, help="folder with the tokenizer of a gpt-oss")
     parser.add_argument("--pairs", type=Path, required=True, help="pairs whose texts are drawn from")
     parser.add_argument("--rows", nargs="+", choices=ROWS, metavar="ROW", help="only these: %(choices)s")

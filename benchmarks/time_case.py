@@ -5,7 +5,6 @@
 Imports do not count; the file is read, and what is written is written, to disk.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.conversion_options import OPTIONS
+from pipeline.settings.stage import stage_parser
 from scripts import convert_preferences  # before the clock runs, as it is when it is a process of its own
 
 ROOT = Path(__file__).parents[1]
@@ -34,13 +34,6 @@ def time_decoding(decode: Callable[[bytes], Any], path: Path) -> Timing:
     with path.open("rb") as lines:
         deque(map(decode, lines), maxlen=0)
     return path.stat().st_size, time.perf_counter() - start
-
-
-def time_orjson(path: Path) -> Timing:
-    """Decode every line with orjson, which no environment asks for by itself."""
-    import orjson
-
-    return time_decoding(orjson.loads, path)
 
 
 def time_schema(path: Path) -> Timing:
@@ -71,7 +64,6 @@ def time_conversion(cores: int, path: Path) -> Timing:
 
 CASES: dict[str, Callable[[Path], Timing]] = {
     "msgspec": partial(time_decoding, msgspec.json.Decoder().decode),
-    "orjson": time_orjson,
     "jsonschema": time_schema,
     "one-core": partial(time_conversion, 1),
     "two-cores": partial(time_conversion, 2),
@@ -79,8 +71,7 @@ CASES: dict[str, Callable[[Path], Timing]] = {
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("case", choices=CASES)
     parser.add_argument("pairs", type=Path)
     args = parser.parse_args()

@@ -6,7 +6,6 @@ That is datasets.load_dataset and ms-swift's preprocessing, in one process and f
 a small file is loaded before the clock runs, for what is imported late. Arrow reads JSON with all cores.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from pipeline.launch.run_swift import OFFLINE
+from pipeline.settings.stage import stage_parser
 
 SMALL = Path(__file__).parents[1] / "data" / "preferences.jsonl"
 
@@ -30,8 +30,7 @@ def time_loading(path: Path) -> tuple[float, int]:
 
 
 def main() -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("pairs", type=Path)
     path = parser.parse_args().pairs
     with tempfile.TemporaryDirectory() as cache, redirect_stdout(sys.stderr):

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluation.shards import read_shard
 from pipeline.files.finished_rows import FinishedRows
+from pipeline.files.folder_manifest import manifest_beside
 from pipeline.files.json_files import run_digest
 from pipeline.graph.code_of import code_of
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.run_swift import OFFLINE
-from pipeline.models.model_gate import gates_of_model, manifest_beside
+from pipeline.models.model_gate import gates_of_model
 from pipeline.settings.stage import stage_parser
 
 if TYPE_CHECKING:

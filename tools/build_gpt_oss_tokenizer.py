@@ -5,7 +5,6 @@
 The result is checked by its SHA-256: tokenizer.json is byte for byte the one that openai/gpt-oss-20b publishes.
 """
 
-import argparse
 import gzip
 import hashlib
 import shutil
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import TikTokenConverter
+
+from pipeline.settings.stage import stage_parser
 
 # The vocabulary as tiktoken's source names it (tiktoken_ext/openai_public.py, o200k_base), and tokenizer.json as
 # manifests of openai/gpt-oss-20b record it (commit 6cee5e81).
@@ -87,8 +88,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--folder", type=Path, required=True, help="where tokenizer.json and its settings go")
     args = parser.parse_args(argv)
 

@@ -5,18 +5,16 @@
 Overlays are merged over config.yaml as Snakemake does it.
 """
 
-import argparse
 from pathlib import Path
 
-from pipeline.settings.check import CONFIG, check_config, load_config
+from pipeline.settings.check import load_checked
+from pipeline.settings.stage import stage_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
-    args = parser.parse_args(argv)
-    check_config(load_config(args.overlays), [CONFIG, *args.overlays])
+    load_checked(parser.parse_args(argv).overlays)
     print("The settings can be used.")
 
 

@@ -6,14 +6,14 @@ DVC trusts an object of its cache once it was checked, and silently puts a damag
 all of them, in the cache and in remotes that are folders. It ends with status 1 and a line for each damaged object.
 """
 
-import argparse
 import hashlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 from dvc.repo import Repo
+
+from pipeline.settings.stage import stage_parser
 
 
 def list_stores(repo: Repo) -> list[Path]:
@@ -34,13 +34,6 @@ def is_damaged(path: Path) -> bool:
     return found != path.parent.name + path.name.removesuffix(".dir")
 
 
-def list_damaged(store: Path) -> Iterator[Path]:
-    """Yield the damaged objects of a folder."""
-    yield from (
-        path for path in sorted(store.glob("??/*")) if len(path.name.removesuffix(".dir")) == 30 and is_damaged(path)
-    )
-
-
 def name_uses(lock: Path) -> dict[str, str]:
     """Return the paths of each object in dvc.lock, by its MD5."""
     stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
@@ -48,11 +41,11 @@ def name_uses(lock: Path) -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    stage_parser(__doc__, settings=False).parse_args(argv)
     repo = Repo()
     uses = name_uses(Path("dvc.lock"))
-    damaged = [path for store in list_stores(repo) for path in list_damaged(store)]
+    objects = [path for store in list_stores(repo) for path in sorted(store.glob("??/*"))]
+    damaged = [path for path in objects if len(path.name.removesuffix(".dir")) == 30 and is_damaged(path)]
     for path in damaged:
         use = uses.get(path.parent.name + path.name, "part of a folder, or of an earlier version")
         print(f"{path}: damaged ({use}); remove it, then run: dvc pull, or git checkout .dvc/store", file=sys.stderr)

@@ -6,28 +6,25 @@
 The settings of `data:` hold, data.raw aside. scripts/convert_preferences.py says what is written into the folder.
 """
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
 
-from pipeline.settings.check import CONFIG, check_config, load_config
+from pipeline.settings.check import load_checked
 from pipeline.settings.reads import part_for
+from pipeline.settings.stage import stage_parser
 
 STAGE = "convert_preferences"
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
     parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
     parser.add_argument("--out", required=True, help="folder for pairs.jsonl, rejects.jsonl and quality.json")
     args = parser.parse_args(argv)
-    config = load_config(args.overlays)
-    check_config(config, [CONFIG, *args.overlays])
-    settings = json.dumps(part_for(STAGE, config), ensure_ascii=False)
+    settings = json.dumps(part_for(STAGE, load_checked(args.overlays)), ensure_ascii=False)
     command = [sys.executable, "-m", f"scripts.{STAGE}", args.raw, "--settings", settings, "--out", args.out]
     os.execv(sys.executable, command)  # its exit status and Ctrl-C are then those of this command
 

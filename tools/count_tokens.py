@@ -7,7 +7,6 @@ A line a file, a list for each of its pairs: [prompt, prompt with chosen, prompt
 comes before the first token that is trained, in either.
 """
 
-import argparse
 import contextlib
 import json
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.models.render_chat import Encode, load_pair_encoder
+from pipeline.settings.stage import stage_parser
 
 
 def count_pair(pair: dict[str, Any], encode: Encode) -> list[int]:
@@ -27,8 +27,7 @@ def count_pair(pair: dict[str, Any], encode: Encode) -> list[int]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("files", type=Path, nargs="+", help="pairs that check_tokens let pass")
     parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
     parser.add_argument("--loss-scale", required=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.settings.check import find_problems, load_config, merge
+from pipeline.settings.stage import stage_parser
 from pipeline.swift_commands.flag_knowledge import (
     OLD,
     PINNED,
@@ -39,8 +40,7 @@ WIDTH = 120
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("command", nargs="?", help="the command in quotes, @FILE, or - for standard input")
     source.add_argument("--from", dest="run_folder", type=Path, metavar="RESULTS", help="a run's folder: results/<run>")

@@ -6,7 +6,6 @@ The dashboard reads one folder, which only tracking.mode `local` writes, a folde
 runs, which every mode writes, are put into such a folder first, as they are now.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from pipeline.settings.stage import stage_parser
 from pipeline.tracking.swanlab_records import Training, find_trainings, read_records
 
 LOOPBACK = "127.0.0.1"
@@ -51,8 +51,7 @@ def add_training(folder: Path, training: Training, color: str) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--host", default=LOOPBACK, help="another address lets others in: the dashboard asks nobody")
     parser.add_argument("--port", default="5092")

@@ -7,7 +7,6 @@ and then every command. A training that does not fit into its GPU's memory ends 
 that would fit. docs/planning.md has the formulas, and what was measured for them.
 """
 
-import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -25,8 +24,9 @@ from pipeline.planning.memory import estimate_memory, largest_batch, sharding
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
 from pipeline.planning.trainings import Training, list_trainings, needed_memory
-from pipeline.settings.check import CONFIG, check_config, load_config
+from pipeline.settings.check import load_checked
 from pipeline.settings.flags import as_text
+from pipeline.settings.stage import stage_parser
 from pipeline.settings.sweep import list_points
 
 Settings = dict[str, Any]
@@ -48,9 +48,7 @@ def read_settings(overlays: list[Path]) -> Settings:
             sys.exit(f"{path}: not text; write YAML in UTF-8")
         if not isinstance(found, dict):
             sys.exit(f"{path}: no settings; write sections as in config.yaml")
-    config = load_config(overlays)
-    check_config(config, [CONFIG, *overlays])
-    return config
+    return load_checked(overlays)
 
 
 def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str, Any]:
@@ -141,9 +139,7 @@ def find_refusal(shape: Shape, trainings: list[Training]) -> str | None:
         if not train["gpus"] or not gpu or (needed := needed_memory(shape, training)) <= gpu.memory:
             continue
         fit = find_fit(shape, training, gpu.memory)
-        fix = "no settings fit; take larger GPUs, or more of them under zero3"
-        if fit:
-            fix = describe_fit(fit, training)
+        fix = describe_fit(fit, training) if fit else "no settings fit; take larger GPUs, or more of them under zero3"
         return (
             f"{training.run}: the {training.section} training needs {needed / GIB:.1f} GiB of GPU memory, "
             f"train.gpu_model {train['gpu_model']} has {gpu.memory / GIB:.1f}; {fix}"
@@ -164,8 +160,7 @@ def describe_fit(fit: Fit, training: Training) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same numbers there, in bytes and seconds")
     args = parser.parse_args(argv)

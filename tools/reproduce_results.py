@@ -8,7 +8,6 @@ Snakemake's records, which hold times, are not compared, nor are results that de
 ends with status 1 if a result differs by more than the tolerances of pipeline/publishing/compare_results.py.
 """
 
-import argparse
 import math
 import os
 import subprocess
@@ -20,6 +19,7 @@ import yaml
 from dvc.api import DVCFileSystem
 
 from pipeline.publishing.compare_results import Difference, compare_results, describes_the_run
+from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = (".venv", ".venv-training")
@@ -106,8 +106,7 @@ def reproduce(clone: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--folder", type=Path, help="a new folder for the clone, which is kept")
     folder = parser.parse_args(argv).folder
     if folder and folder.exists():

@@ -6,12 +6,12 @@ dvc.yaml is written for the overlay while it runs; afterwards it is what it was,
 `dvc exp show` lists the experiment, `dvc exp apply mine` brings its results, and `dvc exp push` shares it.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline.publishing.dvc_yaml import DVC_YAML, render
+from pipeline.settings.stage import stage_parser
 
 RECORDS = (str(DVC_YAML), "dvc.lock")
 
@@ -49,8 +49,7 @@ def run_experiment(overlay: Path) -> int:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("overlay", type=Path, help="a file that git knows, under experiments/")
     overlay = parser.parse_args(argv).overlay
     check_records(overlay)

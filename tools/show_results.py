@@ -5,7 +5,6 @@
 Without --run, it lists those of the run that config.yaml names.
 """
 
-import argparse
 import csv
 import json
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.files.json_lines import read_json_lines
 from pipeline.gates import read_gates
 from pipeline.report.sweep_table import find_lowest_loss
 from pipeline.settings.check import load_config
+from pipeline.settings.stage import stage_parser
 
 
 def describe_curves(rows: list[dict[str, Any]]) -> str:
@@ -107,8 +107,7 @@ def show_results(run: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--run", help="name of the run")
     print(show_results(parser.parse_args(argv).run or load_config([])["run"]))
 

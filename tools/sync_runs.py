@@ -6,11 +6,11 @@ A training that was stopped and went on has several records; they are uploaded a
 with a file beside it, and left out the next time. SWANLAB_API_HOST names a server of your own.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.settings.stage import stage_parser
 from pipeline.tracking.swanlab_records import Training, find_trainings, is_finished
 
 MARK = "uploaded"
@@ -49,8 +49,7 @@ def upload(training: Training) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--run", help="of this run alone")
     args = parser.parse_args(argv)

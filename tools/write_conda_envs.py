@@ -6,10 +6,11 @@
 Snakemake copies such a file before it uses it, so it cannot point to the lock; it repeats it.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
+
+from pipeline.settings.stage import stage_parser
 
 ENVS = Path(__file__).parents[1] / "envs"
 PIN = re.compile(r"^([a-z0-9._-]+==[^\s\\]+)(?: ; ([^\\]+?))? \\$", re.MULTILINE)
@@ -34,8 +35,7 @@ def conda_env(name: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--check", action="store_true", help="change nothing")
     args = parser.parse_args(argv)
     for name in ("workflow", "training", "vllm"):

@@ -5,17 +5,16 @@ python -m tools.write_dvc_yaml --check                              say whether 
 python -m tools.write_dvc_yaml --experiment experiments/mine.yaml   of config.yaml under an overlay
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from pipeline.files.generated_page import show_difference
 from pipeline.publishing.dvc_yaml import DVC_YAML, render
+from pipeline.settings.stage import stage_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--check", action="store_true", help="change nothing")
     parser.add_argument("--experiment", type=Path, help="an overlay of config.yaml")
     args = parser.parse_args(argv)

@@ -5,18 +5,17 @@
 The manifest is written beside the folder, as <folder>.sha256.
 """
 
-import argparse
 from pathlib import Path
 
-from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.folder_manifest import manifest_beside, write_manifest
+from pipeline.settings.stage import stage_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    assert __doc__
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = stage_parser(__doc__, settings=False)
     parser.add_argument("folder", type=Path)
-    args = parser.parse_args(argv)
-    write_manifest(args.folder, args.folder.with_name(f"{args.folder.name}.sha256"))
+    folder = parser.parse_args(argv).folder
+    write_manifest(folder, manifest_beside(folder))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.json_lines import read_json_lines
+from pipeline.files.tables import write_table
 from pipeline.report.numbers_in_words import show_duration
 
 COLUMNS = ("job", "seconds", "memory_gib", "gpu_memory_gib")
@@ -42,14 +43,6 @@ def describe_stages(run: str, rows: list[Row]) -> str:
     return "\n".join([*lines, f"  all {len(rows)} jobs: results/{run}/stages.csv"])
 
 
-def write_stages(run: str, rows: list[Row]) -> None:
-    """Write the table of a run as CSV."""
-    with Path("results", run, "stages.csv").open("w", encoding="utf-8", newline="") as out:
-        table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-
-
 def tabulate_stages(benchmarks: Iterable[Path]) -> str:
     """Write the table of each run whose jobs' benchmarks are named; return it in words, or of several where they are.
 
@@ -61,7 +54,7 @@ def tabulate_stages(benchmarks: Iterable[Path]) -> str:
             runs.setdefault(path.parts[1], []).append(read_benchmark(path))
     for run, rows in runs.items():
         rows.sort(key=itemgetter("seconds"), reverse=True)
-        write_stages(run, rows)
+        write_table(Path("results", run, "stages.csv"), rows)
     if len(runs) == 1:
         return describe_stages(*runs.popitem())
     return f"What each job took: results/<run>/stages.csv, of {len(runs)} runs" if runs else ""

@@ -13,13 +13,10 @@ def unshare_records(folder: Path) -> None:
     if not folder.is_dir():
         return
     with os.scandir(folder) as entries:
-        linked = [Path(entry) for entry in entries if entry.is_symlink() or is_shared(entry)]
+        linked = [
+            Path(entry) for entry in entries if entry.is_symlink() or (entry.is_file() and entry.stat().st_nlink > 1)
+        ]
     for path in linked:
         copy = path.with_name(f"{path.name}.tmp")
         copy.write_bytes(path.read_bytes())
         copy.replace(path)
-
-
-def is_shared(entry: "os.DirEntry[str]") -> bool:
-    """Say whether a file has more than one name."""
-    return entry.is_file() and entry.stat().st_nlink > 1

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.files.folder_manifest import manifest_text
+from pipeline.files.folder_manifest import manifest_beside, manifest_text
 from pipeline.gates import Gate, gate
 
 
@@ -10,11 +10,6 @@ def gates_of_model(model: Path, manifest: Path, adapter: Path | None) -> list[Ga
     """Return the gates of a model and of its adapter, whose manifest is beside it."""
     gates = [judge_files("model_files", model, manifest)]
     return [*gates, judge_files("adapter_files", adapter, manifest_beside(adapter))] if adapter else gates
-
-
-def manifest_beside(folder: Path) -> Path:
-    """Return the default path of a folder's manifest: beside the folder."""
-    return folder.with_name(f"{folder.name}.sha256")
 
 
 def judge_files(name: str, folder: Path, manifest: Path) -> Gate:

@@ -83,7 +83,8 @@ class RowReader:
 
     def read(self) -> None:
         """Fill `pairs`, with the index of each one's line, and `findings`."""
-        if self.chunk.format == "swift" and self.is_utf8 and not self.findings and self.is_small(self.chunk.data):
+        small = len(self.chunk.data) <= MAX_ROW_BYTES
+        if self.chunk.format == "swift" and self.is_utf8 and not self.findings and small:
             try:
                 self.pairs = list(map(decode_pair, self.lines))
             except REFUSALS:
@@ -95,10 +96,6 @@ class RowReader:
         if not self.as_pairs:
             self.read_each()
         self.drop_doubtful_rows()
-
-    def is_small(self, line: bytes) -> bool:
-        """Say whether a row is within the limit."""
-        return len(line) <= MAX_ROW_BYTES
 
     def read_each(self) -> None:
         """Read line by line."""
@@ -117,7 +114,7 @@ class RowReader:
 
     def read_line(self, line: bytes) -> Pair:
         """Return the pair of one line; raise Rejected if the line is not a pair."""
-        if self.chunk.format is None or not self.is_small(line):
+        if self.chunk.format is None or len(line) > MAX_ROW_BYTES:
             raise Rejected(*explain_row(line, self.chunk.format))
         try:
             if not self.is_utf8:

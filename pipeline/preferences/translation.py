@@ -34,33 +34,6 @@ LETTERS = {
     "Latin": "A-Za-z\u00c0-\u024f\u1e00-\u1eff",
     "Thai": "\u0e00-\u0e7f",
 }
-LANGUAGES = (
-    "ar",
-    "cs",
-    "de",
-    "el",
-    "en",
-    "es",
-    "fa",
-    "fi",
-    "fr",
-    "he",
-    "hi",
-    "id",
-    "it",
-    "ja",
-    "ko",
-    "nl",
-    "pl",
-    "pt",
-    "ru",
-    "sv",
-    "th",
-    "tr",
-    "uk",
-    "vi",
-    "zh",
-)
 ANY_LETTER = "".join(LETTERS.values())
 
 PLACEHOLDER = re.compile(r"\$?\{\{?[\w.]+\}?\}|%(?:\d+\$)?[sdif](?![A-Za-z0-9_])|%\(\w+\)[sd]|\$\d+")

@@ -15,7 +15,7 @@ import yaml
 from pipeline.graph.list_jobs import Job, list_jobs
 from pipeline.provenance.run_records import record_of
 from pipeline.publishing.code_digests import DIGESTS, list_code
-from pipeline.settings.check import check_config, load_config, load_schema, value_at
+from pipeline.settings.check import load_checked, load_schema, value_at
 from pipeline.settings.reads import list_settings, reads
 from pipeline.settings.sweep import list_points, list_swept
 
@@ -106,11 +106,6 @@ def describe_stages(overlays: list[Path], config: Config) -> dict[str, Any]:
     }
 
 
-def describe_digests() -> dict[str, Any]:
-    """Return the stage that writes the digests of the code."""
-    return {"cmd": "python -m tools.write_code_digests", "deps": list_code(), "outs": [str(DIGESTS)]}
-
-
 def name_stage(job: Job) -> str:
     """Return a job's name without what DVC forbids. Points of a sweep differ in more than that (sweep_points)."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", job.name)
@@ -133,11 +128,11 @@ def describe_plots(folders: list[str]) -> list[dict[str, Any]]:
 
 def render(overlays: list[Path]) -> str:
     """Return the text of dvc.yaml."""
-    config = load_config(overlays)
-    check_config(config, [Path(CONFIG), *overlays])
+    config = load_checked(overlays)
     folders = list(dict.fromkeys(f"results/{point.training}/dpo" for point in list_points(config)))
+    digests = {"cmd": "python -m tools.write_code_digests", "deps": list_code(), "outs": [str(DIGESTS)]}
     text = {
-        "stages": {"digest_code": describe_digests()} | describe_stages(overlays, config),
+        "stages": {"digest_code": digests} | describe_stages(overlays, config),
         "params": [CONFIG, *map(str, overlays)],
         "metrics": [f"{folder}/metrics.json" for folder in folders],
         "plots": describe_plots(folders),

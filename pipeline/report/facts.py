@@ -11,7 +11,6 @@ from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import Gate, read_gates
 
 Row = dict[str, Any]
-Facts = dict[str, Any]
 
 # The facts about a machine on the page; None if not recorded.
 MACHINE = [

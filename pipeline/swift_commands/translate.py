@@ -168,14 +168,10 @@ def fit(words: list[str], schema: dict[str, Any]) -> Any:
     """Return the words of a command line as the schema of a setting allows them; Ellipsis if it does not."""
     text = " ".join(words)
     readings = [text, words, number(text), as_bool(words), [number(word) for word in words], as_object(text)]
+    read = [value for value in readings if value is not None]
     none = [None] if text.lower() in ("none", "null") else []
     allowed = Draft202012Validator(schema)
-    return next((value for value in [*filter(is_read, readings), *none] if allowed.is_valid(value)), ...)
-
-
-def is_read(value: Any) -> bool:
-    """Say whether words could be read in this way."""
-    return value is not None
+    return next((value for value in [*read, *none] if allowed.is_valid(value)), ...)
 
 
 def as_object(text: str) -> dict[str, Any] | None:

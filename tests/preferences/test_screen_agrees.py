@@ -37,9 +37,11 @@ from pipeline.preferences.columns import REJECTED, Columns
 from pipeline.preferences.convert_chunk import Converted, Options, convert_chunk
 from pipeline.preferences.formats import FORMATS
 from pipeline.preferences.pair import Message, Pair
-from pipeline.preferences.translation import LANGUAGES, translation_checks
+from pipeline.preferences.translation import translation_checks
+from pipeline.settings.check import load_schema
 from tests.support.project import ROOT
 
+LANGUAGES = load_schema()["properties"]["data"]["properties"]["languages"]["properties"]["source"]["enum"]
 SCHEMA = json.loads((ROOT / "schemas" / "pair.schema.json").read_text(encoding="utf-8"))
 VALIDATORS = {
     name: Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}) for name in SCHEMA["$defs"]

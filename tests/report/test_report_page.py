@@ -10,12 +10,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.make_evaluated_run import make_metrics, report_arguments, write_json, write_run
 from pipeline.settings.check import load_config, merge
 from pipeline.settings.reads import part_for
 from scripts.write_report import main as write_report
 from scripts.write_sweep_report import main as write_sweep_report
 from tests.support.chromium import Opened, run_chromium
+from tests.support.evaluated_run import make_metrics, report_arguments, write_json, write_run
 
 ROWS = 52
 ENGLISH = {"locale": "en-US"}

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.make_evaluated_run import make_metrics, report_arguments, write_json, write_run
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
 from pipeline.report.diff_answers import diff_answers
 from pipeline.report.facts import list_settings
@@ -25,6 +24,7 @@ from pipeline.settings.check import load_config, merge
 from pipeline.settings.reads import part_for
 from scripts.write_report import main, write_plots
 from scripts.write_sweep_report import main as write_sweep_report
+from tests.support.evaluated_run import make_metrics, report_arguments, write_json, write_run
 from tests.support.project import ROOT
 
 REPORT = ROOT / "pipeline" / "report"

@@ -17,9 +17,9 @@ from pipeline.swift_commands.translate import ALWAYS_SET, translate
 from pipeline.training.command import tracking_of, training_command
 from scripts.train_dpo import read_training
 from tests.support.project import ROOT
-from tools.document_tutorial import find_tests
 from tools.explain_command import main
 
+FILES = {PINNED: "tests/training/test_tutorial_flags.py", OLD: "tests/runs/fidelity/test_flags_3_7_0.py"}
 TUTORIAL = r"""
 MASTER_PORT=$PORT \
 NPROC_PER_NODE=4 \
@@ -307,6 +307,16 @@ def test_what_the_project_always_sets_is_what_train_dpo_sets(tmp_path):
     assert "--external_plugins plugins/" in command and " --callbacks count_rows " in command
     left = translate(read_command(f"swift {command}"), PINNED, "x").missing
     assert [line for line in left if line.startswith(("--external_plugins", "--callbacks"))] == []
+
+
+def find_tests() -> list[tuple[str, str]]:
+    """Return the file and the name of every test that the knowledge names."""
+    knowledge = load_knowledge()
+    entries = [knowledge["merge"], knowledge["inference"]]
+    for section in ("environment", "flags", "unasked", "added"):
+        entries += knowledge[section].values()
+    named = {(FILES.get(place), name) for e in entries for place, names in e["checks"].items() for name in names}
+    return sorted((file, name) if file else (name.split("::")[0], name.split("::")[1]) for file, name in named)
 
 
 def test_every_check_that_the_knowledge_names_exists():

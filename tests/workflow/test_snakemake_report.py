@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.make_evaluated_run import write_run
+from tests.support.evaluated_run import write_run
 
 RULE = ["--allowed-rules", "write_report", "--", "results/tiny/report.html"]
 NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}

@@ -32,16 +32,11 @@ def recognise(row: Mapping[str, object]) -> bool:
 
 def convert(row: Row, min_margin: float) -> Source:
     """Return the row as a pair; both transcripts must share all turns but the last."""
-    chosen, rejected = (read_transcript(text, f"$.{name}") for name, text in rows(row))
+    chosen, rejected = read_transcript(row.chosen, "$.chosen"), read_transcript(row.rejected, "$.rejected")
     if chosen[:-1] != rejected[:-1]:
         raise Rejected(Finding("prompts-differ", "$.rejected"))
     pair = make_pair(chosen, rejected[-1].content, row.id, row.tag)
     return Source(pair, ["$.chosen"] * len(chosen), "$.rejected")
-
-
-def rows(row: Row) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Return both transcripts with their keys."""
-    return ("chosen", row.chosen), ("rejected", row.rejected)
 
 
 def read_transcript(text: str, path: str) -> list[Message]:

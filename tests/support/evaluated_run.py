@@ -1,6 +1,6 @@
 """Write an evaluated run's files for a report, with made-up figures that are the same every time.
 
-    python -m benchmarks.make_evaluated_run results/made-up --rows 100000 --sft
+    python -m tests.support.evaluated_run results/made-up --rows 100000 --sft
 
 Answers are translations into English, and some into Chinese. Every tenth has no score, and one holds HTML.
 """
