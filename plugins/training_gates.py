@@ -92,7 +92,7 @@ def reference_adapter(trainer: Any) -> str:
 
 
 def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> Iterator[Gate]:
-    """Yield what the loss and the reward margin of the first step are, where the policy is the reference."""
+    """Yield the gates of the first step's loss and reward margin: the policy is still the reference."""
     predicted = predict_first_loss({name: getattr(args, name, None) for name in IN_FORCE} | asked, logs)
     if predicted is None:
         yield gate("first_loss", logs["loss"] > 0, round(logs["loss"], 6), "above 0; no closed form for this loss")
@@ -106,7 +106,7 @@ def judge_first_loss(args: Any, asked: dict[str, Any], logs: dict[str, Any]) -> 
 def judge_so_far(
     args: Any, settings: dict[str, Any], rows: list[dict[str, Any]], has_reference: bool
 ) -> Iterator[Gate]:
-    """Yield what is judged of the figures so far: that the last are finite and, if asked for, that none collapses."""
+    """Yield the gates of the figures so far: the last are finite and, if asked for, none collapses."""
     yield judge_finite(rows[-1:])
     if settings["collapse"] == "stop":
         yield judge_collapse(rows, settings["loss_share"], loss_names(getattr(args, "loss_type", None)))
@@ -117,7 +117,7 @@ def judge_so_far(
 def note_rows(sampler: Any, drawn: set[int]) -> None:
     """Note which rows of the training this process is given.
 
-    SFT and DPO draw batches from ms-swift's sampler, of which a resumed training makes another one; the other kinds
+    SFT and DPO draw batches from ms-swift's sampler (a resumed training makes another one); the other kinds
     draw them from accelerate's or torch's, whose classes serve the held-out rows, too.
     """
     kind = type(sampler)

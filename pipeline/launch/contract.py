@@ -68,7 +68,7 @@ class Contract:
         return cls(folder=file.parent, tracking=Tracking(**tracking) if tracking else None, **told)
 
     def record(self) -> dict[str, Any]:
-        """Return what of it is the same on every machine and for every attempt, for settings.json."""
+        """Return the part for settings.json: the same on every machine and for every attempt."""
         told = asdict(self)
         del told["folder"], told["reference_folder"]
         if self.tracking:

@@ -19,14 +19,16 @@ def launcher(nodes: int) -> list[str]:
     if nodes == 1:
         return [*IGNORE_SIGTERM]
     if "SLURM_JOB_ID" not in os.environ:
-        sys.exit(f"train.nodes is {nodes}, and this is no job of Slurm; use --profile profiles/slurm, or set it to 1")
+        sys.exit(
+            f"train.nodes is {nodes}, and this does not run as a job of Slurm; use --profile profiles/slurm, or set it to 1"
+        )
     # All CPUs that the job has on a node are for its one task there, which Slurm would otherwise bind to one of them.
     once_each = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none"]
     return ["srun", *once_each, "--kill-on-bad-exit=1", "envs/on-node", *IGNORE_SIGTERM]
 
 
 def rendezvous(nodes: int) -> dict[str, str]:
-    """Return what torchrun needs: a port, and on several nodes how many there are, and where the first is: here."""
+    """Return torchrun's variables: a port, and on several nodes their number and the address of the first, this one."""
     several = {"NNODES": str(nodes), "MASTER_ADDR": socket.gethostname()} if nodes > 1 else {}
     return {"MASTER_PORT": str(free_port())} | TORCHRUN_IGNORES_SIGTERM | WHERE_IT_CRASHED | several
 

@@ -19,7 +19,7 @@ CALLBACKS = ("count_rows", "stop_in_time", "whole_checkpoints", "training_gates"
 
 
 def training_plugins(levers: Iterable[str], tracked: bool) -> list[str]:
-    """Return what a training loads, by name. `levers` are those of train.fast that are on."""
+    """Return the names of the plugins of a training. `levers` are those of train.fast that are on."""
     fast = [f"fast/{lever}" for lever in sorted(levers, key=LEVERS.index)]
     return [*EVERY_STAGE, *BEFORE_LEVERS, *fast, *CALLBACKS, *(["swanlab_run"] if tracked else [])]
 

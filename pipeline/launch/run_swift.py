@@ -37,7 +37,7 @@ ROOT_CAUSE_LINE = re.compile(r"^Root Cause")
 
 
 def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str]) -> dict[str, str]:
-    """Return what a swift command adds to the environment.
+    """Return the variables that a swift command adds to the environment.
 
     `prompt_date` (YYYY-MM-DD) goes into every prompt. `cpu_threads` is the number of threads of each
     process, or 0 where GPUs do the work and the default is right.
@@ -88,7 +88,7 @@ def keep(line: str, file: RawIOBase) -> None:
 def start_swift(
     command: Sequence[str], environment: Mapping[str, str], open_files: Sequence[int]
 ) -> "subprocess.Popen[str]":
-    """Start a command of swift, whose output is to be read."""
+    """Start a command of swift, and pipe its output."""
     # The plugins import from pipeline/.
     modules = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}

@@ -1,4 +1,4 @@
-"""Find settings of a loss that ms-swift would take and not use, or replace by a default of its own."""
+"""Refuse settings of a loss that ms-swift would accept and ignore, or replace by its own default."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ MOVES_THE_BASE = ("pissa", "olora")
 
 
 def find_loss_problems(dpo: Settings, processes: int) -> list[str]:
-    """Return one line for each setting of `dpo` that does not go with its `rlhf_type` and `loss_type`."""
+    """Return one line for each setting of `dpo` that does not fit its `rlhf_type` and `loss_type`."""
     found = [*check_loss_type(dpo), *check_own_settings(dpo), *check_smoothing(dpo)]
     kind = dpo["rlhf_type"]
     if has_reference(kind) and dpo["init_weights"] in MOVES_THE_BASE:
@@ -34,7 +34,7 @@ def check_loss_type(dpo: Settings) -> Iterator[str]:
     for name in named if isinstance(named, list) else [named]:
         if name not in known:
             word = "null" if name is None else f"'{name}'"
-            yield f"dpo.loss_type: {word} is no loss of rlhf_type {kind}; write {choice}"
+            yield f"dpo.loss_type: {word} is not a loss of rlhf_type {kind}; write {choice}"
     if isinstance(named, list) and kind != "dpo":
         yield f"dpo.loss_type: a list goes with rlhf_type dpo only; write {choice}"
     elif isinstance(named, list) and len(weights or []) != len(named):
@@ -44,7 +44,7 @@ def check_loss_type(dpo: Settings) -> Iterator[str]:
 
 
 def check_own_settings(dpo: Settings) -> Iterator[str]:
-    """Check that what reaches the loss of some kinds only is set there, and nowhere else."""
+    """Check that settings which only some kinds of training use are set for those, and for no others."""
     kind = dpo["rlhf_type"]
     for name in OWN_SETTINGS:
         kinds = kinds_with(name)
@@ -68,4 +68,4 @@ def check_kto(dpo: Settings, processes: int) -> Iterator[str]:
     if processes * dpo["per_device_train_batch_size"] * dpo["gradient_accumulation_steps"] < 2:
         yield "dpo.per_device_train_batch_size: kto compares the answers of a step, and needs two or more; set 2"
     if dpo["use_liger_kernel"]:
-        yield "dpo.use_liger_kernel: liger's kto loss wants a second model, and a LoRA training has none; set false"
+        yield "dpo.use_liger_kernel: liger's kto loss needs a second model, and a LoRA training has none; set false"

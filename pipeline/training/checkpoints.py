@@ -54,8 +54,8 @@ def set_aside_other_code(folder: Path, code: list[str]) -> None:
         for path in [path for path in folder.iterdir() if path.name != LOCK and not path.name.startswith("before-")]:
             path.rename(aside / path.name)
         print(
-            f"{folder}: {', '.join(changed)} changed since these checkpoints were written, so the training begins "
-            f"anew; they are in {aside}. To go on from them: move them back, without {CODE}",
+            f"{folder}: {', '.join(changed)} changed since these checkpoints were written, so the training starts "
+            f"again from the beginning; they are in {aside}. To go on from them: move them back, without {CODE}",
             flush=True,
         )
     note.write_text(json.dumps(code, indent=1), encoding="utf-8")

@@ -13,7 +13,7 @@ ZERO_STARTS = ("true", "gaussian")
 
 
 def predict_first_loss(settings: dict[str, Any], logged: dict[str, float]) -> float | None:
-    """Return the loss that step 1 must show, or None where it is no function of constants and of logged means.
+    """Return the loss that step 1 must show, or None if constants and logged means do not determine it.
 
     `settings` is config.yaml's `dpo`; `logged` is the row of the curves at step 1, under logging.jsonl's keys.
     Raises KeyError where the row lacks a mean that the trainer logs. There is no such function
@@ -48,7 +48,7 @@ def predict_dpo(settings: dict[str, Any], logged: dict[str, float]) -> float:
 def constant(name: str, beta: float) -> float:
     """Return a DPO loss where all log-ratios are 0."""
     value = LOSSES[name].constant
-    assert value, f"{name} is no loss of rlhf_type dpo"
+    assert value, f"{name} is not a loss of rlhf_type dpo"
     return value(beta)
 
 

@@ -1,6 +1,6 @@
 """Record what differs from run to run of one training: the machine, the time it took, and the code.
 
-These files lie among the logs, and are no results: another machine or another day writes others. They name neither the
+These files are logs and not results: another machine or another day writes other ones. They name neither the
 host nor the user, and no path outside the project.
 """
 
@@ -54,7 +54,7 @@ def note_start(*stale: Path) -> Start:
 
 
 def ask_git(*words: str) -> str | None:
-    """Return what git says, None where it is not installed or this is no clone with a commit."""
+    """Return the output of git; None if git is not installed, or if the project is not a clone with a commit."""
     try:
         said = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     except FileNotFoundError:

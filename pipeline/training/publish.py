@@ -68,7 +68,7 @@ def find_unjudged(judged: list[Gate], training: Training) -> list[Gate]:
     names = {"lora_coverage", "first_grad_norm", "rows_trained"}
     if has_reference(training.kind):
         names |= {"reference", "first_loss"}
-    fix = f"judged when its step was trained; delete {training.checkpoints} to train anew"
+    fix = f"judged when its step was trained; delete {training.checkpoints} to train again"
     missing = names - {row["gate"] for row in judged}
     return [gate(name, False, "missing", fix) for name in sorted(missing)]
 

@@ -61,7 +61,7 @@ def write_sides(training: Training, folder: Path) -> list[Path]:
 
 
 def write_contract(training: Training, sides: list[Path], code: list[str], folder: Path) -> Contract:
-    """Return what the training has to keep to."""
+    """Return the contract of the training."""
     # On these the first loss depends, beside what the trainer knows (first_loss.py).
     asked = {"rlhf_type": training.kind or "sft", "init_weights": training.dpo.get("init_weights")}
     train, val = sides
@@ -89,7 +89,7 @@ def reference_folder(training: Training, code: list[str]) -> str | None:
 
 
 def training_environment(training: Training) -> dict[str, str]:
-    """Return what the swift command adds to the environment, the same for every attempt."""
+    """Return the variables of the swift command, the same for every attempt."""
     each = training.processes // training.nodes
     extra = {"NPROC_PER_NODE": str(each)} | swanlab_host(training)
     return swift_environment(training.prompt_date, 0 if training.gpus else 1, extra)

@@ -137,7 +137,7 @@ class Training:
     def digest(self) -> str:
         """Return the name of the folder of its checkpoints.
 
-        The order counts: under another name, a training that was stopped begins anew.
+        The order counts: under another name, a training that was stopped starts again.
         """
         model, *adapter = self.manifests
         words = [self.prompt_date, str(self.processes), *self.start, *self.flags, *self.levers]

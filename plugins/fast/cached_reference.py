@@ -2,7 +2,7 @@
 
 The contract's reference_folder holds them, and is named after all on which they depend: model, adapter, prompt,
 precision. A file a process, a line a pair: a digest of its tokens, log-probabilities of chosen and rejected.
-The first step's are always computed anew, and are compared with what was kept: a gate.
+Those of the first step are always computed again, and compared with the kept ones: a gate.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ Logps = tuple[float, float]
 
 
 def read_kept(folder: Path) -> dict[str, Logps]:
-    """Return what was kept; a line that was cut off when a training was killed is left out."""
+    """Return the kept rows, without a line that was cut off when a training was killed."""
     lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_bytes().splitlines(keepends=True)]
     rows = (json.loads(line) for line in lines if line.endswith(b"\n"))
     return {name: (chosen, rejected) for name, chosen, rejected in rows}
@@ -90,7 +90,7 @@ class Reference:
             lines.writelines(json.dumps([name, *pair]) + "\n" for name, pair in new.items())
 
     def find(self, trainer: Any, batch: dict[str, Any]) -> list[Logps]:
-        """Return what is kept of a batch; what is not, and all of the first step, is computed."""
+        """Return the kept log-probabilities of a batch. Missing ones, and all of the first step, are computed."""
         names = name_pairs(batch)
         begins = trainer.model.training and trainer.state.global_step == 0
         if not begins and all(name in self.kept for name in names):

@@ -81,7 +81,7 @@ def forward_packed(trainer: Any, model: Any, batch: dict[str, Any]) -> tuple[Lay
 def concatenated_forward(
     self: Any, model: Any, batch: dict[str, Any], is_ref_model: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Return what ms-swift's trainer reads of a batch: summed log-probabilities, and figures that it logs."""
+    """Return a batch's summed log-probabilities, and the figures that ms-swift's trainer logs."""
     layout, logps, mean_logits = forward_packed(self, model, batch)
     sequences = batch["input_ids"].shape[0]
     pairs, rows = sequences // 2, layout.rows

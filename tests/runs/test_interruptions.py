@@ -113,7 +113,7 @@ def training(finished) -> Training:
 
 @pytest.fixture(scope="module")
 def undisturbed(finished) -> dict[str, bytes]:
-    """Return what it publishes if nobody disturbs it."""
+    """Return the files that it publishes if nobody disturbs it."""
     return read_results(finished[1] / "dpo")
 
 

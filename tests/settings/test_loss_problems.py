@@ -25,14 +25,14 @@ def test_each_kind_of_training_can_be_used(settings):
     [
         (
             {"loss_type": "sppo"},
-            "dpo.loss_type: 'sppo' is no loss of rlhf_type dpo; write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
+            "dpo.loss_type: 'sppo' is not a loss of rlhf_type dpo; write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
         ),
         # ms-swift would train CPO and say nothing.
-        (SIMPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is no loss of rlhf_type simpo; write simpo"),
-        (ORPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is no loss of rlhf_type orpo; write null"),
+        (SIMPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is not a loss of rlhf_type simpo; write simpo"),
+        (ORPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is not a loss of rlhf_type orpo; write null"),
         (
             {"loss_type": None},
-            "dpo.loss_type: null is no loss of rlhf_type dpo; write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
+            "dpo.loss_type: null is not a loss of rlhf_type dpo; write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
         ),
         (
             MIXTURE | {"loss_weights": None},
@@ -59,11 +59,11 @@ def test_each_kind_of_training_can_be_used(settings):
         ),
         (
             KTO | {"use_liger_kernel": True},
-            "dpo.use_liger_kernel: liger's kto loss wants a second model, and a LoRA training has none; set false",
+            "dpo.use_liger_kernel: liger's kto loss needs a second model, and a LoRA training has none; set false",
         ),
     ],
 )
-def test_a_setting_that_the_loss_does_not_use_is_refused_with_its_mend(settings, problem):
+def test_a_setting_that_the_loss_does_not_use_is_refused_with_its_fix(settings, problem):
     assert problems_of(**settings) == [problem]
 
 

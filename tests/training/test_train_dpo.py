@@ -164,7 +164,7 @@ PINNED = [
 
 @pytest.mark.parametrize(("options", "digest"), PINNED)
 def test_the_name_of_a_folder_of_checkpoints_is_the_same_in_every_release(start, options, digest):
-    # Under another name, a training that was stopped before would begin anew, and so would one that has ended.
+    # Under another name, a training that was stopped before would start again, and so would one that has ended.
     assert value_of(start(options), "--output_dir") == f"k/{digest}"
 
 
@@ -221,7 +221,7 @@ def test_a_gate_that_was_never_judged_has_failed():
     rows = [gate(name, True, 1, 1) for name in judged]
     (missing,) = find_unjudged(rows, training({"rlhf_type": "dpo"}))
     assert (missing["gate"], missing["passed"], missing["value"]) == ("first_loss", False, "missing")
-    assert missing["expected"].endswith("delete k to train anew")
+    assert missing["expected"].endswith("delete k to train again")
 
 
 @pytest.mark.parametrize(("recorded", "passed"), [("cpo", True), ("orpo", False)])
