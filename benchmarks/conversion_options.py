@@ -1,4 +1,4 @@
-"""The settings of the conversions that are measured: those of config.yaml, for pairs that are no translations."""
+"""The settings of the conversions that are measured: those of config.yaml, for pairs that are not translations."""
 
 import json
 

@@ -1,12 +1,10 @@
 """Measure the speed of converting preference data, beside parsing alone and beside other ways to check it.
 
     python -m benchmarks.measure_conversion
-    python -m benchmarks.measure_conversion --memory
 
 All figures come from the same made-up files in one go, taken in turns: medians of megabytes (10^6 bytes) of input a
 second, and their ratios. Interpreters' starts and imports count only in `whole process`. A file under 16 MB is
-converted on one core whatever is asked for. `--memory` (minutes, 13 GB of temporary disk) says how memory grows with
-the data.
+converted on one core whatever is asked for.
 """
 
 import json
@@ -113,11 +111,7 @@ def main() -> None:
     parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--megabytes", type=float, default=100.0, help="of each file (default: 100)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--memory", action="store_true", help="how memory grows with the data, instead")
     args = parser.parse_args()
-    if args.memory:
-        sys.exit(subprocess.run([sys.executable, "-m", "benchmarks.measure_memory"], cwd=ROOT).returncode)
-
     with tempfile.TemporaryDirectory() as name:
         files = {kind: make_file(Path(name), kind, args.megabytes) for kind in KINDS}
         for path in files.values():
