@@ -36,7 +36,7 @@ def settings(args: argparse.Namespace, batch: int | None) -> dict[str, Any]:
 
 
 def answer(args: argparse.Namespace, batch: int | None, answers: Path) -> dict[str, Any]:
-    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return the measurement."""
+    """Answer all prompts, `batch` at a time, or by vLLM where it is None; return the measurements."""
     command = [sys.executable, "-m", "scripts.infer_shard", "--settings", json.dumps(settings(args, batch))]
     command += ["--model", str(args.model), "--manifest", str(manifest_beside(args.model)), "--val", str(args.val)]
     command += ["--shard", "0", "--answers", str(answers)]

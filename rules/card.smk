@@ -1,5 +1,5 @@
 """
-Two descriptions of a run for others: the model card, and the run's history as an RO-Crate.
+Two documents about a run: the model card, and the run's history as an RO-Crate.
 
 Reads      results/{run}/evaluate/metrics.json, results/{run}/infer/predictions.jsonl, and of the run that trained the
            model: merged/, merged.sha256, dpo/settings.json, dpo/metrics.json; the pairs; Snakemake's records;
@@ -14,7 +14,7 @@ rule write_model_card:
     """
     Write what the model is, how it was made, and its figures, in the form of Hugging Face's model cards.
 
-    The folder of the model gets a copy, if the run has trained it. It is no output: the folder is one of merge_adapter.
+    The folder of the model gets a copy, if the run has trained it. It is not an output: the folder is one of merge_adapter.
     """
     input:
         evaluation="results/{run}/evaluate/metrics.json",
@@ -53,7 +53,7 @@ rule write_provenance:
     """
     Write which jobs made the results, on what, when, and with which software, as a Workflow Run RO-Crate.
 
-    It is read from Snakemake's own records, which are no files of this graph.
+    It is read from Snakemake's own records, which are not files of this graph.
     """
     input:
         workflow=["Snakefile", *sorted(map(str, Path("rules").glob("*.smk")))],

@@ -1,5 +1,5 @@
 """
-What the training changed: the model before it and after it, side by side on the held-out pairs.
+Evaluation: the models before and after the training, compared on the held-out pairs.
 
 Reads      the models before and after, results/{run}/{dpo,data}/val.jsonl, results/{run}/infer/predictions.jsonl
 Writes     results/{run}/evaluate/{metrics.json,answers.jsonl,pairs.jsonl}, and under evaluate/<model>/ what those are

@@ -8,7 +8,7 @@ Stages     infer_shard -> gather_predictions
 
 
 rule infer_shard:
-    """Answer the held-out prompts of shard {wildcards.shard}, which are dealt out to infer.shards jobs in turn."""
+    """Answer the held-out prompts of shard {wildcards.shard}, which are dealt to infer.shards jobs in turn."""
     input:
         manifest=lambda wildcards: model_of(wildcards).manifest,
         merged=ancient(lambda wildcards: model_of(wildcards).built),

@@ -1,5 +1,5 @@
 """
-The adapter merged into its model: a plain Hugging Face folder.
+Merge the adapter into its model; the result is a plain Hugging Face folder.
 
 Reads      results/{run}/dpo/adapter.sha256 and the adapter, the model that it was trained on, and some held-out pairs
 Writes     results/{run}/merged/, results/{run}/merged.sha256, results/{run}/merge/gates.json

@@ -1,5 +1,5 @@
 """
-The model that is tuned: built here, small or random, or a folder that model.folder names.
+The model to tune: a tiny or random one that is built here, or the folder in model.folder.
 
 Reads      results/{run}/data/train.jsonl, or model.folder
 Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built

@@ -1,5 +1,5 @@
 """
-The results of a run, on a page that opens anywhere.
+The report of a run: one page that opens without a network; and the page of a sweep.
 
 Reads      results/{run}/evaluate/, dpo/, sft/ and data/; not declared: the gates of every stage, and the machine and
            the speed in the logs of the trainings

@@ -1,5 +1,5 @@
 """
-Supervised fine-tuning before DPO, where sft.enabled asks for it; and which model DPO starts from.
+Supervised fine-tuning before DPO, if sft.enabled; and the model that DPO starts from.
 
 Reads      results/{run}/dpo/{train,val}.jsonl, or sft.data; results/{run}/model.sha256 and the model
 Writes     results/{run}/sft/{train.jsonl,val.jsonl,adapter/,adapter.sha256,curves.jsonl,settings.json,gates.json,

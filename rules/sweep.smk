@@ -1,5 +1,5 @@
 """
-The points of a sweep side by side.
+The table and the plot of a sweep, which compare its points.
 
 Reads      dpo/metrics.json of each point
 Writes     results/{run}/sweep.csv, results/{run}/sweep.svg

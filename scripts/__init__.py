@@ -1,1 +1,1 @@
-"""One script a rule, under the rule's name."""
+"""The scripts of the rules: one for each rule, with the rule's name."""

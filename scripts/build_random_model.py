@@ -1,10 +1,10 @@
-"""Build a gpt-oss of any size with random weights, one file of weights a layer, several at once.
+"""Build a gpt-oss of any size with random weights: one file for each layer, several files at a time.
 
     envs/with-training python -m scripts.build_random_model results/one-gpu/data/train.jsonl \
         --settings "$(python -m tools.show_settings build_random_model experiments/one-gpu.yaml)" \
         --folder results/one-gpu/model --processes 16
 
-The SHA-256 of its files goes beside the folder, into results/one-gpu/model.sha256.
+The SHA-256 of its files is written beside the folder, to results/one-gpu/model.sha256.
 
 It shows that a graph runs at full size, without a download. The weights are drawn as transformers initialises a model
 before training, and the answers are noise. Each process holds one layer in memory; the whole model is never there. The
@@ -31,14 +31,14 @@ from pipeline.models.tiny import build_tokenizer, describe_generation, describe_
 from pipeline.settings.stage import stage_parser
 
 SPREAD = 0.02  # the standard deviation of a fresh weight: transformers' initializer_range
-TOKENS = 2560  # of the tokenizer, which a few hundred pairs cannot fill up to gpt-oss's 201,088
+TOKENS = 2560  # tokens; a few hundred pairs are not enough text for gpt-oss's 201,088
 Shapes = dict[str, torch.Size]
 
 
 def draw_weight(name: str, shape: torch.Size, seed: int) -> torch.Tensor:
     """Return a fresh weight in bfloat16: 1 for norms, 0 for biases and sinks, everything else normally distributed.
 
-    Each number is one of 65,536 equally likely ones: gpt-oss-20b's shape took 52 s so, and 96 s with torch's own.
+    Each number is one of 65,536 equally likely ones. gpt-oss-20b's shape took 52 s this way, 96 s with torch's own.
     """
     if "norm" in name:
         return torch.ones(shape, dtype=torch.bfloat16)
@@ -52,7 +52,7 @@ def draw_weight(name: str, shape: torch.Size, seed: int) -> torch.Tensor:
 
 
 def list_files(config: GptOssConfig) -> list[Shapes]:
-    """Return which weights go into which file, and their shapes: a layer's into one."""
+    """Return the shapes of the weights in each file: one file holds a layer."""
     with torch.device("meta"):
         model = GptOssForCausalLM(config)
     shapes = [(name, weight.shape) for name, weight in model.named_parameters()]
@@ -61,7 +61,7 @@ def list_files(config: GptOssConfig) -> list[Shapes]:
 
 
 def write_file(path: Path, shapes: Shapes, seed: int) -> None:
-    """Write a file of weights in bfloat16; each is drawn from a seed of its own."""
+    """Write a file of weights in bfloat16; each weight has its own seed."""
     torch.set_num_threads(1)
     weights = {name: draw_weight(name, shape, seed) for name, shape in shapes.items()}
     save_file(weights, path, metadata={"format": "pt"})
@@ -69,10 +69,10 @@ def write_file(path: Path, shapes: Shapes, seed: int) -> None:
 
 
 def write_weights(config: GptOssConfig, folder: Path, seed: int, processes: int) -> None:
-    """Write the files of weights, and the index that says which file has which."""
+    """Write the files of weights, and the index that names the file of each weight."""
     files = list_files(config)
     names = [f"model-{number:05}-of-{len(files):05}.safetensors" for number in range(1, len(files) + 1)]
-    # Not forked: torch's threads do not come along.
+    # Spawned, because a forked process does not have torch's threads.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         list(pool.map(partial(write_file, seed=seed), [folder / name for name in names], files))
     index: dict[str, Any] = {
@@ -85,9 +85,9 @@ def write_weights(config: GptOssConfig, folder: Path, seed: int, processes: int)
 
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
-    parser.add_argument("train", type=Path, help="pairs that the tokenizer is trained on")
-    parser.add_argument("--folder", type=Path, required=True, help="where the model goes")
-    parser.add_argument("--processes", type=int, required=True, help="layers that are drawn at once")
+    parser.add_argument("train", type=Path, help="pairs to train the tokenizer on")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the model")
+    parser.add_argument("--processes", type=int, required=True, help="number of layers to draw at the same time")
     args = parser.parse_args(argv)
 
     shape = args.settings["model"]["tiny"]

@@ -3,12 +3,12 @@
     envs/with-training python -m scripts.build_tiny_model results/tiny/data/train.jsonl \
         --settings "$(python -m tools.show_settings build_tiny_model)" --folder results/tiny/model
 
-The SHA-256 of its files goes beside the folder, into results/tiny/model.sha256.
+The SHA-256 of its files is written beside the folder, to results/tiny/model.sha256.
 
 The architecture is that of openai/gpt-oss-20b in transformers: router and experts, attention sinks,
 sliding-window layers between full ones, yarn positions, harmony special tokens, and a byte-level BPE
 (trained on the pairs given). It is then trained for a few passes on prompts and chosen answers, so that
-DPO finds a model with some opinion and its answers are words. It sees the training pairs only.
+DPO starts from a model that has preferences and whose answers are words. It sees the training pairs only.
 """
 
 import random
@@ -50,9 +50,9 @@ def to_batch(rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, tor
 
 
 def draw_batches(rows: list[Any], size: int, steps: int, seed: int) -> Iterator[list[Any]]:
-    """Yield `steps` batches of `size` rows of like length, every row once before any comes again.
+    """Yield `steps` batches of `size` rows of similar length; every row is used once before any is used again.
 
-    Padding would otherwise be a third of the work.
+    With other batches, padding would be a third of the work.
     """
     order = random.Random(seed)
     by_length = sorted(rows, key=lambda row: len(row[0]))
@@ -83,12 +83,14 @@ def train(model: GptOssForCausalLM, rows: list[tuple[list[int], list[int]]], sha
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("train", type=Path, help="the training pairs")
-    parser.add_argument("--folder", type=Path, required=True, help="where the model goes")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the model")
     args = parser.parse_args(argv)
 
     shape = args.settings["model"]["tiny"]
     torch.set_num_threads(CPU_THREADS)
-    torch.use_deterministic_algorithms(True)  # threads otherwise add up in the order in which they arrive
+    torch.use_deterministic_algorithms(
+        True
+    )  # with several threads the order of additions, and so the rounding, would vary
     torch.manual_seed(shape["seed"])
     pairs = read_json_lines(args.train)
     tokenizer = build_tokenizer(texts_of(pairs), shape["vocab_size"])

@@ -14,7 +14,7 @@ from pipeline.settings.stage import stage_parser
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, settings=False)
     parser.add_argument("folder", type=Path, help="model.folder")
-    parser.add_argument("--manifest", type=Path, required=True, help="where the SHA-256 of its files go")
+    parser.add_argument("--manifest", type=Path, required=True, help="file for the SHA-256 of the model's files")
     args = parser.parse_args(argv)
     if problem := find_model_problem(args.folder):
         sys.exit(problem)

@@ -1,16 +1,16 @@
-"""Check the pairs as the tokens that training will see, by the run's own tokenizer and template.
+"""Turn the pairs into tokens as training does, and check them: length, trained tokens, and prompt.
 
     envs/with-training python -m scripts.check_tokens results/tiny/data/train.jsonl results/tiny/data/val.jsonl \
         --settings "$(python -m tools.show_settings check_tokens)" --model results/tiny/model \
         --rejects results/tiny/data/token_rejects.jsonl --out results/tiny/dpo
 
 Writes into the folder:
-    train.jsonl     the training pairs that can be trained on
-    val.jsonl       the held-out pairs that can
-    tokens.json     the account: rows and codes of each side, the longest pair, and the supervised tokens
+    train.jsonl     the training pairs that passed
+    val.jsonl       the held-out pairs that passed
+    tokens.json     counts: rows and codes of each side, the longest pair, and the trained tokens
 
-A pair is rejected if it is too long, if no token of an answer would be trained, or if its prompt is not what inference
-will send. A rejected pair ends the check with exit status 1, unless data.on_problem is "drop".
+A pair is rejected if it is too long, if no token of an answer would be trained, or if its prompt is not the one that
+inference sends. A rejected pair ends the check with exit status 1, unless data.on_problem is "drop".
 """
 
 import json
@@ -72,7 +72,7 @@ class TokenChecker:
         return findings
 
     def check_prompt(self, pair: Pair, encoded: dict[str, Any]) -> list[Finding]:
-        """Return a fault for each answer before which training sees other tokens than inference sends."""
+        """Return a fault for each answer whose prompt has other tokens in training than in inference."""
         prompt = self.prompt(pair["messages"])
         return [
             Finding("other-prompt", path)
@@ -97,7 +97,7 @@ def load_checker(model: Path, settings: dict[str, Any]) -> TokenChecker:
 
 
 def check_side(checker: TokenChecker, side: Path, checked: Any, rejects: Any) -> Counter[str]:
-    """Copy the pairs that can be trained on, name the others, and return the numbers of rows, and of rows by code."""
+    """Copy the pairs that passed, write down the others, and return the numbers of rows, and of rows by code."""
     counts: Counter[str] = Counter(rows_in=0, rows_used=0, rows_rejected=0)
     for line, pair in enumerate(iterate_json_lines(side), start=1):
         findings = checker.check(pair)
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, out="train.jsonl, val.jsonl and tokens.json")
     parser.add_argument("sides", type=Path, nargs=2, help="training and held-out pairs")
     parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
-    parser.add_argument("--rejects", type=Path, required=True, help="where the rejected pairs are named")
+    parser.add_argument("--rejects", type=Path, required=True, help="file for the rejected pairs, with their faults")
     args = parser.parse_args(argv)
 
     checker = load_checker(args.model, args.settings)

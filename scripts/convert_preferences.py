@@ -1,12 +1,12 @@
-"""Check raw preference data, and write it one pair a line, in the form that ms-swift reads.
+"""Check raw preference data, and write one pair a line, in the form that ms-swift reads.
 
     python -m scripts.convert_preferences data/preferences.jsonl \
         --settings "$(python -m tools.show_settings convert_preferences)" --out results/mine/data
 
 By hand, `python -m tools.check_pairs` does the same with less to type. Writes into the folder:
     pairs.jsonl     the pairs (schemas/pair.schema.json)
-    rejects.jsonl   every row that is no pair, with its place, what is wrong, and what to do
-    quality.json    the account: rows_in = rows_used + rows_rejected, and rows by code
+    rejects.jsonl   every row that is not a pair, with its place, its fault, and what to do
+    quality.json    counts: rows_in = rows_used + rows_rejected, and rows by code
 
 Formats: docs/data.md. Codes: docs/problems.md. A rejected row ends the conversion with exit status 1 and
 without pairs.jsonl, unless data.on_problem is "drop".
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 # polars reads both when it is loaded. It needs no threads of its own, since processes share the work; and it keeps
-# the memory of a chunk for the next one, since asking the system for it anew took a third of the time.
+# the memory of a chunk for the next one: asking the system for it again took a third of the time.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1")
 
@@ -37,8 +37,8 @@ from pipeline.preferences.rejects import say_reject
 from pipeline.settings.stage import stage_parser
 
 REJECTS = "rejects.jsonl"
-SHOWN = 5  # rejected rows printed before the rest is left to rejects.jsonl
-LONG_BYTES = 32 << 20  # of input, for which a progress bar is worth having
+SHOWN = 5  # rejected rows to print; all are in rejects.jsonl
+LONG_BYTES = 32 << 20  # of input, from which a progress bar is shown
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -50,13 +50,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def read_options(data: dict[str, Any]) -> Options:
-    """Return the settings by which rows are checked."""
+    """Return the settings of the checks."""
     languages = data["languages"]
     return Options(data["min_margin"], languages and (languages["source"], languages["target"]), data["system"])
 
 
 def print_table(counts: Counts) -> None:
-    """Print the account, and what was found by code."""
+    """Print the counts of rows, and of problems by code."""
     print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
     print(f"{counts.pairs:,} pairs")
     found = [code for code in PROBLEMS if counts.codes[code]]
@@ -67,12 +67,12 @@ def print_table(counts: Counts) -> None:
 
 
 def describe_rejects(path: Path) -> list[str]:
-    """Return the first rejected rows in words, a line each."""
+    """Return the first rejected rows, a line for each."""
     return [say_reject(reject) for reject in islice(iterate_json_lines(path), SHOWN)]
 
 
 def first_fault(path: Path, code: str | None) -> str:
-    """Return in words the first row with this code; without a code, the first that is rejected for an error."""
+    """Return a line about the first row with this code, or, without a code, about the first row with an error."""
     for reject in iterate_json_lines(path):
         if reject["code"] == code or (code is None and PROBLEMS[reject["code"]].severity == "error"):
             return say_reject(reject)
@@ -80,7 +80,7 @@ def first_fault(path: Path, code: str | None) -> str:
 
 
 def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
-    """Return in one line why there are no pairs; None if there are."""
+    """Return in one line why there are no pairs; None if there are pairs."""
     stop = args.settings["data"]["on_problem"] == "stop"
     if not counts.rows_in:
         return f"{args.raw}: no rows; expected preference pairs in one of the formats of docs/data.md"
@@ -95,7 +95,7 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
 
 
 def convert(args: argparse.Namespace, paths: list[Path]) -> Counts:
-    """Convert the files, with a progress bar for many, and return the account."""
+    """Convert the files, with a progress bar for large ones, and return the counts."""
     data = args.settings["data"]
     size = sum(path.stat().st_size for path in paths)
     most_bytes = int(data["max_unpacked_gb"] * 1e9)

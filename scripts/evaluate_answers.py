@@ -1,11 +1,12 @@
-"""Compare the answers of several models, with an interval for every figure.
+"""Compare the answers of several models: figures, each with a 95 % interval.
 
     python -m scripts.evaluate_answers base=results/tiny/evaluate/base/predictions.jsonl \
         dpo=results/tiny/infer/predictions.jsonl \
         --settings "$(python -m tools.show_settings evaluate_answers)" --only bleu chrf
 
-Prints the figures, or writes answer_metrics.json and answers.jsonl into --out. The models come in the order in which
-they were made; each is compared with those before it. With data.languages: null, figures of translations are left out.
+Prints the figures, or writes answer_metrics.json and answers.jsonl into --out. Name the models in the order in
+which they were trained; each is compared with those before it. With data.languages: null, figures of translations are
+left out.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("predictions", nargs="+", metavar=METAVAR, help="predictions.jsonl of each model")
     parser.add_argument("--judgements", type=Path, nargs="?", metavar="FILE", help="what judge_answers.py wrote")
     parser.add_argument("--comet", type=Path, nargs="?", metavar="FILE", help="what score_comet.py wrote")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="figures to compute; all without it")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="figures to compute; default: all")
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--out", type=Path, help="folder for the figures, and the answers side by side with scores")
     return parser.parse_args(argv)
@@ -78,13 +79,13 @@ def recompute_command(args: argparse.Namespace, name: str) -> str:
 
 
 def resample(args: argparse.Namespace, rows: SideBySide, statistics: dict[Any, Any]) -> Resampled:
-    """Return statistics of the rows, resampled as the settings say."""
+    """Return statistics of the rows, resampled according to the settings."""
     settings = args.settings["evaluate"]
     return Resampled(statistics, rows.prompts, settings["resamples"], settings["seed"])
 
 
 def evaluate(args: argparse.Namespace, rows: SideBySide, metrics: Metrics, statistics: dict[Any, Any]) -> Metrics:
-    """Return the figures of each model, and of each two of them compared."""
+    """Return the figures of each model, and the differences between each two models."""
     resampled = resample(args, rows, statistics) if statistics else None
     answers: dict[str, dict[str, Figure]] = {model: {} for model in rows.models}
     comparisons: dict[str, dict[str, Figure]] = {f"{b}-{a}": {} for a, b in combinations(rows.models, 2)}
@@ -104,7 +105,7 @@ def evaluate(args: argparse.Namespace, rows: SideBySide, metrics: Metrics, stati
 
 
 def add_win_rates(args: argparse.Namespace, rows: SideBySide, found: Metrics) -> None:
-    """Add how often a judge prefers a model's answer to another's, a tie counting half."""
+    """Add the rates at which a judge prefers one model's answers to another's; a tie counts half."""
     for one, two in combinations(rows.models, 2):
         metric = judged_metric(args.judgements, one, two)
         table = metric.statistics(rows, two)
@@ -140,7 +141,7 @@ def as_json(score: float) -> float | None:
 
 
 def score_rows(rows: SideBySide, metrics: Metrics, statistics: dict[Any, Any]) -> dict[str, dict[str, list[float]]]:
-    """Return, by figure and model, a score for each row: of chrF, and of what the user brought."""
+    """Return a score for each row, by figure and model: chrF, and the user's own figures."""
     shown = {name: metrics[name] for name in ("chrf", "comet", "own") if name in metrics} or {"chrf": Chrf()}
     return {
         name: {

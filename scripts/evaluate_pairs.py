@@ -1,4 +1,4 @@
-"""Compare how likely several models find the chosen and the rejected answers of held-out pairs.
+"""Compare the log-probabilities that several models give to the chosen and rejected answers of held-out pairs.
 
     python -m scripts.evaluate_pairs base=results/tiny/evaluate/base/scores/0.jsonl \
         dpo=results/tiny/evaluate/dpo/scores/0.jsonl --pairs results/tiny/dpo/val.jsonl --reference base \
@@ -6,7 +6,7 @@
 
 Prints the figures, or writes pair_metrics.json and pairs.jsonl into --out. A model may have several files, its shards
 in order, with commas between them. Log-probabilities are sums over an answer's tokens, in nats. The reward of an
-answer is dpo.beta times what the model adds to its log-probability under the reference (Rafailov et al. 2023).
+answer is dpo.beta times its log-probability under the model minus that under the reference (Rafailov et al. 2023).
 """
 
 import argparse
@@ -36,7 +36,7 @@ BY_GROUP = ("reward_accuracy", "reward_margin")
 
 
 class Mean:
-    """The mean of a value that each pair has."""
+    """The mean of a value over the pairs."""
 
     def score(self, sums: Statistics) -> float:
         """Return the mean of sums: of the values, and of the pairs."""
@@ -44,7 +44,7 @@ class Mean:
 
 
 MEAN = Mean()
-# By model alone, in nats; whether it prefers the chosen answer, whatever the reference says.
+# Of the model alone: log-probabilities in nats, and whether it prefers the chosen answer.
 PLAIN: dict[str, Column] = {
     "chosen_logp": lambda pairs, model: pairs.chosen[model],
     "rejected_logp": lambda pairs, model: pairs.rejected[model],
@@ -60,7 +60,7 @@ REWARDS: dict[str, Column] = {
 
 
 def columns_of(pairs: PairScores, model: str) -> dict[str, Column]:
-    """Return the figures of a model; the reference's rewards would all be 0."""
+    """Return the figures of a model. The reference has no rewards, since they would all be 0."""
     return PLAIN | ({} if model == pairs.reference else REWARDS)
 
 
@@ -71,7 +71,7 @@ def as_statistics(values: Any, counted: Any = True) -> Statistics:
 
 
 def evaluate(args: argparse.Namespace, pairs: PairScores) -> dict[str, Any]:
-    """Return the figures of each model, and of each two of them compared."""
+    """Return the figures of each model, and the differences between each two models."""
     command = recompute_command(args)
     statistics = {
         (name, model): as_statistics(column(pairs, model))
@@ -89,7 +89,7 @@ def evaluate(args: argparse.Namespace, pairs: PairScores) -> dict[str, Any]:
 
 
 def compare(pairs: PairScores, resampled: Resampled, command: str) -> dict[str, dict[str, Figure]]:
-    """Return by how much each figure differs between two models that both have it."""
+    """Return the difference of each figure that both models have."""
     return {
         f"{two}-{one}": {
             name: resampled.comparison(name, MEAN, one, two, command)
@@ -120,7 +120,7 @@ def evaluate_groups(args: argparse.Namespace, pairs: PairScores, model: str) -> 
 
 
 def resample(args: argparse.Namespace, pairs: PairScores, statistics: dict[tuple[str, str], Statistics]) -> Resampled:
-    """Return statistics of the pairs, resampled as the settings say."""
+    """Return statistics of the pairs, resampled according to the settings."""
     settings = args.settings["evaluate"]
     return Resampled(statistics, pairs.prompts, settings["resamples"], settings["seed"])
 
@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("scores", nargs="+", metavar=f"{METAVAR}[,FILE]", help="what score_pairs.py wrote")
     parser.add_argument("--pairs", type=Path, required=True, help="the held-out pairs, whose prompts are resampled")
-    parser.add_argument("--reference", required=True, help="the model that rewards are measured from")
+    parser.add_argument("--reference", required=True, help="the model against which rewards are measured")
     parser.add_argument("--out", type=Path, help="folder for the figures, and the pairs with their rewards")
     args = parser.parse_args(argv)
     files = read_files(args.scores)

@@ -15,7 +15,7 @@ METRICS = "metrics.json"  # inside --out
 
 
 def merge(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
-    """Return both, part by part; lists must be the same in both."""
+    """Return both objects in one, part by part; lists must be the same in both."""
     found = dict(one)
     for key, value in two.items():
         found[key] = merge(one[key], value) if isinstance(one.get(key), dict) else value

@@ -3,7 +3,7 @@
     python -m scripts.gather_predictions results/tiny/infer/shards/0.jsonl \
         --val results/tiny/data/val.jsonl --out results/tiny/infer
 
-It writes predictions.jsonl, and gates.json: what the inference proved.
+It writes predictions.jsonl, and gates.json: the gates of the inference.
 """
 
 import sys
@@ -18,14 +18,14 @@ from pipeline.settings.stage import stage_parser
 # Inside --out.
 PREDICTIONS = "predictions.jsonl"
 GATES = "gates.json"
-# A gpt-oss answer opens with the channel that it is written to.
+# A gpt-oss answer begins with the name of its channel.
 CHANNEL_END = "<|message|>"
 
 
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """Return a row of predictions.jsonl (schemas/prediction.schema.json).
 
-    An answer that never gets from its channel to its message is kept as the model wrote it.
+    An answer that names its channel but has no message is kept as the model wrote it.
     """
     prediction = {"id": pair["id"]} | ({"tag": pair["tag"]} if "tag" in pair else {})
     return prediction | {
@@ -37,7 +37,7 @@ def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
 
 
 def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, Any]]:
-    """Return a prediction for each pair, from the answers of the shards that the pairs were dealt to."""
+    """Return a prediction for each pair, from the answers of all shards."""
     answers = [read_json_lines(path) for path in shards]
     for shard, (path, rows) in enumerate(zip(shards, answers, strict=True)):
         if len(rows) != (count := len(take_shard(pairs, shard, len(shards)))):
@@ -46,7 +46,7 @@ def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, An
 
 
 def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]) -> list[Gate]:
-    """Return the gates that every held-out prompt has its own answer, and that not all of them are empty."""
+    """Return two gates: every held-out prompt has its own answer, and not all answers are empty."""
     own = sum(pair["id"] == row["id"] for pair, row in zip(pairs, predictions, strict=False))
     empty = sum(not row["response"].strip() for row in predictions)
     return [
@@ -56,7 +56,7 @@ def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]) -> 
 
 
 def merge_gates(rows: list[Gate]) -> list[Gate]:
-    """Return one gate of each name: the first shard's that failed, else the first shard's."""
+    """Return one gate for each name: the first that failed in a shard, else that of the first shard."""
     found: dict[str, Gate] = {}
     for row in rows:
         if found.setdefault(row["gate"], row)["passed"] and not row["passed"]:

@@ -6,7 +6,7 @@
         --val results/tiny/data/val.jsonl --shard 0 --answers results/tiny/infer/shards/0.jsonl
 
 The prompts are dealt to infer.shards shards in turn. Beside the answers it writes 0.gates.json, which says whether the
-model's files are what their manifest names.
+model's files are those of their manifest.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--adapter", type=Path, nargs="?", help="folder of an adapter, with its manifest beside it")
     parser.add_argument("--val", type=Path, required=True, help="held-out pairs, whose prompts are answered")
     parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
-    parser.add_argument("--answers", type=Path, required=True, help="where swift's rows go")
+    parser.add_argument("--answers", type=Path, required=True, help="file for the rows that swift writes")
     args = parser.parse_args(argv)
     infer, gates = args.settings["infer"], gates_beside(args.answers)
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     prompts = args.answers.with_suffix(".prompts.jsonl")
     pairs = read_shard(args.val, args.shard, infer["shards"])
     write_json_lines(prompts, ({"messages": pair["messages"]} for pair in pairs))
-    args.answers.unlink(missing_ok=True)  # swift adds to a file that is there
+    args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
         [
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),

@@ -1,12 +1,12 @@
-"""Let a model behind an OpenAI-compatible server say which of two models answers better, and count.
+"""Ask a judge, a model behind an OpenAI-compatible server, which of two models answers better, and count the wins.
 
     python -m scripts.judge_answers base=base.jsonl dpo=dpo.jsonl \
         --settings "$(python -m tools.show_settings judge_answers experiments/mine.yaml)" --out judged
 
 The judge is evaluate.judge of the settings; its judgements are written to judgements.jsonl in --out. Each prompt is
-judged twice at temperature 0, with the answers the other way round the second time. A model has won if it wins both
-times; everything else is a tie. Two answers that are the same are a tie, too, which the judge is not asked about. A
-prompt without a verdict is invalid. A job that was killed asks only what has no answer yet.
+judged twice at temperature 0, the second time with the two answers swapped. A model has won if it wins both
+times; everything else is a tie. Two equal answers are a tie, too, and are not sent to the judge. A
+prompt without a verdict is invalid. After a kill, the job asks only the questions that have no answer yet.
 """
 
 import argparse
@@ -32,13 +32,13 @@ JUDGEMENTS = "judgements.jsonl"  # inside --out
 PROMPT = Path(__file__).parents[1] / "pipeline" / "evaluation" / "judge_prompt.txt"
 MARK = "{mark}"
 ROUNDS = ("first", "second")
-ASKED = 3  # times for a verdict, before there is none
+ASKED = 3  # times that a verdict is asked for, before it counts as invalid
 VERDICT = re.compile(r"\W*verdict\W*\b(A|B|tie)\W*", re.IGNORECASE)
 REMINDER = "End with one line that is exactly one of these: Verdict: A, Verdict: B, Verdict: tie"
 
 
 class Question(NamedTuple):
-    """One asking of the judge: the prompt by its number, and which model's answer is A and which B."""
+    """A question to the judge: the number of the prompt, and the models whose answers are A and B."""
 
     number: int
     round: str
@@ -52,7 +52,7 @@ class Question(NamedTuple):
 
 
 def write_question(instruction: str, prompt: list[dict[str, str]], answers: tuple[str, str]) -> list[dict[str, str]]:
-    """Return the messages to the judge. The mark follows from all that it encloses, so no text can hold its own."""
+    """Return the messages to the judge. The mark is a hash of all texts, so no text can contain it."""
     turns = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in prompt)
     parts = {"REQUEST": turns, "ANSWER A": answers[0], "ANSWER B": answers[1]}
     mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
@@ -83,7 +83,7 @@ def read_verdict(said: str) -> str:
 
 
 def ask_judge(judge: Judge, question: Question) -> dict[str, Any]:
-    """Return the judge's verdict, reminding it of the last line where it has left that out."""
+    """Return the judge's verdict; if its last line is not a verdict, remind it."""
     messages, said, verdict = question.messages, "", "invalid"
     for _ in range(ASKED):
         try:
@@ -99,7 +99,7 @@ def ask_judge(judge: Judge, question: Question) -> dict[str, Any]:
 
 
 def ask_all(judge: Judge, questions: list[Question], parallel: int, finished: FinishedRows) -> None:
-    """Ask several questions at a time, and keep each answer; JudgeError once one of them cannot be asked."""
+    """Ask several questions at a time, and keep each answer; JudgeError when a question cannot be asked."""
 
     def ask(question: Question) -> None:
         finished.add({question.key: ask_judge(judge, question)})
@@ -111,7 +111,9 @@ def ask_all(judge: Judge, questions: list[Question], parallel: int, finished: Fi
                 done.result()
                 print(f"{len(finished)} judgements", flush=True)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # those under way are waited for, and kept
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # requests that have started are finished, and their answers kept
             raise
 
 
@@ -125,7 +127,7 @@ def find_winner(rounds: list[dict[str, Any]]) -> str:
 
 
 def to_row(prediction: Prediction, models: list[str], rounds: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return a row of the judgements; where the two answers are the same there were no rounds."""
+    """Return a row of the judgements; two equal answers have no rounds."""
     for round_, order in zip(ROUNDS, (models, models[::-1]), strict=True):
         rounds.setdefault(round_, {"order": order, "verdict": "tie", "said": ""})
     named = {key: prediction[key] for key in ("id", "tag") if key in prediction}
@@ -133,7 +135,7 @@ def to_row(prediction: Prediction, models: list[str], rounds: dict[str, dict[str
 
 
 def say_result(models: list[str], winners: Counter[str]) -> str:
-    """Return the counts in words. A tie is half a win; what is invalid is left out of the rate."""
+    """Return a line with the counts. A tie is half a win; invalid prompts are left out of the rate."""
     one, other = models
     judged = winners.total() - winners["invalid"]
     rate = f"{(winners[other] + winners['tie'] / 2) / judged:.3f}" if judged else "none"
@@ -142,7 +144,7 @@ def say_result(models: list[str], winners: Counter[str]) -> str:
 
 
 def choose_prompts(count: int, limit: int | None, seed: int) -> list[int]:
-    """Return the numbers of the prompts to judge: all, or `limit` of them by lot, in order."""
+    """Return the numbers of the prompts to judge: all, or `limit` of them drawn at random, in order."""
     return sorted(random.Random(seed).sample(range(count), limit)) if limit and limit < count else list(range(count))
 
 
@@ -162,8 +164,10 @@ def read_instruction(path: Path) -> str:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
     parser = stage_parser(__doc__, out="the judgements, a row a prompt")
-    parser.add_argument("predictions", nargs=2, metavar=METAVAR, help="predictions.jsonl, of the model to beat first")
-    parser.add_argument("--parallel", type=int, default=4, help="requests at a time")
+    parser.add_argument(
+        "predictions", nargs=2, metavar=METAVAR, help="predictions.jsonl of two models, the one to beat first"
+    )
+    parser.add_argument("--parallel", type=int, default=4, help="number of requests at a time")
     parser.add_argument("--timeout", type=float, default=300, help="seconds without a byte from the server")
     args = parser.parse_args(argv)
     if not args.settings["evaluate"]["judge"]:
@@ -192,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def pick_rounds(finished: FinishedRows, number: int) -> dict[str, dict[str, Any]]:
-    """Return what the judge said of a prompt, by round."""
+    """Return the judge's answers about a prompt, by round."""
     return {round_: finished.rows[key] for round_ in ROUNDS if (key := f"{number} {round_}") in finished}
 
 

@@ -1,11 +1,11 @@
-"""Merge a LoRA adapter into its model with `swift export --merge_lora true`, and prove that the result is both.
+"""Merge a LoRA adapter into its model with `swift export --merge_lora true`, and check the result.
 
     envs/with-training python -m scripts.merge_adapter \
         --settings "$(python -m tools.show_settings merge_adapter)" \
         --model results/tiny/model --manifest results/tiny/model.sha256 \
         --adapter results/tiny/dpo/adapter --val results/tiny/dpo/val.jsonl --out results/tiny
 
-It writes merged/, merged.sha256, and merge/gates.json, which says what the merge proved. With infer.gpus: 0 it merges
+It writes merged/, merged.sha256, and merge/gates.json, with the gates of the merge. With infer.gpus: 0 it merges
 on the CPU, in the machine's own memory.
 """
 
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--adapter", type=Path, required=True, help="folder of the adapter, with its manifest beside it"
     )
-    parser.add_argument("--val", type=Path, required=True, help="held-out pairs, some of which are probes")
+    parser.add_argument("--val", type=Path, required=True, help="held-out pairs; the first few are used as probes")
     args = parser.parse_args(argv)
     settings, gpus, date = args.settings, args.settings["infer"]["gpus"], args.settings["prompt"]["date"]
     merged, gates = args.out / MERGED, args.out / GATES

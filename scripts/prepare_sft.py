@@ -1,11 +1,11 @@
-"""Write the conversations for supervised fine-tuning: the prompts with their chosen answers, or those of sft.data.
+"""Write the conversations for supervised fine-tuning: prompts with chosen answers, or the conversations in sft.data.
 
     python -m scripts.prepare_sft results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl \
         --settings "$(python -m tools.show_settings prepare_sft)" --out results/tiny/sft
 
 Writes into the folder:
     train.jsonl     the conversations to learn from
-    val.jsonl       the held-out prompts with their chosen answers, also where sft.data is set
+    val.jsonl       the held-out prompts with their chosen answers, even if sft.data is set
 
 A conversation of sft.data whose prompt is held out is refused.
 """

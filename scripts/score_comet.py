@@ -36,18 +36,18 @@ def find_comet() -> str:
 
 
 def find_checkpoint(model: str) -> str:
-    """Return what comet-score calls a model: a name of the hub, or the checkpoint of a folder."""
+    """Return the model as comet-score takes it: a name of the hub, or the checkpoint in a folder."""
     folder = Path(model)
     if not folder.is_dir():
         return model
     for name in ("hparams.yaml", "checkpoints/model.ckpt"):
         if not (folder / name).is_file():
-            sys.exit(f"{folder}: {name} is missing, so it is no model of COMET")
+            sys.exit(f"{folder}: {name} is missing, so the folder is not a model of COMET")
     return str(folder / "checkpoints" / "model.ckpt")
 
 
 def write_texts(path: Path, texts: list[str]) -> str:
-    """Write a text a line, and return the path."""
+    """Write each text on a line of its own, and return the path."""
     path.write_text("".join(" ".join(text.split()) + "\n" for text in texts), encoding="utf-8")
     return str(path)
 

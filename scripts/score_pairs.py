@@ -4,10 +4,10 @@
         --settings "$(python -m tools.show_settings score_pairs)" \
         --model results/tiny/merged --pairs results/tiny/dpo/val.jsonl --shard 0 --scores scores.jsonl
 
-Tokens, and which of them count, are those of the DPO training. With --adapter, the model is scored with the adapter on
-it. A batch holds evaluate.batch_size pairs of similar length; its size changes a score by rounding only. With 1, no
-score depends on the other pairs, and on the CPU the bytes are the same for any infer.shards. Scores have 4 decimals;
-the next ones would be rounding in float32. A job that was killed goes on with the batches it had finished.
+Tokens, and which tokens count, are the same as in the DPO training. With --adapter, the model is scored with the
+adapter on it. A batch holds evaluate.batch_size pairs of similar length; its size changes a score only by rounding.
+With 1, no score depends on the other pairs, and on the CPU the bytes are the same for any infer.shards. Scores have 4
+decimals; more would show only the rounding of float32. After a kill, the job continues after the batches that are done.
 """
 
 import argparse
@@ -34,7 +34,7 @@ DECIMALS = 4
 
 
 def require_files(args: argparse.Namespace) -> list[Path]:
-    """Return the files that the scores depend on; stop with one line if one is missing, or is not what was named."""
+    """Return the files that the scores depend on; stop with one line if one is missing or differs from its manifest."""
     folders = {args.model: "config.json", **({args.adapter: "adapter_config.json"} if args.adapter else {})}
     for folder, name in folders.items():
         if not (folder / name).is_file():
@@ -53,7 +53,7 @@ def require_files(args: argparse.Namespace) -> list[Path]:
 
 
 def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[Pair]":
-    """Return each pair as the training sees it; stop with one line if the training would not see one."""
+    """Return each pair as the training sees it; stop with one line if the training would leave out a pair."""
     from pipeline.models.answer_logps import Conversation
     from pipeline.models.render_chat import load_pair_encoder
 
@@ -65,7 +65,7 @@ def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[
     for row in rows:
         try:
             found = encode(row)
-        except ValueError as error:  # ms-swift's MaxLengthError is one
+        except ValueError as error:  # includes ms-swift's MaxLengthError
             sys.exit(f"{args.pairs}: pair {row['id']}: {error}; score the pairs that check_tokens let through")
         sides = [(found[f"{side}_input_ids"], found[f"{side}_labels"]) for side in ("chosen", "rejected")]
         chosen, rejected = (Conversation.from_labels(ids, labels) for ids, labels in sides)
@@ -82,7 +82,7 @@ def to_row(row: dict[str, Any], pair: "Pair", scores: tuple[float, float]) -> di
 
 
 def score_rows(args: argparse.Namespace, rows: list[dict[str, Any]], finished: FinishedRows) -> None:
-    """Score every batch that lacks a row, and keep its rows. A row's key is its number."""
+    """Score every batch that lacks a row, and keep its rows by their numbers."""
     from pipeline.models.answer_logps import list_batches, load_model, prepare_cpu, score_batches
 
     infer, experts_impl = args.settings["infer"], args.settings["dpo"]["experts_impl"]
@@ -110,7 +110,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--adapter", type=Path, nargs="?", help="folder of an adapter, with its manifest beside it")
     parser.add_argument("--pairs", type=Path, required=True, help="held-out pairs that check_tokens let through")
     parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
-    parser.add_argument("--scores", type=Path, required=True, help="where the scores go, a row a pair")
+    parser.add_argument("--scores", type=Path, required=True, help="file for the scores, a row for each pair")
     return parser.parse_args(argv)
 
 

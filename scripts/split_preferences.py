@@ -7,15 +7,14 @@
 Writes into the folder:
     train.jsonl     the training pairs
     val.jsonl       the held-out pairs
-    gates.json      the proof that no row was lost; with --quality alone
+    gates.json      the gates that no row was lost; only with --quality
 
-A prompt's side depends on the prompt and data.split_seed alone (a hash, not a shuffle): adding pairs at the end moves
-none of those that were there. The share held out is therefore near data.val_fraction, not equal to it. With
-data.split_by_tag the share of each tag is equal to it but for rounding, and adding pairs of a tag moves at most as
-many of its others.
+A prompt's side depends on the prompt and data.split_seed alone (a hash, not a shuffle): pairs that are added at the
+end move no earlier pair. The share held out is therefore near data.val_fraction, not equal to it. With
+data.split_by_tag the share of each tag is equal to it, except for rounding, and N new pairs of a tag move at most N
+of its other pairs.
 
-Prompts that differ only in their system message, white space or case count as one: they go where the first of
-them goes.
+Prompts that differ only in their system message, white space or case count as one: all go to the side of the first.
 """
 
 import hashlib
@@ -37,7 +36,7 @@ SIDES = {"training": "train.jsonl", "validation": "val.jsonl"}
 
 
 def hash_json(value: Any) -> int:
-    """Return a number from 0 to 2**64 that depends on a value alone."""
+    """Return a number from 0 to 2**64 that depends only on a value."""
     digest = hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True).encode()).digest()
     return int.from_bytes(digest[:8], "big")
 
@@ -62,7 +61,7 @@ def split_by_prompt(fraction: float, seed: int) -> IsHeldOut:
 
 
 def split_by_tag(pairs: Iterable[Pair], fraction: float, seed: int) -> IsHeldOut:
-    """Return such a function that holds out the same share of each tag's prompts.
+    """Return a function like that of split_by_prompt, which holds out the same share of each tag's prompts.
 
     It holds out each tag's groups with the smallest numbers. A group has the tag of its first pair.
     """
@@ -109,7 +108,7 @@ def require_both_sides(counts: list[int], pairs: Path, fraction: float) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, out="train.jsonl, val.jsonl and gates.json")
     parser.add_argument("pairs", type=Path, help="pairs.jsonl of convert_preferences")
-    parser.add_argument("--quality", type=Path, help="account of the conversion, with which the counts must agree")
+    parser.add_argument("--quality", type=Path, help="quality.json of the conversion, whose counts must agree")
     args = parser.parse_args(argv)
 
     args.out.mkdir(parents=True, exist_ok=True)

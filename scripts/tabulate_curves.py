@@ -4,8 +4,8 @@
 
 Writes into the folder:
     training.csv    the figures of training
-    held_out.csv    those of the held-out pairs
-    metrics.json    the first and the last of each
+    held_out.csv    the figures of the held-out pairs
+    metrics.json    the first and the last value of each figure
 
 DVC reads CSV and JSON, but not JSON Lines.
 """
@@ -27,7 +27,7 @@ def held_out_row(row: Row) -> Row:
 
 
 def rename(row: Row) -> Row:
-    """Return a row under names that DVC takes for columns: rewards/margins becomes reward_margins."""
+    """Return a row with names that DVC can use as columns: rewards/margins becomes reward_margins."""
     return {name.replace("rewards/", "reward_").replace("/", "_"): value for name, value in row.items()}
 
 

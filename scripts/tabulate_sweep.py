@@ -1,4 +1,4 @@
-"""Put the points of a sweep into one table, a row a point, and draw their held-out figures.
+"""Write the points of a sweep as one table, a row for each point, and draw their held-out figures.
 
     envs/with-training python -m scripts.tabulate_sweep --out results/tiny-sweep \\
         --settings "$(python -m tools.show_settings tabulate_sweep experiments/tiny-sweep.yaml)"

@@ -1,11 +1,11 @@
-"""Write a model card in Hugging Face's form: what the tuned model is, how it was made, and its figures.
+"""Write a model card in Hugging Face's form: the tuned model, its training, and its figures.
 
     python -m scripts.write_model_card --settings "$(python -m tools.show_settings write_model_card)" \\
         --run results/tiny --out results/tiny
 
 The files that it reads have fixed names in the run's folder (pipeline/settings/run_files.py). The same run gives the
-same bytes: no times, no paths of this machine. The folder of the model gets a copy as its README.md, which is where the
-Hub and whoever gets the folder look for it, unless another run has trained the model.
+same bytes: no times, no paths of this machine. The folder of the model gets a copy as README.md, where the
+Hub and readers look for it, unless another run has trained the model.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ from pipeline.settings.run_files import RunFiles, add_run, files_of
 from pipeline.settings.stage import stage_parser
 
 NAME = "model_card.md"
-# What ms-swift's template of gpt-oss puts around a question, so that a prompt has the tokens of the training.
+# The text that ms-swift's template of gpt-oss puts around a question: the prompt has the same tokens as in training.
 PROMPT = Template(
     r"<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
     r"Knowledge cutoff: 2024-06\nCurrent date: $date\n\nReasoning: medium\n\n"
@@ -57,7 +57,7 @@ Section = tuple[str, str]  # heading and text
 
 
 def name_model(settings: dict[str, Any], base: str | None) -> str:
-    """Return the name of the model before tuning, in words."""
+    """Return a description of the model before tuning."""
     if base:
         return f"[{base}](https://huggingface.co/{base})"
     if folder := settings["model"]["folder"]:
@@ -78,7 +78,7 @@ def model_text(run: str, settings: dict[str, Any], base: str | None, sft: str) -
 
 
 def sft_text(settings: dict[str, Any]) -> str:
-    """Return the words about SFT, empty where there was none."""
+    """Return the words about SFT, empty if there was no SFT."""
     if not settings["sft"]["enabled"]:
         return ""
     return " with SFT, then" if settings["sft"]["join"] == "merged" else " with SFT, then in the same adapter"
@@ -116,8 +116,8 @@ def figures_text(evaluation: dict[str, Any]) -> str:
     }
     shown = [f"{title}\n\n{text}" for title, text in parts.items() if text]
     lead = (
-        "In brackets the 95 % interval, over which prompts were held out; of a handful of rows, or with equal ends, it "
-        "says little. The command for each figure is in `evaluate/metrics.json`."
+        "In brackets is the 95 % interval, which depends on the choice of held-out prompts; with few rows, or with "
+        "equal ends, it says little. The command for each figure is in `evaluate/metrics.json`."
     )
     return "\n\n".join([lead, *shown])
 
@@ -135,14 +135,14 @@ def training_text(training: dict[str, Any]) -> str:
 
 
 def gates_text(gates: list[tuple[str, Path]]) -> str:
-    """Return a table of how many gates each stage passed, and the ones that failed."""
+    """Return a table with the number of gates that each stage passed, and the gates that failed."""
     rows, failed = [], []
     for stage, path in gates:
         if found := read_gates(path):
             rows.append((stage, f"{sum(gate['passed'] for gate in found)} of {len(found)}"))
             failed += [f"- {stage}: {describe_gate(gate)}" for gate in found if not gate["passed"]]
-    lead = "What each stage proved of itself (`gates.json`):\n\n" + table(["stage", "passed"], rows)
-    return "\n\n".join([lead, "Not passed, and reported:\n\n" + "\n".join(failed)] if failed else [lead])
+    lead = "The gates of each stage, which check its own result (`gates.json`):\n\n" + table(["stage", "passed"], rows)
+    return "\n\n".join([lead, "Failed, and only reported:\n\n" + "\n".join(failed)] if failed else [lead])
 
 
 def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
@@ -167,14 +167,14 @@ def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bo
             if is_scored
             else []
         ),
-        "One training with one seed: the intervals do not hold what another seed would change.",
-        "Nothing was measured of safety, of bias, or of what the base model could do before and may have lost.",
+        "One training with one seed: the intervals do not include differences between seeds.",
+        "Safety, bias, and abilities that the base model may have lost were not measured.",
     ]
     return "\n".join(f"- {limit}" for limit in limits)
 
 
 def use_text(settings: dict[str, Any]) -> str:
-    """Return a program that asks the model something, with the prompt of its training."""
+    """Return a program that asks the model a question, with the prompt of its training."""
     date, system = settings["prompt"]["date"], settings["data"]["system"]
     prompt = PROMPT.substitute(date=date, system=SYSTEM if system else "")
     given = f"system = {system!r}\n" if system else ""
@@ -201,7 +201,10 @@ def origin_text(run: str, manifest: Path) -> str:
 def licence_text(settings: dict[str, Any], base: str | None) -> str:
     """Return the words about the model's licence."""
     if base:
-        return "gpt-oss is under Apache 2.0. The data of the tuning may bind you further; that this card does not know."
+        return (
+            "gpt-oss is under Apache 2.0. The training data may have a licence of its own, "
+            "which this card does not know."
+        )
     if is_all_own(settings):
         return "MIT, as the project's code and its embedded pairs, from which the weights were made."
     return (

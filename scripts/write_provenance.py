@@ -1,9 +1,9 @@
-"""Write what Snakemake recorded of a run as a Workflow Run RO-Crate, which other people's tools read.
+"""Write Snakemake's records of a run as a Workflow Run RO-Crate, a standard that other tools read.
 
     python -m scripts.write_provenance results/tiny/merged results/tiny/infer/predictions.jsonl \\
         --settings "$(python -m tools.show_settings write_provenance)" --code Snakefile rules/*.smk --out results/tiny
 
-The jobs are those behind the results that are named, as far back as there are records. The folder of the run becomes
+The crate has all recorded jobs that the named results depend on. The folder of the run becomes
 the crate: beside its description goes a copy of the workflow, with the settings of the run, and with the versions of
 every package at the time when its jobs ran. docs/provenance.md says how to read it.
 """
@@ -33,7 +33,7 @@ CRATE = "ro-crate-metadata.json"
 
 
 def read_training_machine(record: Path) -> tuple[str, str | None]:
-    """Return the machine of the training, in words, and its commit; neither where that was not recorded."""
+    """Return a text about the machine of the training, and the commit; both are empty if not recorded."""
     if not record.is_file():
         return "", None
     facts = read_json(record)
@@ -81,7 +81,7 @@ def add_rules(crate: RunCrate, jobs: list[RecordedJob], workflow: Path, entity: 
 def add_parameters(
     crate: RunCrate, jobs: list[RecordedJob], targets: list[str], workflow: Path, entity: Entity
 ) -> None:
-    """Add the inputs of the workflow as a whole, which no job made and which are not code, and its results."""
+    """Add the workflow's inputs (files that no job made and that are not code) and its results."""
     made = {output for job in jobs for output in job.outputs}
     sources = sorted({path for job in jobs for path in job.inputs if path not in made and not path.startswith(CODE)})
     groups = {"data": [crate.add_path(path) for path in sources]}
@@ -98,7 +98,7 @@ def add_parameters(
 def add_run(
     crate: RunCrate, jobs: list[RecordedJob], tools: dict[str, Entity], entity: Entity, on: str
 ) -> list[Entity]:
-    """Add the run and each of its jobs as actions, with what ran them, and return them, the run first."""
+    """Add the run and its jobs as actions, each with the tool that ran it, and return them, the run first."""
     names = name_jobs(jobs)
     actions = [crate.add_job(job, name, tools[job.rule]) for job, name in zip(jobs, names, strict=True)]
     run = crate.add(
@@ -117,7 +117,7 @@ def add_run(
 
 
 def add_engine(crate: RunCrate, jobs: list[RecordedJob], actions: list[Entity], engine: str | None) -> None:
-    """Add Snakemake, and which step of the workflow it controlled with each job."""
+    """Add Snakemake, and the step of the workflow that it controlled with each job."""
     run, *ran = actions
     controls = [
         crate.add(

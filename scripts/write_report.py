@@ -49,7 +49,7 @@ def list_needed(files: RunFiles, curves: dict[str, Path]) -> list[Path]:
 
 
 def read_charts(curves: dict[str, Path], logs: dict[str, Path]) -> tuple[Groups, dict[str, Any]]:
-    """Return the charts by stage, and what each training recorded of its machine."""
+    """Return the charts by stage, and the machine that each training recorded."""
     groups: Groups = {stage: [] for stage in (*curves, "speed")}
     machines = {}
     for stage, path in curves.items():
@@ -61,13 +61,13 @@ def read_charts(curves: dict[str, Path], logs: dict[str, Path]) -> tuple[Groups,
 
 
 def find_losses(curves: list[dict[str, Any]]) -> list[float]:
-    """Return the first and the last training loss, nothing where there are none."""
+    """Return the first and the last training loss, or nothing if there are no losses."""
     losses = [row["loss"] for row in curves if "loss" in row]
     return [losses[0], losses[-1]] if losses else []
 
 
 def write_plots(charts: list[Chart], plots: Path) -> None:
-    """Write the curves as files, whole or not at all, and the folder's manifest beside it."""
+    """Write the curves as files, all or none, and the folder's manifest beside it."""
     plots.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=plots.parent, prefix=f".{plots.name}.") as name:
         draw_files(charts, Path(name) / plots.name)

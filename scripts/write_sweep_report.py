@@ -1,4 +1,4 @@
-"""Write a page that compares the points of a sweep: settings, held-out figures, figures of the evaluation, charts.
+"""Write a page that compares the points of a sweep: settings, held-out figures, figures of the evaluation, and charts.
 
     python -m scripts.write_sweep_report --out results/tiny-sweep \\
         --settings "$(python -m tools.show_settings write_sweep_report experiments/tiny-sweep.yaml)"

@@ -1,1 +1,1 @@
-"""The model card."""
+"""The parts of the model card."""

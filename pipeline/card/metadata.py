@@ -1,4 +1,4 @@
-"""The metadata at the top of a model card, as Hugging Face's Hub reads it: YAML between two lines of dashes.
+"""The metadata at the top of a model card, for Hugging Face's Hub: YAML between two lines of dashes.
 
 Keys and their order follow https://huggingface.co/docs/hub/model-cards; figures go into its `model-index`.
 """
@@ -11,16 +11,16 @@ import yaml
 from pipeline.evaluation.figures import is_figure
 
 EMBEDDED_DATA = "data/preferences.jsonl"
-# (layers, hidden size, experts) of the published models, by the name that a folder of theirs has.
+# (layers, hidden size, experts) of the published models, by the names of their folders.
 PUBLISHED = {"gpt-oss-20b": (24, 2880, 32), "gpt-oss-120b": (36, 2880, 128)}
-# What the Hub calls a figure, where it has a name of its own for it.
+# The Hub's names of figures, where they differ.
 METRIC_TYPES = {"reward_accuracy": "accuracy", "preference_accuracy": "accuracy"}
 
 
 def find_base(folder: str | None, config: dict[str, Any]) -> str | None:
-    """Return the Hub's name of the model that was tuned, None where its folder does not say so.
+    """Return the Hub's name of the model that was tuned; None if it is not a published model.
 
-    It does if it has the name of a published model, and the model, whose config.json this is, has its shape.
+    It is one if its folder has the name of a published model, and its config.json has that model's shape.
     """
     name = Path(folder).name if folder else ""
     shape = tuple(config.get(key) for key in ("num_hidden_layers", "hidden_size", "num_local_experts"))
@@ -28,12 +28,12 @@ def find_base(folder: str | None, config: dict[str, Any]) -> str | None:
 
 
 def is_all_own(settings: dict[str, Any]) -> bool:
-    """Say whether model and data are this project's, under its licence; of others a run cannot say."""
+    """Return whether both model and data are this project's own, and so under its licence."""
     return settings["model"]["folder"] is None and settings["data"]["raw"] == EMBEDDED_DATA
 
 
 def find_licence(base: str | None, settings: dict[str, Any]) -> dict[str, str]:
-    """Return the licence as the Hub names it: the base model's, or this project's where everything is its own."""
+    """Return the licence as the Hub names it: the base model's, or this project's if everything is its own."""
     if base:
         return {"license": "apache-2.0"}
     if is_all_own(settings):
@@ -89,5 +89,5 @@ def describe_metadata(
 
 
 def render_metadata(metadata: dict[str, Any]) -> str:
-    """Return the metadata as it stands at the top of the card."""
+    """Return the metadata as the text at the top of the card."""
     return f"---\n{yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=1000)}---\n"

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.evaluation.figures import is_figure
 from pipeline.files.tables import markdown_table
 
-# What says most of a training, in ms-swift's names.
+# The most important settings of a training, by ms-swift's names.
 SETTINGS = (
     "rlhf_type",
     "loss_type",
@@ -37,12 +37,12 @@ SETTINGS = (
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table as a text; with no rows, an empty one."""
+    """Return a table as text; without rows, an empty text."""
     return "\n".join(markdown_table(head, rows))
 
 
 def show_value(value: Any) -> str:
-    """Return a setting as YAML would have it in one word, a list as its words."""
+    """Return a setting as one word of YAML, a list as its words."""
     if isinstance(value, list):
         return ", ".join(map(show_value, value))
     if isinstance(value, bool) or value is None:
@@ -51,7 +51,7 @@ def show_value(value: Any) -> str:
 
 
 def show_number(value: float | None) -> str:
-    """Return a figure to four digits that count, a dash for none."""
+    """Return a figure with four significant digits, or a dash for None."""
     return "–" if value is None else f"{value:.4g}"
 
 
@@ -65,7 +65,7 @@ def show_figure(figure: dict[str, Any] | None) -> str:
 
 
 def tabulate_settings(settings: dict[str, Any], steps: int | None) -> str:
-    """Return the settings in force, as dpo/settings.json has them, and the versions of what trained."""
+    """Return the training's settings, from dpo/settings.json, and the versions of its packages."""
     arguments = settings["arguments"]
     rows = [(f"`{name}`", show_value(arguments[name])) for name in SETTINGS if name in arguments]
     if deepspeed := arguments.get("deepspeed"):
@@ -77,7 +77,7 @@ def tabulate_settings(settings: dict[str, Any], steps: int | None) -> str:
 
 
 def tabulate_figures(models: list[str], figures: dict[str, Any]) -> str:
-    """Return a row for each figure with its value under each model, and how many rows it is a mean of."""
+    """Return a row for each figure: its value under each model, and the number of rows it is a mean of."""
     by_model = [figures.get(model, {}) for model in models]
     names = dict.fromkeys(name for known in by_model for name, value in known.items() if is_figure(value))
     rows = []

@@ -1,1 +1,1 @@
-"""Figures of a model's answers: what each measures, and how sure it is."""
+"""Figures of a model's answers, and their intervals."""

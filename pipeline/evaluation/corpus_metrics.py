@@ -23,12 +23,12 @@ Statistics = NDArray[np.float64]
 # sacrebleu's advice for text that has no spaces; characters, where its own tokenizer needs packages or a download.
 TOKENIZERS = {"zh": "zh", "ja": "char", "ko": "char", "th": "char"}
 TER_ROWS = 1000
-# It warns of texts that look tokenised; answers are as the model wrote them.
+# sacrebleu warns of texts that look tokenised; answers are as the model wrote them.
 logging.getLogger("sacrebleu").setLevel(logging.ERROR)
 
 
 class Bleu:
-    """BLEU of a corpus, tokenised as its language asks."""
+    """BLEU of a corpus, tokenised for its language."""
 
     unit = "0 to 100"
 
@@ -65,7 +65,7 @@ class Chrf:
         """Return, rows x 18: for each length, n-grams of the answer, of the chosen one, and of both."""
         one, two = (as_characters(texts) for texts in (rows.answers[model], rows.chosen))
         hypothesis, reference, common = count_overlaps(one, two, self.metric.char_order)
-        hypothesis[reference == 0] = 0  # sacrebleu counts none where the reference has none
+        hypothesis[reference == 0] = 0  # sacrebleu counts no n-grams if the reference has none
         return np.stack([hypothesis, reference, common], axis=2).reshape(len(rows.ids), -1).astype(np.float64)
 
     def score(self, sums: Statistics) -> float:
@@ -74,7 +74,7 @@ class Chrf:
 
 
 class Ter:
-    """TER of a corpus: edits to get from the answer to the chosen one. Of a sample, where there are many rows."""
+    """TER of a corpus: edits to get from the answer to the chosen one. If there are many rows, a sample is used."""
 
     unit = "edits per 100 words; less is better"
 
@@ -85,7 +85,7 @@ class Ter:
     def statistics(self, rows: SideBySide, model: str) -> Statistics:
         """Return, rows x 2: edits, and words of the chosen answer; NaN for a row that is not in the sample.
 
-        Its shifts take sacrebleu seconds for a hundred long sentences.
+        With its shifts, sacrebleu takes seconds for a hundred long sentences.
         """
         numbers = range(len(rows.ids))
         sample = (

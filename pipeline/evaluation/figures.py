@@ -1,4 +1,4 @@
-"""Figures with what is needed to trust them: the number of rows, an interval, and the command that computes them."""
+"""Figures, each with the number of rows, an interval, and the command that computes it again."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Metric(Protocol):
 
 
 class Resampled:
-    """The statistics of some figures under some models, resampled: every figure and model sees the same draws."""
+    """The resampled statistics of figures by model; every figure and model has the same draws."""
 
     def __init__(self, statistics: Mapping[tuple[str, str], Array], prompts: NDArray[np.int64], times: int, seed: int):
         """Take rows x columns by figure and model; NaN in a row that does not count."""
@@ -44,7 +44,7 @@ class Resampled:
         return describe(value, self.counted[key], scores, command)
 
     def comparison(self, name: str, metric: Metric, one: str, two: str, command: str) -> Figure:
-        """Return the difference of a figure of `two` to that of `one`, and how often chance makes one as large."""
+        """Return the figure of `two` minus that of `one`, and how often chance makes a difference as large."""
         sums = [self.by_prompt[name, model].sum(axis=0) for model in (one, two)]
         first, second = map(metric.score, sums)
         draws = zip(self.drawn[name, one], self.drawn[name, two], strict=True)
@@ -54,7 +54,7 @@ class Resampled:
         return describe(second - first, counted, scores, command) | {"p": p if p is None else round(p, DIGITS)}
 
     def swapped(self, one: str, two: str) -> dict[str, Array]:
-        """Return, by figure, what swaps of two models' answers move between their sums; the same swaps for all."""
+        """Return, by figure, how much swaps of two models' answers move between their sums; the same swaps for all."""
         if (one, two) not in self.moved:
             names = [name for name, model in self.by_prompt if model == one and (name, two) in self.by_prompt]
             tables = [self.by_prompt[name, two] - self.by_prompt[name, one] for name in names]
@@ -65,7 +65,7 @@ class Resampled:
 
 
 def describe(value: float, counted: int, scores: Array, command: str) -> Figure:
-    """Return a figure as metrics.json has it. Where nothing counts, there is no value."""
+    """Return a figure as in metrics.json. If no row counts, it has no value."""
     low, high = interval(scores) if counted else (None, None)
     known = [
         None if number is None or not np.isfinite(number) else round(number, DIGITS) for number in (value, low, high)
@@ -80,7 +80,7 @@ def is_figure(value: object) -> bool:
 
 
 def write_figures(found: Mapping[str, Any], path: Path | None) -> None:
-    """Write figures as JSON, or print them where there is no path."""
+    """Write figures as JSON, or print them if there is no path."""
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Ask a chat-completions server, with retries and a time limit, and say in one line why it did not answer.
+"""Ask a chat-completions server, with retries and a time limit; if it fails, explain why in one line.
 
-The key is sent in the Authorization header and is nowhere else: it is cut out of all that comes back.
+The key is only in the Authorization header: it is removed from every text that the server returns.
 """
 
 import os
@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 TRIES = 6
-PATIENT_TRIES = 3  # of a server that takes the whole time
+PATIENT_TRIES = 3  # tries of a server that uses up the time limit
 BACKOFF_SECONDS = 1.0  # then 2, 4, 8 and 16
 LONGEST_WAIT_SECONDS = 120  # whatever Retry-After says
 CONNECT_SECONDS = 10.0
@@ -29,7 +29,7 @@ class JudgeError(Exception):
 
 
 class PromptTooLong(Exception):
-    """The server takes no prompt of this length."""
+    """The prompt is too long for the server."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Key:
     secret: str | None = field(repr=False)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the key into a request. As `auth` of requests, this keeps a .netrc from putting in another."""
+        """Put the key into a request. As `auth` of requests, it also prevents a key from .netrc."""
         if self.secret:
             request.headers["Authorization"] = f"Bearer {self.secret}"
         return request
@@ -51,7 +51,7 @@ class Key:
 
 
 def read_key(variable: str) -> Key:
-    """Return the key of an environment variable; JudgeError if no header can hold what is there."""
+    """Return the key of an environment variable; JudgeError if the value cannot be sent in a header."""
     secret = os.environ.get(variable, "").strip() or None
     if secret and not re.fullmatch(r"[!-~]+", secret):
         raise JudgeError(f"{variable}: holds what cannot be a key: a blank, a line end or a letter beyond ASCII")
@@ -70,7 +70,7 @@ class Judge:
     def ask(self, messages: list[dict[str, str]]) -> str:
         """Return the model's answer at temperature 0; "" if it has none.
 
-        JudgeError if the server does not answer, PromptTooLong if it will not answer this prompt.
+        JudgeError if the server does not answer, PromptTooLong if this prompt is too long for it.
         """
         response = self.post({"model": self.model, "messages": messages, "temperature": 0})
         said = self.key.hide(response.text)
@@ -89,7 +89,7 @@ class Judge:
         return self.key.hide(content) if isinstance(content, str) else ""
 
     def post(self, body: dict[str, Any]) -> requests.Response:
-        """Return the server's last answer; what may pass is tried again."""
+        """Return the server's last answer; errors that may be temporary are tried again."""
         retry = Retry(
             total=TRIES - 1,
             read=PATIENT_TRIES - 1,
@@ -114,7 +114,7 @@ class Judge:
 
 
 def explain(error: requests.RequestException, timeout: float) -> str:
-    """Return in words why there is no answer, without what the request held."""
+    """Return the reason that there is no answer, without the request's text."""
     if "Read timed out" in str(error):
         return (
             f"no answer within {timeout:g} seconds, {PATIENT_TRIES} times; is the model loaded, or --timeout too short?"

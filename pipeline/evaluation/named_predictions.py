@@ -19,7 +19,7 @@ def read_predictions(files: Mapping[str, Path]) -> dict[str, list[Prediction]]:
     first, *others = files
     prompts = [(row["id"], row["messages"]) for row in found[first]]
     if not prompts:
-        sys.exit(f"{files[first]}: there is no prediction in it")
+        sys.exit(f"{files[first]}: no predictions in this file")
     for model in others:
         if [(row["id"], row["messages"]) for row in found[model]] != prompts:
             sys.exit(

@@ -1,4 +1,4 @@
-"""Groups of held-out pairs for which rewards are shown apart."""
+"""Groups of held-out pairs: by tag, and by length. Rewards are shown for each group."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ QUARTERS = (0.25, 0.5, 0.75)
 
 
 def group_by_tag(pairs: PairScores) -> Members:
-    """Return which pairs have each tag; nothing where none has one."""
+    """Return the pairs of each tag; empty if no pair has a tag."""
     tags: NDArray[Any] = np.array([tag or "" for tag in pairs.tags], object)
     return {tag: tags == tag for tag in sorted(set(tags) - {""})}
 
 
 def group_by_length(pairs: PairScores) -> Members:
-    """Return which pairs are in each quarter by tokens of the longer answer, named as in "9 to 14 tokens"."""
+    """Return the pairs of each quarter by tokens of the longer answer, with names like "9 to 14 tokens"."""
     longest = pairs.tokens.max(axis=1)
     bounds = np.unique(np.quantile(longest, QUARTERS, method="lower"))
     quarter = np.searchsorted(bounds, longest)

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 @dataclass
 class PairScores:
-    """What the figures of pairs are computed from; arrays have an entry a pair, in the order of the pairs.
+    """The values that figures of pairs are computed from; arrays have an entry for each pair, in order.
 
     `chosen` and `rejected` hold log-probabilities by model, in nats; `tokens` the lengths of both answers.
     """
@@ -34,7 +34,7 @@ class PairScores:
 
     @property
     def models(self) -> list[str]:
-        """The models, in the order in which they were made."""
+        """The models, in the order of their training."""
         return list(self.chosen)
 
     def reward(self, logps: Mapping[str, Array], model: str) -> Array:
@@ -47,7 +47,7 @@ class PairScores:
 
 
 def read_pair_scores(files: Mapping[str, list[Path]], pairs: Path, reference: str, beta: float) -> PairScores:
-    """Return the scores of each model, from the files of its shards, and the pairs that they are of."""
+    """Return the scores of each model, from the files of its shards, and the scored pairs."""
     held_out = list(iterate_json_lines(pairs))
     numbers: dict[str, int] = {}
     prompts = [

@@ -1,7 +1,7 @@
-"""How sure a figure is: paired bootstrap and approximate randomisation, by prompt.
+"""Intervals and p-values of figures: paired bootstrap and approximate randomisation, by prompt.
 
 Rows of one prompt are drawn together, and every model and figure sees the same draws (Koehn 2004; Riezler & Maxwell
-2005). sacrebleu draws rows, not prompts; where each prompt has one row, both agree, which the tests show.
+2005). sacrebleu draws rows, not prompts; if each prompt has one row, both agree, which the tests show.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def sum_by_prompt(statistics: Array, prompts: NDArray[np.int64]) -> Array:
 
 
 def bootstrap(by_prompt: Array, times: int, seed: int) -> Array:
-    """Return, times x columns, the sums of prompts drawn with replacement, as many as there are."""
+    """Return, times x columns, the sums of prompts drawn with replacement: each draw has all their number."""
     random = np.random.default_rng(seed)
     number = len(by_prompt)
 
@@ -34,7 +34,7 @@ def bootstrap(by_prompt: Array, times: int, seed: int) -> Array:
 
 
 def swap(differences: Array, times: int, seed: int) -> Array:
-    """Return, times x columns, the sums of differences over prompts that are each taken with probability one half."""
+    """Return, times x columns, the sums of differences over prompts; each prompt is taken with probability 1/2."""
     random = np.random.default_rng(seed)
     number = len(differences)
     return in_blocks(lambda: random.integers(2, size=number, dtype=np.int8).astype(np.float64), differences, times)
@@ -58,7 +58,7 @@ def interval(values: Array) -> tuple[float, float] | tuple[None, None]:
 
 
 def randomisation_p(one: Array, two: Array, moved: Array, score: Score) -> float | None:
-    """Return how often a difference as large comes from swapping two models' answers at random, by prompt.
+    """Return how often random swaps of two models' answers, by prompt, give a difference as large.
 
     `one` and `two` are their sums; each row of `moved` is what `swap` takes from `two` and gives to `one`.
     """

@@ -1,4 +1,4 @@
-"""Figures that are counted row by row: what an answer keeps of its source, how long it is, whether it is one at all."""
+"""Figures counted row by row: parts of the source kept in the answer, length ratio, empty answers, refusals."""
 
 import csv
 import re
@@ -14,7 +14,7 @@ from pipeline.preferences.translation import NUMBER, PLACEHOLDER, TAG, URL, find
 
 Statistics = NDArray[np.float64]
 KEPT = {"numbers_kept": NUMBER, "placeholders_kept": PLACEHOLDER, "tags_kept": TAG, "urls_kept": URL}
-# How models refuse, in the languages that tutorials of this kind are about. Others' refusals are not found.
+# Refusals in English and Chinese. Those in other languages are not found.
 CANNOT = r"\b(?:can['’]?t|cannot|unable|not able)\b"
 REFUSAL = re.compile(
     rf"^\W*(?:I['’]?m (?:very )?sorry|I am (?:very )?sorry|Sorry|I apologi[sz]e)\b.{{0,80}}?{CANNOT}"
@@ -46,7 +46,7 @@ class Ratio:
 
 
 def keeps(pattern: re.Pattern[str]) -> Ratio:
-    """Return the share of what a pattern finds in the sources that the answers have too."""
+    """Return the share of a pattern's matches in the sources that are in the answers too."""
 
     def count(source: str, answer: str, chosen: str) -> tuple[float, float] | None:
         asked = sum(1 for _ in pattern.finditer(source))
@@ -66,7 +66,7 @@ def hits(terms: list[tuple[str, str]]) -> Ratio:
 
 
 def read_terms(path: Path) -> list[tuple[str, str]]:
-    """Return source terms and their translations, of a UTF-8 table with tabs between its two columns."""
+    """Return source terms and their translations, from a UTF-8 table with a tab between its two columns."""
     with path.open(encoding="utf-8", newline="") as table:
         rows = [row for row in csv.reader(table, delimiter="\t", quoting=csv.QUOTE_NONE) if row]
     for number, row in enumerate(rows, 1):
@@ -76,7 +76,7 @@ def read_terms(path: Path) -> list[tuple[str, str]]:
 
 
 def general_metrics() -> dict[str, Ratio]:
-    """Return the figures that mean something for any answer."""
+    """Return the figures that make sense for any answer."""
     return {
         "length_ratio": Ratio(
             lambda source, answer, chosen: (len(answer), len(chosen)), "characters of the chosen answer"
@@ -87,5 +87,5 @@ def general_metrics() -> dict[str, Ratio]:
 
 
 def translation_metrics() -> dict[str, Ratio]:
-    """Return the figures of what a translation keeps of its source."""
+    """Return the figures of the parts of a source that a translation must keep."""
     return {name: keeps(pattern) for name, pattern in KEPT.items()}

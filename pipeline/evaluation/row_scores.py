@@ -21,7 +21,7 @@ class Scored(Ratio):
         self.unit = "mean"
 
     def statistics(self, rows: SideBySide, model: str) -> Statistics:
-        """Return, rows x 2: the score, and one; NaN for a row without."""
+        """Return, rows x 2: the score, and one; NaN for a row without a score."""
         found = np.array([self.scores.get((name, model), math.nan) for name in rows.ids], np.float64)
         return np.stack([found, np.where(np.isnan(found), np.nan, 1.0)], axis=1)
 
@@ -33,7 +33,7 @@ def read_scores(path: Path) -> Scored:
 
 
 def judged_metric(path: Path, one: str, two: str) -> Scored:
-    """Return how often `two` wins against `one`, of what judge_answers.py wrote; an invalid verdict does not count."""
+    """Return the win rate of `two` over `one` in the rows of judge_answers.py; invalid verdicts do not count."""
     points = {one: 0.0, two: 1.0} | POINTS
     rows = (row for row in iterate_json_lines(path) if set(row["first"]["order"]) == {one, two})
     return Scored({(row["id"], two): points[row["winner"]] for row in rows if row["winner"] in points})

@@ -1,4 +1,4 @@
-"""How rows are dealt to shards: in turn, as cards are. Shard 1 of 3 has rows 1, 4, 7 and so on."""
+"""Deal rows to shards in turn, and join them again. Shard 1 of 3 has rows 1, 4, 7 and so on."""
 
 import sys
 from collections.abc import Sequence
@@ -29,5 +29,5 @@ def read_shard(path: Path, shard: int, shards: int) -> list[dict[str, Any]]:
 
 
 def gates_beside(answers: Path) -> Path:
-    """Return where the gates of a shard's answers stand."""
+    """Return the path of the gates of a shard's answers."""
     return answers.with_suffix(".gates.json")

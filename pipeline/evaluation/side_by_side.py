@@ -24,7 +24,7 @@ class Row(msgspec.Struct):
 
 @dataclass
 class SideBySide:
-    """What the figures are computed from; lists have an entry a row.
+    """The values that figures are computed from; lists have an entry for each row.
 
     `prompts` numbers the prompts: rows of the same prompt have the same number, and are drawn together.
     """
@@ -37,19 +37,19 @@ class SideBySide:
 
     @property
     def models(self) -> list[str]:
-        """The models, in the order in which they were made."""
+        """The models, in the order of their training."""
         return list(self.answers)
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a predictions.jsonl; stop with one line at what is no prediction."""
+    """Yield the rows of a predictions.jsonl; stop with one line at a row that is not a prediction."""
     decode = msgspec.json.Decoder(Row).decode
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield decode(line)
             except msgspec.MsgspecError as error:
-                sys.exit(f"{path}, line {number}: no prediction ({error}); see schemas/prediction.schema.json")
+                sys.exit(f"{path}, line {number}: not a prediction ({error}); see schemas/prediction.schema.json")
 
 
 def read_side_by_side(files: Mapping[str, Path]) -> SideBySide:
@@ -90,5 +90,5 @@ def read_answers(path: Path, rows: SideBySide, first: Path) -> list[str]:
 
 
 def last_user_text(messages: list[dict[str, Any]]) -> str:
-    """Return the text of the last user message, empty without one."""
+    """Return the text of the last user message; empty if there is no user message."""
     return next((str(message["content"]) for message in reversed(messages) if message["role"] == "user"), "")

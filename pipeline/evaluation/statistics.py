@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.evaluation.side_by_side import SideBySide
 
 Key = tuple[str, str]  # of a figure and a model
-WORTH_A_PROCESS = 5000  # rows; fewer are counted before another process has started
+WORTH_A_PROCESS = 5000  # rows; with fewer, starting another process takes longer than counting
 
 
 class Counter:

@@ -1,1 +1,1 @@
-"""Models: shape, folder, template, log-probabilities, merge."""
+"""Models: their shape, folder, chat template, log-probabilities and merge."""

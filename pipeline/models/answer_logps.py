@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 
 from pipeline.launch.run_swift import CPU_THREADS
 
-# Answer tokens whose logits are held at once: 400 MiB in float32 for gpt-oss's vocabulary.
+# Number of answer tokens whose logits are in memory at once: 400 MiB in float32 for gpt-oss's vocabulary.
 TOKENS_AT_ONCE = 512
 
 
@@ -26,12 +26,12 @@ TOKENS_AT_ONCE = 512
 class Conversation:
     """A prompt with an answer: its tokens, and the positions of those that count. A number takes 4 bytes."""
 
-    ids: "array[int]"  # no generic type when Python 3.11 runs
+    ids: "array[int]"  # not a generic type at run time in Python 3.11
     counted: "array[int]"
 
     @classmethod
     def from_labels(cls, ids: list[int], labels: list[int]) -> "Conversation":
-        """Return a conversation. Tokens with a label count, but for the first token, which nothing predicts."""
+        """Return a conversation. Tokens with a label count, except the first token, which nothing predicts."""
         return cls(array("i", ids), array("i", (n for n, label in enumerate(labels) if label >= 0 and n)))
 
 
@@ -40,9 +40,11 @@ Scores = list[tuple[float, float]]
 
 
 def prepare_cpu() -> None:
-    """Make sums on the CPU the same for any number of threads that a rule has."""
+    """Make sums on the CPU independent of the number of threads that a rule has."""
     torch.set_num_threads(CPU_THREADS)
-    torch.use_deterministic_algorithms(True)  # threads otherwise add up in the order in which they arrive
+    torch.use_deterministic_algorithms(
+        True
+    )  # with several threads the order of additions, and so the rounding, would vary
 
 
 def load_model(folder: Path, adapter: Path | None, gpus: int, **implementations: Any) -> Any:
@@ -56,7 +58,7 @@ def load_model(folder: Path, adapter: Path | None, gpus: int, **implementations:
         model = AutoModelForCausalLM.from_pretrained(folder, **implementations, **placed)
         if adapter:
             model = PeftModel.from_pretrained(model, adapter)
-    except Exception as error:  # what loaders raise has no common kind
+    except Exception as error:  # loaders raise exceptions of many kinds
         said = str(error).strip().splitlines() or [type(error).__name__]
         sys.exit(f"{adapter or folder}: cannot be loaded: {said[0]}")
     return model.eval()

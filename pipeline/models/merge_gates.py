@@ -1,4 +1,4 @@
-"""What a merge proves: the result is the model with its adapter, not the model alone, and nothing else changed."""
+"""The gates of a merge: the result is the model with its adapter, not the model alone, and nothing else changed."""
 
 import json
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ PROBES = 8  # held-out conversations
 # A merged weight keeps 8 bits, and the roundings of all layers add up. In a large model with random weights, one bit
 # can send a token to another expert, and they add up to more than this. docs/pipeline.md has measurements.
 LARGEST_DISTANCE = 2**-5
-# Update and sum are rounded to the 8 bits of bfloat16, and the update here once more.
+# Update and sum are rounded to the 8 bits of bfloat16; this check rounds the update once more.
 LARGEST_ROUNDING = 2**-7
-# Whoever saves a model writes these anew; they do not change what it computes.
+# Every program that saves a model writes these again; they do not change its results.
 NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache")
 
 Ids = list[torch.Tensor]
 Logits = list[torch.Tensor]
 
 
-def load_model(folder: Path, dtype: str, gpus: int = 0) -> Any:
-    """Return a model as plain transformers loads it, on as many GPUs; every weight must be there and have its place."""
+def load_plain_model(folder: Path, dtype: str, gpus: int = 0) -> Any:
+    """Return a model as plain transformers loads it, on the GPUs given; no weight may be missing or left over."""
     placed = {"device_map": "auto"} if gpus else {}
     model, info = AutoModelForCausalLM.from_pretrained(
         folder, dtype=getattr(torch, dtype), output_loading_info=True, **placed
@@ -78,14 +78,14 @@ def stored_weights(folder: Path) -> dict[str, Path]:
 
 
 def read_changes(before: Path, after: Path) -> Iterator[tuple[str, float]]:
-    """Yield how far each weight moved, as a share of its norm, holding one weight of both folders at a time."""
+    """Yield the change of each weight, as a share of its norm; one weight of both folders is in memory at a time."""
     old, new = stored_weights(before), stored_weights(after)
     if missing := sorted(set(old) ^ set(new)):
         raise RuntimeError(f"{after}: not the weights of {before}: {missing[0]} is in one of them only")
     for name in sorted(old):
         with safe_open(old[name], framework="pt") as a, safe_open(new[name], framework="pt") as b:
             was, came = a.get_tensor(name), b.get_tensor(name)
-        # Most weights are the same, which is seen in a tenth of the time that norms take.
+        # Most weights are equal, and comparing takes a tenth of the time of the norms.
         same = was.dtype == came.dtype and torch.equal(was, came)
         yield name, 0.0 if same else float((came.float() - was.float()).norm() / was.float().norm().clamp_min(1e-30))
 
@@ -107,7 +107,7 @@ def judge_sums(layers: dict[str, LoraLayer], merged: Path) -> Gate:
 
 
 def judge_weights(before: Path, after: Path, targets: set[str]) -> list[Gate]:
-    """Return the gates that every target moved, and that nothing else did."""
+    """Return two gates: every target changed, and no other weight did."""
     changes = dict(read_changes(before, after))
     still = sorted(name for name in targets if not changes.get(name))
     moved = sorted(name for name, change in changes.items() if change and name not in targets)
@@ -121,7 +121,7 @@ def judge_weights(before: Path, after: Path, targets: set[str]) -> list[Gate]:
 
 
 def judge_description(before: Path, after: Path) -> Gate:
-    """Return the gate that the model's config and its tokenizer are what they were."""
+    """Return the gate that the model's config and tokenizer did not change."""
 
     def described(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def judge_description(before: Path, after: Path) -> Gate:
 
 def judge_merge(model: Path, adapter: Path, merged: Path, probes: Ids, dtype: str, gpus: int = 0) -> list[Gate]:
     """Return the gates of a merge. One model is in memory at a time."""
-    policy = PeftModel.from_pretrained(load_model(model, dtype, gpus), adapter).eval()
+    policy = PeftModel.from_pretrained(load_plain_model(model, dtype, gpus), adapter).eval()
     layers = adapted_layers(policy)
     targets = set(layers)
     tuned = read_logits(policy, probes)
@@ -147,7 +147,7 @@ def judge_merge(model: Path, adapter: Path, merged: Path, probes: Ids, dtype: st
     del policy, layers
     if gpus:
         torch.cuda.empty_cache()
-    joined = read_logits(load_model(merged, dtype, gpus), probes)
+    joined = read_logits(load_plain_model(merged, dtype, gpus), probes)
 
     off, moved, left = distance(joined, tuned), distance(tuned, base), distance(joined, base)
     most = max(LARGEST_DISTANCE, moved / 2)

@@ -1,4 +1,4 @@
-"""What keeps a folder from being a model that can be tuned."""
+"""Find the problem of a folder that is not a model that can be tuned."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def find_model_problem(folder: Path) -> str | None:
-    """Return what keeps `folder` from being tuned, in one line; None, if nothing does."""
+    """Return in one line why the model in `folder` cannot be tuned; None if it can."""
     if not folder.is_dir():
         return f"{folder}: no such folder; put gpt-oss there in Hugging Face's layout, or set model.folder"
     config = folder / "config.json"
     if not config.is_file():
         return f"{config}: missing; model.folder must name a model in Hugging Face's layout"
-    settings = read_json(config)
+    settings = read_object(config)
     if settings is None:
         return f"{config}: not a JSON object; fetch the model again"
     architectures = settings.get("architectures", [])
@@ -27,8 +27,8 @@ def find_model_problem(folder: Path) -> str | None:
     return find_weights_problem(folder)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a JSON file, or None if there is none."""
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the object in a JSON file; None if the file holds anything else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -37,11 +37,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def find_weights_problem(folder: Path) -> str | None:
-    """Return which weight file is missing, in one line; None, if all are there."""
+    """Return in one line which weight file is missing; None if all are there."""
     index = folder / "model.safetensors.index.json"
     names = {"model.safetensors"}
     if index.is_file():
-        weights = read_json(index)
+        weights = read_object(index)
         if weights is None or "weight_map" not in weights:
             return f"{index}: not an index of weights; fetch the model again"
         names = set(weights["weight_map"].values())

@@ -1,4 +1,4 @@
-"""The gates that what a stage loads is what its manifests name."""
+"""The gates that the files that a stage loads are those of their manifests."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from pipeline.gates import Gate, gate
 
 
 def gates_of_model(model: Path, manifest: Path, adapter: Path | None) -> list[Gate]:
-    """Return the gates of a model and of the adapter that goes on it, whose manifest stands beside it."""
+    """Return the gates of a model and of its adapter, whose manifest is beside it."""
     gates = [judge_files("model_files", model, manifest)]
     return [*gates, judge_files("adapter_files", adapter, manifest_beside(adapter))] if adapter else gates
 
@@ -17,7 +17,7 @@ def judge_files(name: str, folder: Path, manifest: Path) -> Gate:
     expected = read_manifest(manifest.read_text(encoding="utf-8"))
     seen = read_manifest(manifest_text(folder, manifest))
     differing = sorted(path for path in expected.keys() | seen.keys() if expected.get(path) != seen.get(path))
-    value = f"{differing[0]} is not what {manifest} names; fetch or make it again" if differing else "as named"
+    value = f"{differing[0]} differs from {manifest}; fetch or make it again" if differing else "as named"
     return gate(name, not differing, value, "as named")
 
 

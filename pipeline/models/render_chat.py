@@ -1,4 +1,4 @@
-"""Turn conversations into tokens exactly as ms-swift's training and inference do."""
+"""Turn conversations into the same tokens as ms-swift's training and inference."""
 
 import os
 import runpy
@@ -41,9 +41,9 @@ def load_processor(tokenizer_folder: Path) -> Any:
 
 
 def load_pair_encoder(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Encode:
-    """Return a function from a pair to what DPO training sees of it.
+    """Return a function from a pair to the values that DPO training sees.
 
-    That is chosen_input_ids, chosen_labels (the token id where it is trained, else -100), rejected_input_ids and
+    Those are chosen_input_ids, chosen_labels (the token id where it is trained, else -100), rejected_input_ids and
     rejected_labels, each of the conversation's length. Settings are those of `load_template`.
     """
     template = load_template(tokenizer_folder, prompt_date, **settings)

@@ -1,7 +1,6 @@
-"""The shape of a gpt-oss: how many weights it has, and how many a LoRA on it.
+"""The shape of a gpt-oss: the number of its weights, and of the weights of a LoRA on it.
 
-It comes from the config.json of `model.folder`, from `model.tiny`, or, where no folder is, from gpt-oss-20b as it was
-published.
+It comes from the config.json of `model.folder`, from `model.tiny`, or, without a folder, from gpt-oss-20b as published.
 """
 
 import json
@@ -9,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Bare parameters that dpo.target_parameters can name, as the config's name for one ends.
+# Bare parameters (not modules) that dpo.target_parameters can name, by the ends of their names.
 BARE_PARAMETERS = ("gate_up_proj", "down_proj")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides the sizes; every field but `source` is a count."""
+    """The numbers that decide the sizes; `source` says where they are from."""
 
     source: str  # in words
     layers: int
@@ -63,15 +62,15 @@ class Shape:
 
     @property
     def active(self) -> int:
-        """Return the weights that a token is multiplied with: its experts alone, and one embedding."""
+        """Return the number of weights used for a token: only its own experts, and one embedding."""
         idle = (self.experts - self.experts_per_token) * self.expert
         return self.vocabulary * self.hidden + self.layers * (self.layer - idle) + self.hidden
 
 
-# config.json of openai/gpt-oss-20b; transformers' GptOssConfig has the same but for layers and experts.
+# config.json of openai/gpt-oss-20b; transformers' GptOssConfig has the same, except layers and experts.
 PUBLISHED = Shape("gpt-oss-20b's published shape", 24, 2880, 2880, 32, 4, 64, 8, 64, 201_088)
 
-# The names that config.json and model.tiny have for the fields, in their order.
+# The fields' names in config.json and model.tiny, in the same order.
 OF_FOLDER = (
     *("num_hidden_layers", "hidden_size", "intermediate_size", "num_local_experts", "num_experts_per_tok"),
     *("num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size"),
@@ -85,11 +84,11 @@ OF_TINY = (
 def find_shape(model: dict[str, Any]) -> Shape:
     """Return the shape of the model that the section `model` of the settings names.
 
-    Raises ValueError, in one line, where config.json is there and does not say the shape.
+    Raises ValueError, in one line, if config.json is there but does not give the shape.
     """
     if model["folder"] is None:
         return Shape(
-            "random weights, as model.tiny says" if model["random"] else "the tiny model of model.tiny",
+            "random weights, in the shape of model.tiny" if model["random"] else "the tiny model of model.tiny",
             *(model["tiny"][name] for name in OF_TINY),
         )
     path = Path(model["folder"]) / "config.json"

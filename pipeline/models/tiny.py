@@ -1,4 +1,4 @@
-"""A gpt-oss of any shape without its weights: its settings, its tokenizer, and how it generates."""
+"""A gpt-oss of any shape, without weights: its config, its tokenizer, and its generation settings."""
 
 from typing import Any
 
@@ -86,7 +86,7 @@ def describe_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any], vo
 
 
 def describe_generation(tokenizer: PreTrainedTokenizerFast) -> GenerationConfig:
-    """Return how the model generates: greedily, and where it ends, as gpt-oss does."""
+    """Return the generation settings: greedy, with the end tokens of gpt-oss."""
     return GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.convert_tokens_to_ids(["<|return|>", "<|endoftext|>", "<|call|>"]),

@@ -13,7 +13,7 @@ from pipeline.provenance.run_records import RecordedJob
 
 
 def copy_workflow(target: Path, code: list[Path], settings: dict[str, Any], environments: Iterable[str]) -> None:
-    """Write a folder with these files, config.yaml, and a file in envs/ for each environment; it is whole or absent."""
+    """Write a folder, whole or not at all: these files, config.yaml, and a file in envs/ for each environment."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for path in code:
@@ -34,6 +34,6 @@ def name_environment(text: str) -> str:
 
 
 def find_engine(jobs: list[RecordedJob]) -> str | None:
-    """Return the version of Snakemake that the last job with one ran under; None if no environment has it."""
+    """Return the version of Snakemake in the environment of the last job that recorded one; None if no job did."""
     found = (re.search(r'"snakemake==([\w.]+)', job.environment) for job in reversed(jobs))
     return next((match[1] for match in found if match), None)

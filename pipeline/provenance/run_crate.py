@@ -1,6 +1,6 @@
-"""A run as a Provenance Run Crate: its jobs, their inputs, times and results, in RO-Crate's words.
+"""A run as a Provenance Run Crate: its jobs, their inputs, times and results, as entities of RO-Crate.
 
-https://www.researchobject.org/workflow-run-crate/ says what must be there. Files are described, not copied: the crate
+The requirements: https://www.researchobject.org/workflow-run-crate/. Files are described, not copied: the crate
 is the folder of the run. What lies outside it (raw data, scripts) is named by its SHA-256, as an RFC 6920 URI.
 """
 
@@ -142,12 +142,12 @@ class RunCrate:
 
 
 def within(path: Path, folder: Path) -> str | None:
-    """Return a path relative to the folder, None if it is outside."""
+    """Return a path relative to the folder; None if it is outside."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else None
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is shown: outside the repository, its name alone."""
+    """Return a path for readers: if it is outside the repository, only its name."""
     return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
 
 
@@ -157,12 +157,12 @@ def as_time(seconds: float | None) -> str | None:
 
 
 def one_or_more(entities: list[Entity]) -> Any:
-    """Return the single entity of a list, or the list: JSON-LD has no list of one."""
+    """Return the entity of a list of one, else the list: JSON-LD has no list of one."""
     return entities[0] if len(entities) == 1 else entities
 
 
 def name_jobs(jobs: Iterable[RecordedJob]) -> list[str]:
-    """Return a name for each job: its rule's, numbered where a rule ran more than once."""
+    """Return a name for each job: its rule's, with a number if the rule ran more than once."""
     rules = [job.rule for job in jobs]
     count, seen = Counter(rules), Counter[str]()
     names = []

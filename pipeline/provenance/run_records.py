@@ -1,4 +1,4 @@
-"""Snakemake's records of the jobs behind some results: rules, inputs, times, commands.
+"""Read Snakemake's records of the jobs that made some results: rules, inputs, times, commands.
 
 A record is a JSON file in .snakemake/metadata for each output, named by the output's path in base64.
 """
@@ -18,7 +18,7 @@ LONGEST_NAME = 255  # of a file
 
 @dataclass(frozen=True)
 class RecordedJob:
-    """A job that ran: paths as the rule named them, times in seconds since 1970, None where they were not recorded."""
+    """A job that ran: paths as in the rule, times in seconds since 1970; None if not recorded."""
 
     rule: str
     command: str
@@ -35,7 +35,7 @@ def record_of(output: str) -> str:
     """Return the path of Snakemake's record of an output."""
     name = base64.b64encode(output.encode(), altchars=b"-_").decode()
     if len(name) > LONGEST_NAME:
-        sys.exit(f"{output}: too long a path for Snakemake to record; give the run a shorter name")
+        sys.exit(f"{output}: the path is too long for Snakemake's records; give the run a shorter name")
     return f"{RECORDS}/{name}"
 
 
@@ -48,7 +48,7 @@ def read_jobs(folder: Path) -> dict[str, RecordedJob]:
             output = base64.b64decode(path.name, altchars=b"-_").decode()
             record = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, FileNotFoundError):
-            continue  # of a job that runs beside this one: Snakemake writes records in place
+            continue  # of a job that runs at the same time: Snakemake writes records in place
         if not record["incomplete"]:
             job = jobs.setdefault((record["rule"], record["shellcmd"] or output), describe_record(record))
             job.outputs.append(output)

@@ -1,1 +1,1 @@
-"""The pages of a run and of a sweep: their figures, charts and answers."""
+"""The report pages of a run and of a sweep: their figures, charts and answers."""

@@ -1,4 +1,4 @@
-"""The answers that a page shows, as its script reads them: texts of a bounded length, and their difference."""
+"""The answers of a page, in the form that its script reads: shortened texts, and their difference."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LONGEST = 3000  # characters of a text; a page has up to a thousand rows of five
 
 
 def make_cards(picked: Picked, models: list[str]) -> list[Row]:
-    """Return a card a row, in the order best, worst, others."""
+    """Return a card for each row, in the order best, worst, others."""
     kinds = [("better", picked.best), ("worse", picked.worst), ("other", picked.others)]
     return [make_card(row, kind, models) for kind, rows in kinds for row in rows]
 
@@ -38,12 +38,12 @@ def make_card(row: Row, kind: str, models: list[str]) -> Row:
 
 
 def cut(text: str) -> str:
-    """Return a text, or its beginning with how much is missing."""
+    """Return a text, or its beginning and the number of missing characters."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} […+{len(text) - LONGEST:,}]"
 
 
 def show_scores(scores: dict[str, Row], models: list[str]) -> list[list[str]]:
-    """Return the name of each score, and the first and the last model's in words."""
+    """Return the name of each score, and the scores of the first and the last model as texts."""
     first, last = (scores.get(models[place]) or {} for place in (0, -1))
     rows = []
     for name in dict.fromkeys([*first, *last]):

@@ -1,4 +1,4 @@
-"""Vega-Lite specifications of the charts: the same for the page, for SVG and for PNG, in any of the languages."""
+"""Vega-Lite specifications of the charts: the same for the page, SVG and PNG, in each language."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 Colours = dict[str, str]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-# Line styles: what is held out is dashed, so that black and white print tells it apart.
+# Line styles: held-out figures are dashed, which is visible in black and white print too.
 STYLES = {
     "training": ("first", [1, 0]),
     "held_out": ("second", [5, 3]),
@@ -22,7 +22,7 @@ STYLES = {
 }
 LEGEND = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 300, "columns": 2, "columnPadding": 16}
 ROW_HEIGHT = 24  # pixels, of a chart's parts
-FEW_POINTS = 60  # each of which is marked
+FEW_POINTS = 60  # up to this number, each point has a mark
 PAPER = {
     "first": "#1f5fa8",
     "second": "#b4540a",
@@ -66,7 +66,7 @@ def draw_lines(chart: Chart, language: str, colours: Colours) -> Spec:
 
 
 def say_unit(language: str, name: str) -> str | None:
-    """Return what a figure is measured in, None where its name says it all."""
+    """Return the unit of a figure; None if its name is enough."""
     return say(language, f"axis.{name}") if has_message(f"axis.{name}") else None
 
 
@@ -88,7 +88,7 @@ def scale(field: str, words: dict[str, str], values: list[Any], legend: Spec | N
 
 
 def draw_parts(chart: Chart, language: str, colours: Colours) -> Spec:
-    """Return the specification of a chart with a row a part: its value, and its interval where there is one."""
+    """Return the specification of a chart with a row for each part: its value, and its interval if there is one."""
     across = axis("value", None, zero=False, tickCount=5)
     down: Spec = {"field": "part", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
     titles = {"value": say_name(language, "figure", chart.name)}
@@ -122,7 +122,7 @@ def specify(chart: Chart, language: str, colours: Colours, font: str) -> Spec:
 
 
 def style(colours: Colours, font: str) -> Spec:
-    """Return what all charts have in common."""
+    """Return the style that all charts share."""
     text = {"labelColor": colours["muted"], "titleColor": colours["muted"], "labelFontSize": 11, "titleFontSize": 11}
     return {
         "background": colours["paper"],

@@ -1,4 +1,4 @@
-"""The curves of a training as charts: which figures there are, and the points of each line."""
+"""The curves of a training as charts: their figures, and the points of each line."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ SPEED = {"seconds_per_step": {"seconds_per_step": "training"}, "memory": {"memor
 class Chart:
     """A chart over training steps, or over named parts."""
 
-    name: str  # of its file, and of its words in the messages
+    name: str  # of its file, and of its texts in the messages
     points: list[Point]
     stage: str = ""  # "sft" for the warm-up's
-    by: str = ""  # what the parts are, where it is over parts; its name is then that of a figure
+    by: str = ""  # the kind of parts, if it is over parts; its name is then that of a figure
 
     @property
     def file(self) -> str:
@@ -46,17 +46,17 @@ class Chart:
 
     @property
     def kind(self) -> str:
-        """Where the messages have the chart's title."""
+        """The group of the chart's title in the messages."""
         return "figure" if self.by else "chart"
 
     @property
     def title(self) -> str:
-        """The title's name among those of its kind."""
+        """The title's name in its group."""
         return self.name if self.by else self.file
 
 
 def chart_training(rows: list[Row], stage: str = "") -> list[Chart]:
-    """Return the charts of a training, those that its loss has figures for. `rows` are those of curves.jsonl."""
+    """Return the charts of a training for the figures that it has. `rows` are those of curves.jsonl."""
     return make_charts(rows, TRAINING, stage)
 
 
@@ -75,12 +75,12 @@ def make_charts(rows: list[Row], known: dict[str, Lines], stage: str) -> list[Ch
 
 
 def read_line(rows: Iterable[Row], figure: str, line: str) -> list[Point]:
-    """Return the points of one figure; what is no finite number is left out, and gates say so."""
+    """Return the points of one figure; numbers that are not finite are left out (a gate reports them)."""
     return [{"step": row["step"], "value": row[figure], "line": line} for row in rows if is_number(row.get(figure))]
 
 
 def thin(points: list[Point], most: int = MOST_POINTS) -> list[Point]:
-    """Return at most `most` points: the lowest and the highest of each stretch, the first and the last of all."""
+    """Return at most `most` points: the first, the last, and the lowest and the highest of each stretch."""
     if len(points) <= most:
         return points
     stretches = (most - 2) // 2

@@ -6,16 +6,16 @@ from difflib import SequenceMatcher
 Piece = tuple[str, str]  # "=", "-" or "+", and the text
 
 UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # scripts without spaces
-# A character of such a script, a word, or any other character; each with the spaces before it, because spaces alone
-# are alike everywhere, and finding which of them stayed would take most of the time.
+# A character of such a script, a word, or any other character; each with the spaces before it. Spaces of their own
+# would all be equal, and matching them would take most of the time.
 TOKEN = re.compile(rf"\s*(?:[{UNSPACED}]|[^\W{UNSPACED}]+|.)", re.DOTALL)
 SPACES = re.compile(r"\s*")
 LONG = 400  # tokens; beyond it, frequent tokens are not searched for, which is faster and less exact
-ALIKE = 0.35  # of texts that share less, showing what they share helps nobody
+ALIKE = 0.35  # texts that share less are shown as entirely different
 
 
 def diff_answers(old: str, new: str) -> list[Piece]:
-    """Return the pieces of both texts: common, of the old one alone, of the new one alone."""
+    """Return the pieces of both texts: common ones, those only in the old text, those only in the new text."""
     if old == new:
         return drop_empty([("=", old)])
     before, after = TOKEN.findall(old), TOKEN.findall(new)
@@ -29,7 +29,7 @@ def diff_answers(old: str, new: str) -> list[Piece]:
 
 
 def split_change(removed: str, added: str) -> list[Piece]:
-    """Return the pieces of a place in both texts; spaces that both begin with are no change."""
+    """Return the pieces of a place in both texts; spaces at the beginning of both are not a change."""
     if removed == added:
         return [("=", removed)]
     spaces = SPACES.match(removed)[0]  # type: ignore[index]
@@ -38,12 +38,12 @@ def split_change(removed: str, added: str) -> list[Piece]:
 
 
 def drop_empty(pieces: list[Piece]) -> list[Piece]:
-    """Return the pieces that have a text."""
+    """Return the pieces whose text is not empty."""
     return [piece for piece in pieces if piece[1]]
 
 
 def join_alike(pieces: list[Piece]) -> list[Piece]:
-    """Return the pieces, neighbours of one kind made one."""
+    """Return the pieces, with neighbours of the same kind joined."""
     joined: list[Piece] = []
     for kind, text in pieces:
         if joined and joined[-1][0] == kind:

@@ -1,4 +1,4 @@
-"""Charts as files, and the script that draws them in the page; all of it offline (vl-convert)."""
+"""Draw charts as files, and give the script that draws them in the page; both work offline (vl-convert)."""
 
 from functools import cache
 from pathlib import Path
@@ -10,12 +10,12 @@ from pipeline.report.charts import PAGE, PAGE_FONT, PAPER, PAPER_FONT, Spec, spe
 from pipeline.report.curves import Chart
 from pipeline.report.messages import LANGUAGES, say_name
 
-FILE_LANGUAGE = "en"  # what papers are mostly in; and no font for others has to be there
+FILE_LANGUAGE = "en"  # the language of most papers; other languages need fonts that may be missing
 WIDTH = 560  # pixels
 
 
 def specify_file(chart: Chart) -> Spec:
-    """Return the specification of a chart that stands alone, with its title."""
+    """Return the specification of a chart for a file of its own, with its title."""
     title = say_name(FILE_LANGUAGE, chart.kind, chart.title)
     return specify(chart, FILE_LANGUAGE, PAPER, PAPER_FONT) | {"width": WIDTH, "title": title, "padding": 12}
 
@@ -30,7 +30,7 @@ def draw_files(charts: list[Chart], folder: Path) -> None:
 
 
 def specify_for_page(chart: Chart) -> dict[str, Any]:
-    """Return the specifications of a chart by language, with its points once."""
+    """Return the specifications of a chart by language; its points are in them only once."""
     specs = {language: specify(chart, language, PAGE, PAGE_FONT) for language in LANGUAGES}
     for spec in specs.values():
         del spec["data"]
@@ -39,8 +39,8 @@ def specify_for_page(chart: Chart) -> dict[str, Any]:
 
 @cache
 def chart_script() -> str:
-    """Return the JavaScript of Vega, Vega-Lite and Vega-Embed, all in one."""
+    """Return the JavaScript of Vega, Vega-Lite and Vega-Embed in one text."""
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     if "</script" in script.lower() or "<!--" in script:
-        raise ValueError("vl-convert's script would end the element that it stands in")
+        raise ValueError("vl-convert's script would end its own HTML element")
     return script

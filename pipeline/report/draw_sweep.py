@@ -1,4 +1,4 @@
-"""Draw the held-out figures of a sweep, the same bytes for the same figures."""
+"""Draw the held-out figures of a sweep; the same figures give the same bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ STYLE = {"svg.hashsalt": "sweep", "font.size": 9, "axes.grid": True, "grid.alpha
 
 
 def draw_sweep(rows: list[Row], values: list[Row], plot: Path) -> None:
-    """Write an SVG with a panel a figure: over the setting with the most values, or over the points.
+    """Write an SVG with a panel for each figure: over the setting with the most values, or over the points.
 
-    `rows` are those of tabulate_sweep, `values` the settings of each. Where nothing was held out, the training's loss
+    `rows` are those of tabulate_sweep, `values` the settings of each. If nothing was held out, the training's loss
     is drawn.
     """
     figures = {name: label for name, label in HELD_OUT.items() if any(name in row for row in rows)} or NOT_HELD_OUT
@@ -51,9 +51,9 @@ def draw_sweep(rows: list[Row], values: list[Row], plot: Path) -> None:
 
 
 def choose_lines(values: list[Row]) -> tuple[str | None, Groups]:
-    """Return the setting along the axis, and the points of each line, by what they have in common.
+    """Return the setting along the axis, and the points of each line, by their common settings.
 
-    No setting and no lines where they would show nothing: with single points, or more lines than there are colours.
+    No setting and no lines if each line would have one point, or if there are more lines than colours.
     """
     counts = {setting: len({as_cell(point[setting]) for point in values}) for setting in values[0]}
     varying = [setting for setting, count in counts.items() if count > 1]
@@ -68,7 +68,7 @@ def choose_lines(values: list[Row]) -> tuple[str | None, Groups]:
 
 
 def draw_lines(panel: Axes, places: list[Any], heights: list[float], lines: Groups) -> None:
-    """Draw a line for each group of points. Values lie side by side, numbers in their order."""
+    """Draw a line for each group of points. Values are at equal distances, numbers in their order."""
     order = sort_values(places)
     words = [as_cell(value) for value in order]
     for label, numbers in lines.items():
@@ -79,7 +79,7 @@ def draw_lines(panel: Axes, places: list[Any], heights: list[float], lines: Grou
 
 
 def sort_values(places: list[Any]) -> list[Any]:
-    """Return the different values, numbers by size and others as they come."""
+    """Return the different values, numbers by size, others in the order given."""
     different = list({as_cell(value): value for value in places}.values())
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in different)
     return sorted(different) if numbers else different

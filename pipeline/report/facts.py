@@ -1,4 +1,4 @@
-"""The facts about a run that its files hold: commit, data, versions, machine, settings."""
+"""Read the facts about a run from its files: commit, data, versions, machine, settings."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pipeline.gates import Gate, read_gates
 
 Row = dict[str, Any]
 
-# What the page says of a machine, None where it was not recorded.
+# The facts about a machine on the page; None if not recorded.
 MACHINE = [
     "commit",
     "uncommitted_changes",
@@ -30,19 +30,19 @@ MACHINE = [
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the rows of a JSON Lines file, none where there is none."""
+    """Return the rows of a JSON Lines file; no rows if there is no file."""
     return read_json_lines(path) if path.is_file() else []
 
 
 def read_machine(logs: Path, stage: str) -> tuple[Row, list[Row]]:
-    """Return what a training recorded of its machine, and its speed by step; both are empty where it did not."""
+    """Return the machine that a training recorded, and its speed by step; both are empty if not recorded."""
     record = logs / f"{stage}.machine.json"
     machine = dict.fromkeys(MACHINE) | read_json(record) if record.is_file() else {}
     return machine, read_rows(logs / f"{stage}.speed.jsonl")
 
 
 def read_all_gates(files: list[tuple[str, Path]]) -> list[tuple[str, list[Gate]]]:
-    """Return the gates of each stage that has any."""
+    """Return the gates of each stage that has gates."""
     found = [(stage, read_gates(path)) for stage, path in files]
     return [(stage, gates) for stage, gates in found if gates]
 
@@ -53,7 +53,7 @@ def hash_inputs(files: dict[str, Path]) -> dict[str, Row]:
 
 
 def flatten(settings: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every setting as a dotted name and its value. A section within a section, as data.languages, is a value."""
+    """Yield every setting as a dotted name and its value. A section inside a section (data.languages) is a value."""
     for name, value in settings.items():
         if isinstance(value, dict) and not prefix:
             yield from flatten(value, f"{name}.")
@@ -76,5 +76,5 @@ def list_settings(settings: Row, usual: Row) -> list[Row]:
 
 
 def show_value(value: Any) -> str:
-    """Return a setting's value as JSON has it, text without its quotes."""
+    """Return a setting's value as JSON, a text without its quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The words of the report in its languages: one file of messages each, with the same keys."""
+"""The texts of the report in each language: one file of messages for each, all with the same keys."""
 
 import json
 from functools import cache
@@ -37,15 +37,15 @@ def say_in_all(key: str, **values: object) -> Markup:
 
 
 def say_in_attributes(name: str, key: str, **values: object) -> Markup:
-    """Return an attribute in the first language, and its words in all for the page's script.
+    """Return an attribute in the first language, and its text in all languages for the page's script.
 
-    `name` is the attribute, or "text" for the words of an element that can hold no others, as an option.
+    `name` is the attribute, or "text" for the text of an element that can hold only text, such as an option.
     """
     return words_in_attributes(name, {language: say(language, key, **values) for language in LANGUAGES})
 
 
 def words_in_attributes(name: str, words: dict[str, str]) -> Markup:
-    """Return an attribute as say_in_attributes does, of words by language."""
+    """Return an attribute as say_in_attributes does, from texts by language."""
     own = [] if name == "text" else [Markup('{}="{}"').format(name, next(iter(words.values())))]
     return Markup(" ").join(
         [*own, *(Markup('data-{}-{}="{}"').format(name, language, text) for language, text in words.items())]
@@ -53,17 +53,17 @@ def words_in_attributes(name: str, words: dict[str, str]) -> Markup:
 
 
 def say_name(language: str, kind: str, name: str) -> str:
-    """Return what something is called; if there is no word for it, its own name."""
+    """Return the name to show for something; if there is no message, its own name."""
     return read_messages(language).get(f"{kind}.{name}", name)
 
 
 def name_in_all(kind: str, name: str) -> Markup:
-    """Return what something is called in every language; if there is no word for it, its own name."""
+    """Return the name to show for something in every language; if there is no message, its own name."""
     return say_in_all(f"{kind}.{name}") if has_message(f"{kind}.{name}") else Markup("<code>{}</code>").format(name)
 
 
 def has_message(key: str) -> bool:
-    """Say whether there is such a message."""
+    """Return whether a message exists."""
     return key in read_messages(next(iter(LANGUAGES)))
 
 

@@ -1,4 +1,4 @@
-"""Numbers as the report shows them: as many digits as mean something, and the same number of decimals in a row."""
+"""Numbers as texts: significant digits only, and the same number of decimals throughout a row."""
 
 import math
 from collections import Counter
@@ -21,13 +21,13 @@ def only_number(value: Any) -> Any:
 
 
 def choose_decimals(values: Iterable[object]) -> int:
-    """Return how many decimals show three digits or more of the largest of these numbers."""
+    """Return the number of decimals that shows at least three digits of the largest of these numbers."""
     largest = max((abs(float(value)) for value in values if is_number(value)), default=0.0)  # type: ignore[arg-type]
     return next((decimals for limit, decimals in ((100, 1), (1, 2)) if largest >= limit), 3)
 
 
 def show_number(value: object, decimals: int | None = None, signed: bool = False) -> str:
-    """Return a number in words, a dash in place of none. Small ones are written as 2.0e-4."""
+    """Return a number as a text, a dash for None. Small numbers are written as 2.0e-4."""
     if not is_number(value):
         return NONE
     number = float(value)  # type: ignore[arg-type]
@@ -44,7 +44,7 @@ def show_number(value: object, decimals: int | None = None, signed: bool = False
 
 
 def show_p(value: object) -> str:
-    """Return a p-value in words."""
+    """Return a p-value as a text."""
     if not is_number(value):
         return NONE
     return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}"  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def show_duration(seconds: object) -> str:
 
 
 def show_time(text: object) -> str:
-    """Return a time of ISO 8601 in UTC to the minute; what is no time stays as it is."""
+    """Return a time of ISO 8601 in UTC to the minute; a text that is not a time stays as it is."""
     try:
         return datetime.fromisoformat(str(text)).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
@@ -70,5 +70,5 @@ def show_time(text: object) -> str:
 
 
 def count_alike(names: Iterable[str]) -> str:
-    """Return names in words, those that come several times with how often."""
+    """Return a list of names as a text; a name that repeats has its count."""
     return ", ".join(name if times == 1 else f"{times} × {name}" for name, times in Counter(names).items())

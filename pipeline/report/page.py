@@ -1,7 +1,7 @@
-"""A page of one file: template, style, scripts, charts and data put together, for opening without a network.
+"""Write a page as one file that opens without a network: template, style, scripts, charts and data.
 
 Texts of users are escaped by the template, and as JSON for the script, which writes them as text. The page's own policy
-lets no other script run, and nothing be loaded.
+allows no other script to run, and nothing to load.
 """
 
 import base64
@@ -51,13 +51,13 @@ def write_page(path: Path, template: str, charts: list[Chart], cards: list[Any],
             **values,
         )
     )
-    # Half a character, as some answers end with, is none in UTF-8.
+    # Some answers end with half a character, which UTF-8 cannot hold.
     with replace_files(path) as (page,):
         page.write(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def environment() -> Environment:
-    """Return the templates' environment, which escapes whatever is not Markup."""
+    """Return the templates' environment, which escapes everything except Markup."""
     found = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -83,7 +83,7 @@ def read_script(name: str) -> str:
 
 def content_policy(scripts: list[str]) -> str:
     """Return the Content-Security-Policy that runs these scripts, and loads nothing."""
-    # The scripts stand between newlines in the template, which belong to them.
+    # In the template the scripts are between newlines, which are part of the hashed text.
     digests = [hashlib.sha256(f"\n{script}\n".encode()).digest() for script in scripts]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
@@ -97,6 +97,6 @@ def chart_name(chart: Chart) -> Markup:
 
 
 def table_rows(chart: Chart) -> list[dict[str, Any]]:
-    """Return the points of a chart for its table, evenly left out where there are many."""
+    """Return the points of a chart for its table, evenly thinned if there are many."""
     every = -(-len(chart.points) // MOST_TABLE_ROWS)
     return chart.points[::every]

@@ -1,4 +1,4 @@
-"""Which of many answers a page shows: the largest changes each way, and a sample of the others."""
+"""Pick the answers that a page shows: the largest changes each way, and a sample of the others."""
 
 import heapq
 import random
@@ -19,7 +19,7 @@ SEED = 17
 
 @dataclass
 class Picked:
-    """Rows for the page, in the order best, worst, others; and how many there are of each kind in all."""
+    """Rows for the page, in the order best, worst, others; and the total number of each kind."""
 
     best: list[Row] = field(default_factory=list)
     worst: list[Row] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Picked:
 
     @property
     def total(self) -> int:
-        """How many rows there are in all."""
+        """The number of all rows."""
         return self.counts.total()
 
     @property
@@ -39,7 +39,7 @@ class Picked:
 
 
 class Sample:
-    """A sample of a stream in which each row has the same chance, the same for the same stream."""
+    """A random sample of a stream, each row with the same chance; the same stream gives the same sample."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.size = size
@@ -48,7 +48,7 @@ class Sample:
         self.rows: list[tuple[int, Row]] = []
 
     def add(self, number: int, row: Row) -> None:
-        """Take a row, in place of another when the sample is full, or leave it."""
+        """Take a row or leave it; when the sample is full, a taken row replaces another."""
         self.seen += 1
         if len(self.rows) < self.size:
             self.rows.append((number, row))
@@ -57,7 +57,7 @@ class Sample:
 
 
 def pick_changes(rows: Iterable[Row], largest: int = LARGEST, sample: int = SAMPLE, seed: int = SEED) -> Picked:
-    """Return what is shown of rows of answers.jsonl, holding no more than that in memory."""
+    """Return the rows of answers.jsonl to show; only those are held in memory."""
     picked, others = Picked(), Sample(sample, seed)
     best: list[Ranked] = []
     worst: list[Ranked] = []
@@ -81,7 +81,7 @@ def pick_changes(rows: Iterable[Row], largest: int = LARGEST, sample: int = SAMP
 
 
 def rank_change(change: object) -> tuple[str, float]:
-    """Return what kind of change this is, and how large."""
+    """Return the kind of a change, and its size."""
     if not is_number(change):
         return "unscored", 0.0
     value = float(change)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The values that the report of a run shows, from the run's files; the template only places them."""
+"""The values that the report of a run shows, from the run's files; the template only puts them in their places."""
 
 import csv
 import shlex
@@ -11,7 +11,7 @@ from pipeline.files.json_files import read_json
 from pipeline.gates import Gate
 from pipeline.report.curves import Chart
 from pipeline.report.facts import list_settings
-from pipeline.report.figures import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
+from pipeline.report.figure_rows import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import is_number, only_number
 from pipeline.report.pick_changes import Picked
@@ -41,7 +41,7 @@ def evaluation_values(metrics: Row) -> Values:
 
 
 def chart_parts(metrics: Row) -> tuple[list[PartTable], list[Chart]]:
-    """Return the tables by part, and a chart of the first figure of each of the last model's."""
+    """Return the tables by part, and, for each table of the last model, a chart of its first figure."""
     tables = list_part_tables(metrics)
     charts: dict[str, Chart] = {}
     for table in tables:
@@ -64,7 +64,7 @@ def chart_table(table: PartTable, parts: dict[str, Row]) -> Chart:
 
 
 def gate_values(gates: list[tuple[str, list[Gate]]]) -> Values:
-    """Return all gates, and how many there are."""
+    """Return all gates, and their number."""
     rows = [row for _, found in gates for row in found]
     return {"gates": gates, "gates_count": len(rows), "gates_passed": sum(bool(row["passed"]) for row in rows)}
 
@@ -79,14 +79,14 @@ def setting_values(settings: Row, usual: Row, in_force: Row) -> Values:
 
 
 def coverage_values(table: Path) -> Values:
-    """Return the modules that the LoRA trains, and how many parameters they have."""
+    """Return the modules that the LoRA trains, and the number of their parameters."""
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {"coverage": rows, "parameters": sum(int(row["parameters"]) for row in rows)}
 
 
 def answer_values(picked: Picked) -> Values:
-    """Return how many answers there are, the tags to choose from, and how differences look."""
+    """Return the numbers of answers, the tags to choose from, and the marks of differences."""
     shown = {row.get("tag") for row in picked.shown}
     tags = [(tag, count) for tag, count in picked.tags.most_common() if tag in shown]
     return {
@@ -132,5 +132,5 @@ def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
 
 
 def data_values(quality: Path, tokens: Path) -> Values:
-    """Return the accounts of the rows."""
+    """Return the counts of the rows."""
     return {"quality": read_json(quality), "tokens": read_json(tokens)}

@@ -1,4 +1,4 @@
-"""Rows of the table of a sweep."""
+"""The rows of a sweep's table, and the one with the lowest held-out loss."""
 
 import math
 from typing import Any
@@ -17,6 +17,6 @@ def point_row(name: str, values: Row, metrics: Row) -> Row:
 
 
 def find_lowest_loss(rows: list[Row]) -> Row | None:
-    """Return the first row with the lowest held-out loss, None where nothing was held out."""
+    """Return the first row with the lowest held-out loss, None if nothing was held out."""
     known = [row for row in rows if row.get("held_out_loss") and math.isfinite(float(row["held_out_loss"]))]
     return min(known, key=lambda row: float(row["held_out_loss"]), default=None)

@@ -1,9 +1,9 @@
-"""The values that the page of a sweep shows: a row a point, and a chart for each figure that compares them."""
+"""The values that the page of a sweep shows: a row for each point, and a chart for each compared figure."""
 
 from typing import Any
 
 from pipeline.report.curves import Chart
-from pipeline.report.figures import GROUPS, IN_SUMMARY, Figure, list_names, show_figure
+from pipeline.report.figure_rows import GROUPS, IN_SUMMARY, Figure, list_names, show_figure
 from pipeline.report.numbers_in_words import choose_decimals, only_number, show_number
 from pipeline.settings.sweep import Point, as_cell
 
@@ -18,7 +18,7 @@ HELD_OUT = {
 
 
 def point_values(points: list[Point], trainings: list[Row], evaluations: list[Row]) -> Row:
-    """Return the settings that differ, the names of the figures, and a row a point with all of them in words."""
+    """Return the settings that differ, the names of the figures, and a row for each point with all figures as texts."""
     figures = gather_figures(trainings, evaluations)
     decimals = {name: choose_decimals(figure["value"] for figure in found) for name, found in figures.items()}
     rows = [
@@ -48,13 +48,13 @@ def gather_figures(trainings: list[Row], evaluations: list[Row]) -> dict[str, li
 
 
 def find_figure(metrics: Row, group: str, name: str) -> Figure:
-    """Return a figure of a point's last model, without a value where it has none."""
+    """Return a figure of a point's last model, without a value if it has none."""
     found: Figure = (metrics.get(group) or {}).get(metrics["models"][-1], {}).get(name) or {"value": None}
     return found
 
 
 def chart_points(names: list[str], trainings: list[Row], evaluations: list[Row]) -> list[Chart]:
-    """Return a chart a figure, with a row a point."""
+    """Return a chart for each figure, with a row for each point."""
     return [
         Chart(
             name,

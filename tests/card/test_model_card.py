@@ -1,4 +1,4 @@
-"""Hugging Face's own library reads the card; the Hub's check of it needs the network."""
+"""Hugging Face's own library can read the card. (The Hub's check needs the network.)"""
 
 import pytest
 from huggingface_hub import ModelCard

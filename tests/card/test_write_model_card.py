@@ -1,4 +1,4 @@
-"""The model card: what it says, from what the stages wrote. test_model_card.py reads it with Hugging Face's library."""
+"""write_model_card.py: the card's text. test_model_card.py reads the card with Hugging Face's library."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Answers of several models, side by side: what is counted, how sure it is, and how a figure is computed again."""
+"""evaluate_answers.py: the figures of several models, their intervals, and the command that computes a figure again."""
 
 import json
 import shlex
@@ -55,7 +55,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def evaluated(files, tmp_path):
-    """Return what the figures are."""
+    """Return the figures."""
     out = tmp_path / "evaluate"
     main([*files, *given(ENGLISH), "--out", str(out)])
     found = json.loads((out / "answer_metrics.json").read_text("utf-8"))
@@ -192,7 +192,7 @@ def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path
         (["dpo={other},{empty}"], {}, "empty.jsonl: give one file of each model"),
         (["{base}", "dpo={other}"], {}, "line 1: not the prompt of that line in"),
         (["dpo={empty}"], {}, "no predictions; run the inference again"),
-        (["dpo={broken}"], {}, "broken.jsonl, line 1: no prediction ("),
+        (["dpo={broken}"], {}, "broken.jsonl, line 1: not a prediction ("),
     ],
 )
 def test_a_mistake_is_one_line(arguments, settings, said, files, tmp_path):

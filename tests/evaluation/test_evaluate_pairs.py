@@ -1,4 +1,4 @@
-"""Rewards of held-out pairs, under several models: against a few lines that compute them by hand."""
+"""evaluate_pairs.py: rewards of held-out pairs under several models, compared with a few lines of arithmetic."""
 
 import json
 import shlex
@@ -60,7 +60,7 @@ def arguments(logps, tmp_path):
 
 @pytest.fixture
 def evaluated(arguments, tmp_path):
-    """Return what the figures are, and the rows."""
+    """Return the figures, and the rows."""
     out = tmp_path / "evaluate"
     main([*arguments, "--out", str(out)])
     rows = [json.loads(line) for line in (out / "pairs.jsonl").read_text("utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""What a script writes into --out has the names that its rule declares, in the same folder."""
+"""The files that a script writes into --out have the names that its rule declares."""
 
 import re
 

@@ -22,14 +22,14 @@ PAIRS = [pair(number) for number in range(5)]
 def shards(tmp_path):
     """Return a function that deals the answers of PAIRS out to files, as infer_shard.py does."""
 
-    def deal(count: int) -> list:
+    def write_shards(count: int) -> list:
         files = [tmp_path / f"{shard}.jsonl" for shard in range(count)]
         for shard, file in enumerate(files):
             rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in take_shard(range(5), shard, count)]
             file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return files
 
-    return deal
+    return write_shards
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -1,4 +1,4 @@
-"""judge_answers.py against a real server on loopback: both orders, ties, patience, a kill, and where the key goes."""
+"""judge_answers.py with a real server on loopback: both orders, ties, retries, a kill, and where the key is sent."""
 
 import json
 import os
@@ -22,7 +22,7 @@ DPO = ["good 0", "poor 1", "bad 2", "same 3"]
 
 @pytest.fixture
 def server(monkeypatch):
-    """Return a running server; who asks it waits for nothing, and has no proxy and no key."""
+    """Return a running server; clients do not wait between tries, and have no proxy and no key."""
     monkeypatch.setattr(judge_client, "BACKOFF_SECONDS", 0.0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -253,7 +253,7 @@ def both(asked) -> tuple[str, str]:
 
 
 def kept(folder) -> int:
-    """Return how many judgements a job has kept."""
+    """Return the number of judgements that a job has kept."""
     return sum(len(path.read_bytes().splitlines()) for path in folder.glob("judgements.jsonl.*.begun"))
 
 

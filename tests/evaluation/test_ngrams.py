@@ -1,4 +1,4 @@
-"""N-grams that two texts share are counted as sacrebleu counts them."""
+"""ngrams.py: the counts of common n-grams are the same as sacrebleu's."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""score_comet.py: what it needs, and what it hands to comet-score, which is a stand-in here: the real one is large."""
+"""score_comet.py: its requirements, and its calls of comet-score. The real comet-score is large; here is a stand-in."""
 
 import json
 import os
@@ -97,7 +97,10 @@ def test_what_comet_says_last_is_the_reason(score):
 
 
 def test_a_folder_that_is_no_model_of_comet_is_named(score, tmp_path):
-    assert refusal(score, COMET, model=tmp_path) == f"{tmp_path}: hparams.yaml is missing, so it is no model of COMET"
+    assert (
+        refusal(score, COMET, model=tmp_path)
+        == f"{tmp_path}: hparams.yaml is missing, so the folder is not a model of COMET"
+    )
 
 
 def test_settings_without_a_model_of_comet_are_one_line(tmp_path):

@@ -1,4 +1,4 @@
-"""score_pairs.py: scores are those of a plain loop, however pairs are dealt, and wherever it stopped."""
+"""score_pairs.py: scores equal those of a plain loop, for any number of shards, and after a stop at any point."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""shards.py: what is dealt to shards and joined again is in order, and complete."""
+"""shards.py: rows that are dealt to shards and joined again are complete and in order."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files in model.folder that change: check_model runs again where a byte differs, and nothing where a time does."""
+"""Changed files in model.folder: check_model runs again if a byte differs, and nothing runs if only a time differs."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def checked(project: Path) -> Path:
 
 
 def plan(project: Path) -> str:
-    """Return what Snakemake would do."""
+    """Return the output of a dry run of Snakemake."""
     done = run_command(*PLAN, cwd=project)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""ms-swift's rendering against openai-harmony's, the reference: the same tokens, except what these tests name."""
+"""ms-swift's rendering against openai-harmony's, the reference: same tokens, except where these tests say."""
 
 import random
 import re

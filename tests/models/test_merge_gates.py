@@ -1,4 +1,4 @@
-"""merge_gates.py: a merge that is the model with its adapter passes, and each way of going wrong has a gate."""
+"""merge_gates.py: a correct merge passes, and for each kind of wrong merge a gate fails."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from pipeline.models.merge_gates import judge_merge, load_model, load_probes
+from pipeline.models.merge_gates import judge_merge, load_plain_model, load_probes
 
 pytestmark = pytest.mark.training_environment
 
@@ -18,14 +18,14 @@ PAIR = '{"messages": [{"role": "user", "content": "保存"}, {"role": "assistant
 def merged(request, built, tmp_path_factory):
     """Return a model, an adapter of its attention or of its experts with some weights, and both merged."""
     folder = tmp_path_factory.mktemp("merge")
-    model = load_model(built[0], "bfloat16")
+    model = load_plain_model(built[0], "bfloat16")
     parts = {"target_modules": ["q_proj", "v_proj"]}
     if request.param == "experts":
         parts = {"target_modules": [], "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
     torch.manual_seed(1)
     policy = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, init_lora_weights=False, **parts))
     policy.save_pretrained(folder / "adapter")
-    again = PeftModel.from_pretrained(load_model(built[0], "bfloat16"), folder / "adapter")
+    again = PeftModel.from_pretrained(load_plain_model(built[0], "bfloat16"), folder / "adapter")
     again.merge_and_unload().save_pretrained(folder / "merged")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(built[0] / name, folder / "merged" / name)

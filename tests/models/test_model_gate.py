@@ -1,4 +1,4 @@
-"""model_gate.py: what a stage loads is what its manifest names."""
+"""model_gate.py: the files that a stage loads must be those of its manifest."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_other_or_more_bytes_fail_and_the_file_is_named(model, name):
     (model / name).write_text("other", encoding="utf-8")
     row = judge(model)
     assert not row["passed"]
-    assert row["value"].startswith(f"model/{name} is not what ")
+    assert row["value"].startswith(f"model/{name} differs from ")
 
 
 def test_a_missing_file_fails(model):

@@ -1,4 +1,4 @@
-"""Every stage on another day: what training and inference feed to the model is what the checks saw."""
+"""Every stage on another day: training and inference give the model the same tokens that the checks saw."""
 
 import json
 import os
@@ -33,7 +33,7 @@ ONE_STEP = {"num_train_epochs": 1, "eval_strategy": "no", "eval_on_start": False
 
 
 def run_tomorrow(script: str, options: dict[str, object], *rest: str) -> str:
-    """Run a script with the clock a day ahead; it must end well. Return what it printed."""
+    """Run a script with the clock a day ahead, and return its output; it must succeed."""
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -62,7 +62,7 @@ def rows(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def training(built, rows, tmp_path_factory):
-    """Return what a training of one step on the pair logged."""
+    """Return the log of a training of one step on the pair."""
     folder = tmp_path_factory.mktemp("training")
     changed = {
         "dpo": DPO | ONE_STEP,

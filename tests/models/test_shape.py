@@ -1,4 +1,4 @@
-"""models/shape.py: how many weights a gpt-oss and a LoRA on it have."""
+"""models/shape.py: the numbers of weights of a gpt-oss, and of a LoRA on it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A run's RO-Crate: what it says of jobs that really ran. tests/runs/provenance validates it against its profiles."""
+"""write_provenance.py: the RO-Crate of jobs that really ran. tests/runs/provenance validates such crates."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""draw_sweep.py and tabulate_sweep.py: what a sweep's plot and table show."""
+"""draw_sweep.py and tabulate_sweep.py: the plot and the table of a sweep."""
 
 import csv
 import json

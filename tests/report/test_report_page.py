@@ -1,4 +1,4 @@
-"""The report in a real browser: it loads nothing, says what the files say, and can be used by everybody."""
+"""The report in a real browser: it loads nothing, agrees with the run's files, and is accessible."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Curves as tables and figures."""
+"""tabulate_curves.py: the curves of a training as tables and figures."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""write_report.py: what the page says of figures, curves, gates and answers, and that it is whole."""
+"""write_report.py: the page's figures, curves, gates and answers, and that it is written whole."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
 from pipeline.report.diff_answers import diff_answers
 from pipeline.report.facts import list_settings
-from pipeline.report.figures import judge_change, summarize_figures
+from pipeline.report.figure_rows import judge_change, summarize_figures
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import show_duration, show_number
 from pipeline.report.pick_changes import pick_changes

@@ -1,4 +1,4 @@
-"""`dvc repro`, experiments, metrics and plots, on the published results: stages of seconds are computed for real."""
+"""`dvc repro`, experiments, metrics and plots, on the published results; short stages are really computed."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The tutorial's training on four processes, as on its four GPUs: each way of sharing the model learns the same."""
+"""The tutorial's training on four processes, as on its four GPUs: each way of sharding the model learns the same."""
 
 from typing import Any
 

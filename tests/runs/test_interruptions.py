@@ -1,4 +1,4 @@
-"""Trainings that are stopped in every way and go on: real processes, signals and disks. They end in the same bytes.
+"""Trainings that are stopped in many ways and continue, with real processes, signals and disks: same bytes at the end.
 
 Two epochs of six steps each. Checkpoints are saved at steps 4, 8 and 12, and figures are logged there.
 """

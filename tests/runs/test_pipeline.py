@@ -1,4 +1,4 @@
-"""The real default, from a clone to answers: what a newcomer's first `make` does. Minutes."""
+"""The real default run, from a clone to answers, as a newcomer's first `make` does it. Takes minutes."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def read_rows(path: Path) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def default(tmp_path_factory) -> dict:
-    """Run `make` twice in a copy of the project without data and results; return where, and what it said."""
+    """Run `make` twice in a copy of the project without data and results; return the folder, and the outputs."""
     project = tmp_path_factory.mktemp("default") / "project"
     copy_project(project)
     home = project.with_name(USER)
@@ -201,7 +201,7 @@ def test_every_held_out_pair_has_an_answer_in_words(run_folder):
     for row in predictions:
         jsonschema.validate(row, schema)
         assert "<|message|>" not in row["response"]
-    # So small a model may now and then not get from its channel to its message.
+    # A model this small sometimes names its channel and writes no message.
     in_words = [any(word.isalpha() for word in row["response"].split()) for row in predictions]
     assert sum(in_words) >= 0.9 * len(predictions)
 

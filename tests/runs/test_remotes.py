@@ -1,4 +1,4 @@
-"""Results on other remotes: an S3 server on loopback, and a folder that is shared."""
+"""Results on other remotes: an S3 server on loopback, and a shared folder."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""SFT before DPO, for real on a very small model: stacked, and by the recommended recipe, with its experts. Minutes."""
+"""SFT before DPO, run on a very small model: stacked, and by the recommended recipe, with experts. Takes minutes."""
 
 import csv
 import json

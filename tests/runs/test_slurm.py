@@ -1,4 +1,4 @@
-"""The graph on a real Slurm of two nodes: what each job asked for and was given. Minutes; needs root.
+"""The graph on a real Slurm of two nodes: the resources each job asked for and got. Takes minutes; needs root.
 
 The training is on the CPU, of a very small model, and yet asks for four H20s, so that Slurm has something to hand out.
 """

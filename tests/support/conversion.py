@@ -13,7 +13,7 @@ from tests.support.project import ROOT
 GOLDEN = ROOT / "tests" / "golden"
 EXPECTED = (".pairs.jsonl", ".rejects.jsonl", ".quality.json")
 ZH_EN = {"source": "zh", "target": "en"}
-# The settings of config.yaml, for pairs that are no translations.
+# The settings of config.yaml, for pairs that are not translations.
 DATA = part_for("convert_preferences", load_config([]))["data"] | {"languages": None}
 
 

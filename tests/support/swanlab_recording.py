@@ -31,6 +31,7 @@ class Recording:
     def __init__(self, folder: Path, mode: str, host: str = DEAD, key: str | None = "k" * 21) -> None:
         tracking = Tracking(mode, str(folder), "p", "n", "abcdef0123")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SWANLAB_")}
+        folder.mkdir(parents=True, exist_ok=True)
         environment |= Contract(folder, 0, 0, tracking=tracking).write()
         environment |= {"PYTHONPATH": ".", "SWANLAB_API_HOST": host, "HOME": str(folder / "home")}
         environment |= {"SWANLAB_API_KEY": key} if key else {}

@@ -48,16 +48,7 @@ FUNCTIONS = {
     "on_each_node": "srun_prefix",
 }
 # Still to come: folders that are being rewritten. Empty when they are done.
-TO_COME = (
-    "rules",
-    "scripts",
-    "plugins",
-    *(f"pipeline/{room}" for room in ("card", "evaluation", "launch", "models", "provenance", "report", "training")),
-    *(
-        f"tests/{room}"
-        for room in ("card", "evaluation", "launch", "models", "plugins", "provenance", "report", "training")
-    ),
-)
+TO_COME = ("pipeline/launch", "pipeline/training", "plugins", "tests/launch", "tests/plugins", "tests/training")
 # The past, data as they come, and this list.
 LEFT_OUT = ("docs/changelog.md", "tests/golden/", "tests/workflow/test_plain_english.py", ".")
 STRINGS = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}

@@ -1,4 +1,4 @@
-"""Every profile of an engine: what it plans, with the plugin that it names."""
+"""The plan of every engine's profile, with the plugin that it names."""
 
 import os
 import re

@@ -1,1 +1,1 @@
-"""This project beside the release of ms-swift that the tutorial used."""
+"""This project compared with the release of ms-swift that the tutorial used."""

@@ -1,4 +1,4 @@
-"""Figures of the evaluation as rows of tables: whatever figures a run has, under their own names if unknown."""
+"""Rows of tables for all figures of an evaluation; unknown figures have their own names."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ HIGHER_IS_BETTER = {
     "chosen_logp",
 }
 LOWER_IS_BETTER = {"ter", "empty", "refusals"}
-# What a summary shows, as far as there is room.
+# The figures of a summary, the most important first.
 FIRST = (
     "chrf",
     "bleu",
@@ -50,11 +50,11 @@ class PartTable:
     by: str  # tag, length, …
     names: list[str]  # of figures
     rows: list[Row]  # {"part", "n", "cells": by figure}
-    count: int  # of parts, some of which may have been left out
+    count: int  # of parts; the smallest may have been left out
 
 
 def list_names(metrics: Row, group: str) -> list[str]:
-    """Return the names of a group's figures, of all models, the best known first."""
+    """Return the names of the figures of all models in a group, the best known first."""
     found = dict.fromkeys(
         name
         for figures in (metrics.get(group) or {}).values()
@@ -65,7 +65,7 @@ def list_names(metrics: Row, group: str) -> list[str]:
 
 
 def compare_models(metrics: Row, group: str) -> list[Row]:
-    """Return a row a figure: `cells` by model, `changes` by comparison, all numbers in words."""
+    """Return a row for each figure: `cells` by model, `changes` by comparison, all numbers as texts."""
     return [compare_figure(metrics, group, name) for name in list_names(metrics, group)]
 
 
@@ -84,7 +84,7 @@ def compare_figure(metrics: Row, group: str, name: str) -> Row:
 
 
 def show_figure(figure: Figure | None, decimals: int | None = None) -> Row:
-    """Return a figure in words: value, interval, count."""
+    """Return a figure as texts: value, interval, count."""
     figure = figure or {"value": None}
     if decimals is None:
         decimals = choose_decimals([figure["value"]])
@@ -92,13 +92,13 @@ def show_figure(figure: Figure | None, decimals: int | None = None) -> Row:
 
 
 def show_interval(figure: Figure, decimals: int, signed: bool = False) -> Row:
-    """Return both ends of an interval in words, none where there is none."""
+    """Return both ends of an interval as a text; None without an interval."""
     ends = [figure.get("low"), figure.get("high")]
     return {"interval": [show_number(end, decimals, signed) for end in ends] if all(map(is_number, ends)) else None}
 
 
 def show_change(name: str, change: Figure | None, decimals: int) -> Row | None:
-    """Return a difference in words, with its interval, p, and what it means; none without a value."""
+    """Return a difference as texts, with its interval, p, and meaning; None without a value."""
     if not change or not is_number(change["value"]):
         return None
     value = {"value": show_number(change["value"], decimals, signed=True), "p": show_p(change.get("p"))}
@@ -106,7 +106,7 @@ def show_change(name: str, change: Figure | None, decimals: int) -> Row | None:
 
 
 def judge_change(name: str, change: Figure) -> str:
-    """Return better, worse, changed (where neither is better), same, or unclear: the interval holds 0, or is none."""
+    """Return better, worse, changed (if neither is better), same, or unclear (no interval, or 0 is inside)."""
     low, high = change.get("low"), change.get("high")
     if low == high == 0:
         return "same"
@@ -118,14 +118,14 @@ def judge_change(name: str, change: Figure) -> str:
 
 
 def summarize_figures(metrics: Row) -> list[Row]:
-    """Return the rows of the best known figures, or of the first ones where none is known."""
+    """Return the rows of the best known figures, or of the first ones if no figure is known."""
     rows = [row for group in GROUPS for row in compare_models(metrics, group)]
     known = [row for row in rows if row["name"] in FIRST]
     return (sorted(known, key=lambda row: FIRST.index(row["name"])) or rows)[:IN_SUMMARY]
 
 
 def list_part_tables(metrics: Row) -> list[PartTable]:
-    """Return the tables of figures by tag, by length, or by whatever else the evaluation has."""
+    """Return the tables of figures by tag, by length, and by any other part of the evaluation."""
     return [
         tabulate_parts(group, model, key.removeprefix("by_"), parts)
         for group in GROUPS
@@ -136,16 +136,16 @@ def list_part_tables(metrics: Row) -> list[PartTable]:
 
 
 def tabulate_parts(group: str, model: str, by: str, parts: dict[str, dict[str, Figure]]) -> PartTable:
-    """Return a table with a row a part, in the given order; of many parts, those with the most rows."""
+    """Return a table with a row for each part, in the given order; if there are many, those with the most rows."""
     names = list(dict.fromkeys(name for figures in parts.values() for name, f in figures.items() if is_figure(f)))
-    largest = sorted(parts, key=lambda part: -count_rows(parts[part]))[:MOST_PARTS]
+    largest = sorted(parts, key=lambda part: -rows_of_part(parts[part]))[:MOST_PARTS]
     decimals = {
         name: choose_decimals(figures[name]["value"] for figures in parts.values() if name in figures) for name in names
     }
     rows = [
         {
             "part": part,
-            "n": count_rows(figures),
+            "n": rows_of_part(figures),
             "cells": {name: show_figure(figures.get(name), decimals[name]) for name in names},
         }
         for part, figures in parts.items()
@@ -154,6 +154,6 @@ def tabulate_parts(group: str, model: str, by: str, parts: dict[str, dict[str, F
     return PartTable(group, model, by, names, rows, len(parts))
 
 
-def count_rows(figures: dict[str, Figure]) -> int:
-    """Return of how many rows a part's figures are."""
+def rows_of_part(figures: dict[str, Figure]) -> int:
+    """Return the number of rows of a part's figures."""
     return max((int(figure.get("n") or 0) for figure in figures.values() if is_figure(figure)), default=0)
