@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.conversion_options import OPTIONS
 from benchmarks.run_or_stop import run_or_stop
+from benchmarks.time_case import OPTIONS
 from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
@@ -46,9 +46,8 @@ def convert(pairs: Path) -> dict[str, Any]:
     """Convert a file as people do, on one core; return the account, and the bytes and seconds."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        run_or_stop(
-            ROOT, sys.executable, "-m", "scripts.convert_preferences", pairs, *OPTIONS, "--out", out, "--cores", 1
-        )
+        command = [sys.executable, "-m", "scripts.convert_preferences", pairs, *OPTIONS, "--out", out, "--cores", 1]
+        run_or_stop(ROOT, *command)
         seconds = time.perf_counter() - start
         account: dict[str, Any] = json.loads((Path(out) / "quality.json").read_text(encoding="utf-8"))
     return account | {"bytes": pairs.stat().st_size, "seconds": seconds}
@@ -69,10 +68,8 @@ def measure(case: str, pairs: Path) -> float:
 
 def can_run(case: str) -> bool:
     """Say whether what a case needs is installed."""
-    if case == "swift":
-        command = [str(ROOT / "envs" / "with-training"), "true"]
-        return not subprocess.run(command, capture_output=True).returncode
-    return True
+    command = [str(ROOT / "envs" / "with-training"), "true"]
+    return case != "swift" or not subprocess.run(command, capture_output=True).returncode
 
 
 def make_file(folder: Path, kind: str, megabytes: float) -> Path:
