@@ -1,12 +1,10 @@
 """Measure the speed of converting preference data, beside parsing alone and beside other ways to check it.
 
     python -m benchmarks.measure_conversion
-    python -m benchmarks.measure_conversion --memory
 
 All figures come from the same made-up files in one go, taken in turns: medians of megabytes (10^6 bytes) of input a
 second, and their ratios. Interpreters' starts and imports count only in `whole process`. A file under 16 MB is
-converted on one core whatever is asked for. `--memory` (minutes, 13 GB of temporary disk) says how memory grows with
-the data.
+converted on one core whatever is asked for.
 """
 
 import json
@@ -19,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.conversion_options import OPTIONS
 from benchmarks.run_or_stop import run_or_stop
+from benchmarks.time_case import OPTIONS
 from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
@@ -48,9 +46,8 @@ def convert(pairs: Path) -> dict[str, Any]:
     """Convert a file as people do, on one core; return the account, and the bytes and seconds."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        run_or_stop(
-            ROOT, sys.executable, "-m", "scripts.convert_preferences", pairs, *OPTIONS, "--out", out, "--cores", 1
-        )
+        command = [sys.executable, "-m", "scripts.convert_preferences", pairs, *OPTIONS, "--out", out, "--cores", 1]
+        run_or_stop(ROOT, *command)
         seconds = time.perf_counter() - start
         account: dict[str, Any] = json.loads((Path(out) / "quality.json").read_text(encoding="utf-8"))
     return account | {"bytes": pairs.stat().st_size, "seconds": seconds}
@@ -71,10 +68,8 @@ def measure(case: str, pairs: Path) -> float:
 
 def can_run(case: str) -> bool:
     """Say whether what a case needs is installed."""
-    if case == "swift":
-        command = [str(ROOT / "envs" / "with-training"), "true"]
-        return not subprocess.run(command, capture_output=True).returncode
-    return True
+    command = [str(ROOT / "envs" / "with-training"), "true"]
+    return case != "swift" or not subprocess.run(command, capture_output=True).returncode
 
 
 def make_file(folder: Path, kind: str, megabytes: float) -> Path:
@@ -113,11 +108,7 @@ def main() -> None:
     parser = stage_parser(__doc__, settings=False)
     parser.add_argument("--megabytes", type=float, default=100.0, help="of each file (default: 100)")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--memory", action="store_true", help="how memory grows with the data, instead")
     args = parser.parse_args()
-    if args.memory:
-        sys.exit(subprocess.run([sys.executable, "-m", "benchmarks.measure_memory"], cwd=ROOT).returncode)
-
     with tempfile.TemporaryDirectory() as name:
         files = {kind: make_file(Path(name), kind, args.megabytes) for kind in KINDS}
         for path in files.values():

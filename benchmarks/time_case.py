@@ -18,11 +18,15 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.conversion_options import OPTIONS
+from pipeline.settings.check import load_config
+from pipeline.settings.reads import part_for
 from pipeline.settings.stage import stage_parser
 from scripts import convert_preferences  # before the clock runs, as it is when it is a process of its own
 
 ROOT = Path(__file__).parents[1]
+# Those of config.yaml, for pairs that are not translations.
+DATA = part_for("convert_preferences", load_config([]))["data"] | {"languages": None}
+OPTIONS = ["--settings", json.dumps({"data": DATA})]
 SAMPLE_BYTES = 2_000_000  # enough where a megabyte takes a second
 
 Timing = tuple[int, float]  # bytes and seconds
