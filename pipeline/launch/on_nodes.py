@@ -20,7 +20,7 @@ def launcher(nodes: int) -> list[str]:
         return [*IGNORE_SIGTERM]
     if "SLURM_JOB_ID" not in os.environ:
         sys.exit(
-            f"train.nodes is {nodes}, and this does not run as a job of Slurm; use --profile profiles/slurm, or set it to 1"
+            f"train.nodes is {nodes}, and this does not run as a job of Slurm; use --profile profiles/slurm, or set 1"
         )
     # All CPUs that the job has on a node are for its one task there, which Slurm would otherwise bind to one of them.
     once_each = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--cpu-bind=none"]

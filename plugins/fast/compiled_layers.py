@@ -1,7 +1,8 @@
 """Compile each layer of the model: norms, positions, gates and the sorting of tokens by expert become few kernels.
 
-The layers are alike, so one is compiled for all with full attention, and one for those with a sliding window; each is
-compiled again for every length of a batch; packed_pairs makes few lengths. Torch keeps what it compiled for the next training.
+The layers are alike, so one is compiled for all with full attention, and one for those with a sliding window. Each is
+compiled again for every length of a batch; packed_pairs makes few lengths. Torch keeps what it compiled for the next
+training.
 """
 
 from typing import Any

@@ -25,14 +25,16 @@ def test_each_kind_of_training_can_be_used(settings):
     [
         (
             {"loss_type": "sppo"},
-            "dpo.loss_type: 'sppo' is not a loss of rlhf_type dpo; write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
+            "dpo.loss_type: 'sppo' is not a loss of rlhf_type dpo; "
+            "write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
         ),
         # ms-swift would train CPO and say nothing.
         (SIMPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is not a loss of rlhf_type simpo; write simpo"),
         (ORPO | {"loss_type": "sigmoid"}, "dpo.loss_type: 'sigmoid' is not a loss of rlhf_type orpo; write null"),
         (
             {"loss_type": None},
-            "dpo.loss_type: null is not a loss of rlhf_type dpo; write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
+            "dpo.loss_type: null is not a loss of rlhf_type dpo; "
+            "write sigmoid, ipo, hinge, robust, apo_zero, sppo_hard",
         ),
         (
             MIXTURE | {"loss_weights": None},
