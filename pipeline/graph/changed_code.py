@@ -22,7 +22,7 @@ def name_changed_code(rule: str, output: str, code: list[str]) -> None:
     changed = sorted({line.partition(" ")[0] for line in before ^ set(code)})
     if changed:
         what = ", ".join(changed) if before else "the code, which older records do not name,"
-        keep = shlex.join(["snakemake", "--touch", "--allowed-rules", rule, "--", output])
+        keep = shlex.join(["snakemake", "--touch", "--", output])
         print(f"{output}: {what} changed since; {rule} runs again. To keep the result: {keep}", file=sys.stderr)
 
 

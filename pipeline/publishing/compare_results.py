@@ -26,6 +26,8 @@ ALLOWED = {"loss": 0.1, "accurac": 0.25, "margin": 0.4, "logp": 0.15, "step": 0.
 DESCRIBES_THE_RUN = ("report.html", "ro-crate-metadata.json", "workflow")
 NUMBER = re.compile(r"\b[0-9a-f]{64}\b|[-+]?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b")
 
+# Figures of a few pairs, and ends of intervals, jump from pair to pair: they are shown only.
+JUMPS = re.compile(r"\bby_\w+ | (low|high)$")
 ANSWERS = ("response", "answers", "scores", "change")
 
 Leaf = tuple[str, Any]
@@ -62,6 +64,7 @@ def compare_scores(one: Path, two: Path) -> Difference:
 def compare_leaf(name: str, one: Any, two: Any) -> Difference:
     """Return the difference of two values of the same name."""
     allowed = next((most for part, most in ALLOWED.items() if part in name), math.inf)
+    allowed = math.inf if JUMPS.search(name) else allowed
     amount = distance(one, two)
     return Difference(amount, allowed, f"differs by {amount:.2g} in {name}")
 
@@ -165,11 +168,21 @@ def compare_text(one: Path, two: Path) -> Difference:
     return Difference(differing / len(pairs), math.inf, f"{differing} of {len(pairs)} numbers differ")
 
 
+def compare_gates(one: Path, two: Path) -> Difference:
+    """Return whether the same gates passed; what they measured is shown only."""
+    first, second = (json.loads(path.read_text(encoding="utf-8")) for path in (one, two))
+    if [(row["gate"], row["passed"]) for row in first] != [(row["gate"], row["passed"]) for row in second]:
+        return Difference(math.inf, 0.0, "has other gates, or another outcome")
+    differing = sum(a != b for a, b in zip(first, second, strict=True))
+    return Difference(differing / len(first), math.inf, f"{differing} of {len(first)} gates measured other values")
+
+
 COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
     ("dpo/curves.jsonl", compare_figures),
     ("dpo/training.csv", compare_figures),
     ("dpo/held_out.csv", compare_figures),
     ("dpo/metrics.json", compare_figures),
+    ("*/gates.json", compare_gates),
     ("*/*.safetensors", compare_weights),
     ("infer/*.jsonl", compare_answers),
     ("evaluate/*/scores/*.jsonl", compare_scores),

@@ -41,7 +41,7 @@ def test_the_changed_module_is_named_and_the_command_that_keeps_the_result(train
     name_changed_code("train_dpo", OUTPUT, CODE)
     assert capsys.readouterr().err == (
         f"{OUTPUT}: scripts/b.py changed since; train_dpo runs again. "
-        f"To keep the result: snakemake --touch --allowed-rules train_dpo -- {OUTPUT}\n"
+        f"To keep the result: snakemake --touch -- {OUTPUT}\n"
     )
 
 

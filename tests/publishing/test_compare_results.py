@@ -136,3 +136,32 @@ def test_a_reproduction_says_how_many_results_it_did_not_compare(capsys):
         "reproduced: all 1 results in dvc.lock have the same hash; 2 describe the run itself and are not compared"
     )
     assert capsys.readouterr().out.strip() == expected
+
+
+@pytest.mark.parametrize(
+    ("figures", "other", "allowed"),
+    [
+        ({"dpo": {"reward_accuracy": {"low": 0.0}}}, {"dpo": {"reward_accuracy": {"low": 1.0}}}, True),
+        ({"by_tag": {"x": {"reward_accuracy": 0.0}}}, {"by_tag": {"x": {"reward_accuracy": 1.0}}}, True),
+        ({"dpo": {"reward_accuracy": {"mean": 0.0}}}, {"dpo": {"reward_accuracy": {"mean": 1.0}}}, False),
+    ],
+    ids=["an end of an interval", "a figure of few pairs", "a figure of all pairs"],
+)
+def test_only_figures_of_all_pairs_have_a_tolerance(tmp_path, figures, other, allowed):
+    paths = [tmp_path / name for name in ("1.json", "2.json")]
+    for path, values in zip(paths, (figures, other), strict=True):
+        path.write_text(json.dumps(values), encoding="utf-8")
+    assert compare_results(*paths, "evaluate/pair_metrics.json").is_allowed == allowed
+
+
+@pytest.mark.parametrize(
+    ("change", "allowed"),
+    [({"value": 0.6912}, True), ({"passed": False}, False), ({"gate": "other"}, False)],
+    ids=["another value", "another outcome", "another gate"],
+)
+def test_gates_may_measure_other_values_and_must_be_the_same_and_pass(tmp_path, change, allowed):
+    row = {"gate": "first_loss", "passed": True, "value": 0.6931, "expected": "0.693147"}
+    paths = [tmp_path / name for name in ("1.json", "2.json")]
+    for path, found in zip(paths, (row, row | change), strict=True):
+        path.write_text(json.dumps([found]), encoding="utf-8")
+    assert compare_results(*paths, "dpo/gates.json").is_allowed == allowed
