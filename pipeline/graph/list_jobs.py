@@ -20,6 +20,8 @@ from snakemake.settings.types import (
 from pipeline.graph.changed_code import as_code
 from pipeline.settings.check import load_config
 
+LARGEST_BYTES = 10**12  # files up to this size are compared by content, as profiles/default has it
+
 
 @dataclass(frozen=True)
 class Job:
@@ -46,7 +48,7 @@ def open_graph(overlays: list[Path], changes: Mapping[str, Any] | None = None, f
             storage_settings=StorageSettings(),
             snakefile=Path("Snakefile"),
         )
-        dag = workflow.dag(DAGSettings(forceall=forceall))
+        dag = workflow.dag(DAGSettings(forceall=forceall, max_checksum_file_size=LARGEST_BYTES))
         with contextlib.redirect_stdout(io.StringIO()):
             dag.printrulegraph()  # there is no other public call that builds the graph and runs nothing
         yield workflow._workflow.dag

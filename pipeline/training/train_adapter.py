@@ -41,7 +41,6 @@ def train_adapter(training: Training) -> None:
     contract = write_contract(training, sides, code, folder)
     if not newest:
         contract.gates_file.unlink(missing_ok=True)
-    judge_model(training, contract.gates_file)
     stop_on_sigterm(contract.stop_file)
     command = training_command(training, sides, folder)
     environment = training_environment(training)
@@ -101,8 +100,7 @@ def judge_model(training: Training, gates: Path) -> None:
     put_gate(gates, judge_files("model_files", training.model, model))
     if training.sft_adapter:
         put_gate(gates, judge_files("sft_adapter_files", training.sft_adapter, *adapter))
-    write_gates(training.out / GATES, read_gates(gates))
-    require_gates(training.out / GATES, REPORTED)
+    require_gates(gates, REPORTED)
 
 
 def run_training(
@@ -112,6 +110,7 @@ def run_training(
     own = contract.write() | rendezvous(training.nodes)
     attempts = contract.folder / "attempts.log"
     try:
+        judge_model(training, contract.gates_file)
         run_swift(command, {**environment, **own}, launcher(training.nodes), claims, attempts)
     except SystemExit:
         write_gates(training.out / GATES, read_gates(contract.gates_file))

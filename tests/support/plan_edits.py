@@ -67,6 +67,7 @@ def main() -> None:
     expected = {
         file: {"snakemake": followers(r, jobs), "dvc": sorted({"digest_code", *r})} for file, r in readers.items()
     }
+    write_digests()  # of the code as it was
     every = {file: sorted({job.rule for job in jobs if file in job.code}) for file in files}
     json.dump({"plans": plans, "expected": expected, "readers": every}, sys.stdout)
 
