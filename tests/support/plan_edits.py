@@ -1,4 +1,4 @@
-"""Edit a file of code for each set of rules that depend on it, and print as JSON the rules that each engine would run.
+"""Edit each file of the code in turn, and print as JSON the rules that each engine would then run.
 
 Runs in a copy of the project whose results are up to date. Both engines plan in this one process: started again for
 each of some hundred edits, they would take minutes.
