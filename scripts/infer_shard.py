@@ -10,7 +10,6 @@ model's files are those of their manifest.
 """
 
 from pathlib import Path
-from shlex import split
 
 from pipeline.evaluation.shards import gates_beside, read_shard
 from pipeline.files.json_lines import write_json_lines
@@ -19,7 +18,7 @@ from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
-from pipeline.settings.flags import infer_settings, swift_flags
+from pipeline.settings.flags import flag_words, infer_settings
 from pipeline.settings.stage import stage_parser
 
 
@@ -46,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
-            *split(swift_flags(infer_settings(args.settings))),
+            *flag_words(infer_settings(args.settings)),
             *plugin_flags(),
         ],
         swift_environment(args.settings["prompt"]["date"], 0 if infer["gpus"] else CPU_THREADS, {}),

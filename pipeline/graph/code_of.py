@@ -45,8 +45,8 @@ def used_by(file: str) -> list[str]:
     path = ROOT / file
     if path.suffix != ".py":
         return []
-    tree = parse(path.read_bytes())
-    found = [*imported_by(tree, path.parent), *named_in(tree, path.parent)]
+    names, words = mentions(path.read_bytes())
+    found = [*imported_by(names, path.parent), *named_in(words, path.parent)]
     return [str(other.relative_to(ROOT)) for other in found]
 
 
@@ -56,14 +56,22 @@ def parse(source: bytes) -> ast.Module:
     return ast.parse(source)
 
 
-def imported_by(tree: ast.Module, folder: Path) -> Iterator[Path]:
-    """Yield the files of the modules that a module in a folder imports; plugins find those in their own folder, too."""
-    names: list[str] = []
-    for node in ast.walk(tree):
+@cache
+def mentions(source: bytes) -> tuple[list[str], set[str]]:
+    """Return the dotted names that a module may import, and the strings in it."""
+    names, words = [], set()
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words.add(node.value)
+    return names, words
+
+
+def imported_by(names: list[str], folder: Path) -> Iterator[Path]:
+    """Yield the files of imported modules; a plugin, which lies in `folder`, finds those in its own folder, too."""
     roots = (*IMPORT_ROOTS, folder) if folder.is_relative_to(ROOT / "plugins") else IMPORT_ROOTS
     for name in names:
         parts = name.split(".")
@@ -73,9 +81,8 @@ def imported_by(tree: ast.Module, folder: Path) -> Iterator[Path]:
             yield from filter(Path.is_file, files)
 
 
-def named_in(tree: ast.Module, folder: Path) -> Iterator[Path]:
-    """Yield the files beside a module that it names, and all files of the folders beside it that it names."""
-    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+def named_in(words: set[str], folder: Path) -> Iterator[Path]:
+    """Yield the files in the folder of a module that its strings name, and all files of the folders that they name."""
     beside = {path.name: path for path in folder.iterdir() if path.suffix not in (".py", ".pyc")}
     for name in words & set(beside) - {"__pycache__"}:
         path = beside[name]

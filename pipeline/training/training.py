@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.folder_manifest import manifest_beside
 from pipeline.files.json_files import run_digest
 from pipeline.launch.plugins import plugin_files, training_plugins
 from pipeline.settings.flags import flag_words
@@ -72,7 +73,7 @@ class Training:
     def manifests(self) -> list[Path]:
         """The manifests of what is loaded: of the model and, if there is one, of the SFT adapter."""
         adapter = self.sft_adapter
-        return [self.manifest, *([adapter.with_name(f"{adapter.name}.sha256")] if adapter else [])]
+        return [self.manifest, *([manifest_beside(adapter)] if adapter else [])]
 
     @property
     def levers(self) -> list[str]:
