@@ -218,10 +218,17 @@ def test_translations_are_not_checked_where_no_languages_are_declared(tmp_path):
     assert read_quality(tmp_path)["codes"] == {}
 
 
-def test_a_row_is_counted_once_under_a_warning_that_it_has_twice(tmp_path):
-    write_json_lines(tmp_path / "raw.jsonl", [pair("Open", "打开"), pair("关闭", "Close")])
-    assert convert(tmp_path / "raw.jsonl", tmp_path / "out", languages=ZH_EN) is None
-    assert read_quality(tmp_path / "out")["codes"] == {"wrong-language": 1}
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [(pair("Open", "打开"), "wrong-language"), (pair(" ", "Open", " "), "blank-text")],
+    ids=["warned of", "rejected"],
+)
+def test_a_row_is_counted_and_shown_once_under_a_code_that_it_has_twice(tmp_path, row, code):
+    write_json_lines(tmp_path / "raw.jsonl", [pair("关闭", "Close"), row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", languages=ZH_EN, on_problem="drop")
+    quality = read_quality(tmp_path / "out")
+    assert quality["codes"] == {code: 1}
+    assert quality["examples"] == {code: [f"{tmp_path}/raw.jsonl:2"]}
 
 
 def test_a_placeholder_is_named_as_often_as_it_is_missing():
