@@ -93,8 +93,20 @@ def test_each_result_has_the_limits_of_its_kind(tmp_path, name, near, far):
     assert [found.is_allowed for found in losses] == [near, far]
 
 
-def test_not_a_number_is_not_within_any_tolerance(tmp_path):
-    assert not compare_rows(tmp_path, "dpo/curves.jsonl", [{"loss": 1.0}], [{"loss": math.nan}]).is_allowed
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ({"loss": 1.0}, {"loss": math.nan}),
+        ({"step": 1, "loss": 0.5}, {"step": 1, "loss": math.nan}),
+        ({"name": "a", "loss": 0.5}, {"name": "b", "loss": 5.0}),
+        ({"id": "a", "grad_norm": 1.0}, {"id": "b", "grad_norm": 1.0}),
+        ({"grad_norm": 1.0}, {"grad_norm": math.nan}),
+    ],
+    ids=["NaN", "NaN after a figure", "a text before a figure", "a text alone", "NaN in a figure that is shown only"],
+)
+@pytest.mark.parametrize("name", ["dpo/curves.jsonl", "evaluate/pairs.jsonl"])
+def test_neither_what_is_not_a_number_nor_another_text_is_within_any_tolerance(tmp_path, name, one, two):
+    assert not compare_rows(tmp_path, name, [one], [two]).is_allowed
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])

@@ -1,4 +1,4 @@
-"""Change the code in small ways with mutmut, one change at a time, and run the tests of the first tier that reach it."""
+"""Change the code in small ways with mutmut, one at a time, and run the tests of the first tier that reach it."""
 
 import os
 import re
