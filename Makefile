@@ -73,6 +73,7 @@ test-ci: check ## That, and all whose loss would be a wrong result; Slurm's test
 
 test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; hours
 	@envs/install.sh fidelity .venv-fidelity
+	@envs/install.sh mutants .venv-mutants
 	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
 	$(call run_tests,nightly or hypothesis,--hypothesis-profile=nightly)
 
