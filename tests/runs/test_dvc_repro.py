@@ -13,7 +13,7 @@ import yaml
 from tests.support.processes import PATIENCE, kill, kill_all, members, wait_until
 from tests.support.project import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
 
-pytestmark = pytest.mark.pipeline(minutes=11)
+pytestmark = pytest.mark.ci("results that DVC damages, or computes from something else")
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"

@@ -9,7 +9,7 @@ import pytest
 from pipeline.settings.losses import OWN_SETTINGS
 from tests.support.tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
 
-pytestmark = pytest.mark.pipeline(minutes=4)
+pytestmark = pytest.mark.ci("a training that leaves rows out")
 
 PAIRS = 7
 SHORT = FLOAT32 | {

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
 
-pytestmark = pytest.mark.pipeline(minutes=4)
+pytestmark = pytest.mark.ci("four processes that learn something else than one way of sharing")
 
 RANKS, PAIRS = 4, 64  # two steps of the tutorial's 32 pairs
 SETTINGS = FLOAT32 | {"lora_dropout": 0, "max_length": 512, "dataloader_num_workers": 0, "warmup_ratio": 0}

@@ -20,7 +20,7 @@ from tests.support.project import ROOT
 from tests.support.small_disk import small_disk
 from tests.support.tutorial_run import FLOAT32, build_model, read_results, training_command, tutorial_pairs, write_pairs
 
-pytestmark = pytest.mark.pipeline(minutes=6)
+pytestmark = pytest.mark.ci("a training that goes on from a kill and ends in other bytes")
 
 SETTINGS = FLOAT32 | {
     **{"num_train_epochs": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "logging_steps": 4},

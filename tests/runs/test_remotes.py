@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.project import ROOT, assert_nothing_to_do, dvc, link_environments, run_command
 
+pytestmark = pytest.mark.ci("results that come back from a remote damaged")
+
 PATIENCE = 60.0  # seconds
 POLL = 0.1
 KEYS = {"AWS_ACCESS_KEY_ID": "test-key-id", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -11,7 +11,7 @@ import yaml
 
 from tests.support.project import ROOT, copy_project, run_command, write_few_pairs
 
-pytestmark = pytest.mark.pipeline(minutes=10)
+pytestmark = pytest.mark.ci("DPO that starts from another model than the one after SFT")
 
 RECIPE = ROOT / "experiments" / "gpt-oss-20b-sft.yaml"
 ON_THE_CPU = {"torch_dtype": "float32", "bf16": False, "fp16": False, "dataloader_num_workers": 0, "max_length": 512}

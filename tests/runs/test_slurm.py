@@ -21,7 +21,7 @@ from tests.support.project import ROOT, copy_project, run_command, write_few_pai
 from tests.support.slurm_cluster import Cluster
 from tests.support.tutorial_run import RESULTS, read_results
 
-pytestmark = pytest.mark.pipeline(minutes=14)
+pytestmark = pytest.mark.ci("a training on a cluster that ends in other bytes, or twice")
 
 TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},

@@ -16,8 +16,6 @@ from pipeline.settings.reads import readers_of
 from tests.support.changes import list_changes
 from tests.support.project import ROOT, Run, commit, copy_project, run_command
 
-pytestmark = pytest.mark.pipeline(minutes=9)
-
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 STORE_BYTES = 8 << 20
