@@ -2,14 +2,13 @@
 
 import importlib.util
 import os
-import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.support.budget import Budget
-from tests.support.project import ROOT, Run, commit, copy_project, run_command
+from tests.support.project import Run, commit, copy_data, copy_project, run_command
 
 # A script's background job is deaf to Ctrl-C, and so would be all that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,7 +42,7 @@ def project(tmp_path: Path) -> Path:
     """Return a copy of the project with the embedded pairs, and no results."""
     target = tmp_path / "project"
     copy_project(target)
-    shutil.copytree(ROOT / "data", target / "data")
+    copy_data(target)
     return target
 
 

@@ -170,7 +170,7 @@ def test_without_gpus_nothing_is_claimed(machine):
 
 @pytest.fixture
 def locks(tmp_path, monkeypatch):
-    """Return the folder of locks that this process uses, on a machine of which no card is busy."""
+    """Return the folder of locks that this process uses, where no card is busy."""
     monkeypatch.setattr(claim_gpus, "LOCKS", tmp_path / "locks")
     monkeypatch.setattr(claim_gpus, "list_users", dict)
     return claim_gpus.LOCKS

@@ -11,11 +11,12 @@ from pipeline.graph.list_jobs import Job, list_jobs
 from pipeline.provenance.run_records import record_of
 from pipeline.publishing.code_digests import DIGESTS
 from pipeline.publishing.dvc_yaml import describe_stage, list_params, render, write_command
-from tests.support.project import ROOT
+from tests.support.project import ROOT, embedded_pairs
 
 
 def render_overlay(overlay: Path) -> dict:
     """Return dvc.yaml of an overlay."""
+    embedded_pairs()
     here = Path.cwd()
     os.chdir(ROOT)
     try:

@@ -2,14 +2,13 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline.models.shape import OF_FOLDER
-from tests.support.project import ROOT, copy_project, run_command
+from tests.support.project import ROOT, copy_data, copy_project, run_command
 
 SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
 
@@ -19,7 +18,7 @@ def project(tmp_path_factory) -> Path:
     """Return a copy of the project with the embedded pairs, where plans are made one after another."""
     target = tmp_path_factory.mktemp("plans") / "project"
     copy_project(target)
-    shutil.copytree(ROOT / "data", target / "data")
+    copy_data(target)
     return target
 
 
