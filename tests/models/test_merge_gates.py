@@ -62,6 +62,16 @@ def test_a_whole_merge_passes(merged):
     assert failed(*merged) == set()
 
 
+def test_a_merge_without_any_rounding_passes(merged, tmp_path):
+    base, folder = merged
+    policy = PeftModel.from_pretrained(load_plain_model(base, "float32"), folder / "adapter")
+    layers = adapted_layers(policy)
+    exact = PeftModel.from_pretrained(load_plain_model(base, "float32"), folder / "adapter").merge_and_unload()
+    exact.save_pretrained(tmp_path / "exact")
+    found = judge_sums(layers, tmp_path / "exact")
+    assert found["passed"] and found["value"].startswith("0.00e+00 of weight and update off")
+
+
 def test_the_base_itself_is_not_its_merge(merged):
     base, folder = merged
     shutil.copytree(base, folder / "damaged", dirs_exist_ok=True)
