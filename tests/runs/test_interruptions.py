@@ -196,9 +196,9 @@ def ask_to_end_after_another(training: Training) -> Left:
 
 
 # In turn: each moment is later in the training than where the start before it was stopped.
-BY_LAUNCHER, BY_RANK, ASKED = "its launcher killed at a step after it", "rank {} killed", "asked to end"
+BY_LAUNCHER, BY_RANK, ASKED = "launcher killed after the first checkpoint", "rank {} killed", "asked to end"
 STOPS: dict[str, tuple[Moment, Way]] = {
-    "killed at a step before the first checkpoint": (partial(has_logged, step=1), kill_everything),
+    "killed before the first checkpoint": (partial(has_logged, step=1), kill_everything),
     BY_LAUNCHER: (partial(has_checkpoint, step=4), kill_launcher),
     "killed while a checkpoint is written": (partial(writes_checkpoint, step=8), kill_everything),
     BY_RANK.format(0): (partial(has_logged, step=12), partial(kill_rank, rank="0")),
@@ -235,6 +235,7 @@ def undisturbed(run, folder) -> Left:
 @pytest.fixture(scope="module")
 def stopped(run, folder, undisturbed) -> dict[str, Left]:
     """Stop the training in each way in turn, and let it end; return the result of each start."""
+    shutil.rmtree(run.folder, ignore_errors=True)
     left = {name: run.stop(*stop) for name, stop in STOPS.items()} | {TO_ITS_END: run.run()}
     run.folder.rename(folder / "stopped")
     return left
