@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.support.budget import Budget
-from tests.support.project import Run, commit, copy_data, copy_project, run_command
+from tests.support.project import Run, copy_clone, copy_data, copy_project, pull_published, run_command
 
 # A script's background job is deaf to Ctrl-C, and so would be all that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,12 +53,18 @@ def run() -> Run:
     return run_command
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    """Return a clone that has pulled the published results from the store in the repository, without a network."""
-    clone = tmp_path / "clone"
-    copy_project(clone)
-    commit(clone, "published")
-    pulled = run_command("dvc", "pull", "--quiet", cwd=clone, http_proxy="http://127.0.0.1:9")
-    assert pulled.returncode == 0, pulled.stderr
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clone that has pulled the published results, made by the first worker that needs it: to be copied."""
+    here = tmp_path_factory.getbasetemp()
+    clone = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "published"
+    with FileLock(f"{clone}.lock"):
+        if not clone.exists():
+            pull_published(clone)
     return clone
+
+
+@pytest.fixture
+def published(template: Path, tmp_path: Path) -> Path:
+    """Return a clone that has pulled the published results."""
+    return copy_clone(template, tmp_path / "clone")

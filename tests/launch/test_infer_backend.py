@@ -2,14 +2,13 @@
 
 import json
 import os
-import shlex
-import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
 from pipeline.settings.flags import infer_settings, swift_flags
+from tests.support.both_engines import in_folder
+from tests.support.project import ROOT
 
 VLLM = {"infer": {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16"}}
 MISSING = ".venv-vllm: vLLM's environment is missing; run: envs/install.sh vllm .venv-vllm"
@@ -17,19 +16,15 @@ MISSING = ".venv-vllm: vLLM's environment is missing; run: envs/install.sh vllm 
 NVIDIA_SMI = "#!/bin/sh\nprintf 'GPU 0: H20\\nGPU 1: H20\\n'\n"
 
 
-@pytest.fixture
-def overlay(project) -> str:
-    """Write an overlay that asks for vLLM, and return its name."""
-    (project / "overlay.yaml").write_text(yaml.safe_dump(VLLM), encoding="utf-8")
-    return "overlay.yaml"
+def write_overlay(folder: Path) -> str:
+    """Write an overlay that asks for vLLM, and return its path."""
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(VLLM), encoding="utf-8")
+    return str(folder / "overlay.yaml")
 
 
-def commands(planned: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
-    """Return the words of the command that a dry run has for each script; of several, the last one's."""
-    assert planned.returncode == 0, planned.stdout + planned.stderr
-    lines = (planned.stdout + planned.stderr).replace("\\\n", " ").splitlines()
-    calls = [shlex.split(line) for line in lines if line.strip().startswith("envs/with-")]
-    return {words[3].removeprefix("scripts."): words for words in calls}
+def commands(overlays: list[str]) -> dict[str, list[str]]:
+    """Return the words of each rule's command; of several jobs', the last one's."""
+    return {job["rule"]: job["words"] for job in in_folder(ROOT, "tests.support.plans:list_commands", overlays)}
 
 
 def after(words: list[str], flag: str) -> str:
@@ -37,8 +32,8 @@ def after(words: list[str], flag: str) -> str:
     return words[words.index(flag) + 1]
 
 
-def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(project, overlay, run):
-    planned = commands(run("snakemake", "--dry-run", "--printshellcmds", "--configfile", overlay, cwd=project))
+def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(tmp_path):
+    planned = commands([write_overlay(tmp_path)])
     words = planned["infer_shard"]
     assert words[:4] == ["envs/with-vllm", "python", "-m", "scripts.infer_shard"]
     flags = swift_flags(infer_settings(json.loads(after(words, "--settings")))).split()
@@ -46,11 +41,12 @@ def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(project, ove
     assert after(flags, "--vllm_tensor_parallel_size") == "2"
     assert not {"--max_batch_size", "--attn_impl", "--experts_impl"} & set(flags)
     # Log-probabilities are not vLLM's, nor is anything else.
-    assert {words[0] for script, words in planned.items() if script != "infer_shard"} == {"envs/with-training"}
+    others = [word for rule, words in planned.items() if not rule.startswith("infer_shard") for word in words]
+    assert {word for word in others if word.startswith("envs/with-")} == {"envs/with-training"}
 
 
-def test_the_default_answers_as_if_there_were_no_other_backend(project, run):
-    words = commands(run("snakemake", "--dry-run", "--printshellcmds", cwd=project))["infer_shard"]
+def test_the_default_answers_as_if_there_were_no_other_backend():
+    words = commands([])["infer_shard"]
     assert words[0] == "envs/with-training"
     flags = "--max_new_tokens 96 --temperature 0 --max_batch_size 16 --torch_dtype float32"
     given = swift_flags(infer_settings(json.loads(after(words, "--settings"))))
@@ -62,13 +58,13 @@ def test_vllm_missing_is_said_with_the_command_that_installs_it(project, run):
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{MISSING}\n")
 
 
-def test_vllm_missing_stops_a_run_before_any_job_starts(project, overlay, run, tmp_path):
+def test_vllm_missing_stops_a_run_before_any_job_starts(project, run, tmp_path):
     (tmp_path / "nvidia-smi").write_text(NVIDIA_SMI, encoding="utf-8")
     (tmp_path / "nvidia-smi").chmod(0o755)
     gpus = (
         f"{Path(run('which', 'snakemake').stdout.strip()).parent}{os.pathsep}{tmp_path}{os.pathsep}{os.environ['PATH']}"
     )
-    refused = run("snakemake", "--configfile", overlay, cwd=project, PATH=gpus)
+    refused = run("snakemake", "--configfile", write_overlay(tmp_path), cwd=project, PATH=gpus)
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1] == MISSING
     assert "Traceback" not in refused.stderr

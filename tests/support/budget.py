@@ -2,12 +2,12 @@
 
     python -m tests.support.budget >tests/budget.toml  # of what was last run, in both environments
 
-A pytest plugin. A child process counts once it was waited for; a daemon, and what it starts (a job of Slurm), does not
-count. A budget is for the machine on which a fixed piece of work takes REFERENCE_SECONDS; a slower machine gets more.
+A pytest plugin. What a daemon starts (a job of Slurm) does not count. A budget is for the machine on which a fixed piece of work takes REFERENCE_SECONDS; a slower machine gets more.
 A session-scoped fixture has a budget of its own, since any file may be the first that asks for it.
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -28,9 +28,19 @@ MEASURED = TESTS.parent / ".pytest_cache" / "cpu_seconds"
 
 
 def used() -> float:
-    """Return the CPU seconds of this process and of all its children that have ended."""
+    """Return the CPU seconds of this process and of its children: with those of their own that have ended."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in both)
+    alive = (int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split())
+    return sum(usage.ru_utime + usage.ru_stime for usage in both) + sum(map(used_by_child, alive))
+
+
+def used_by_child(pid: int) -> float:
+    """Return the CPU seconds of a child that has not been waited for, and of all that it has waited for."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_slowness() -> float:

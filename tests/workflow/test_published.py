@@ -1,20 +1,18 @@
 """The published results: a clone that has pulled them has nothing to do, in Snakemake and in DVC, and they agree."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from pipeline.settings.check import load_config, merge
+from pipeline.settings.check import load_config
 from pipeline.settings.reads import readers_of
+from tests.support.both_engines import assert_nothing_to_do, in_folder
 from tests.support.changes import list_changes
-from tests.support.project import ROOT, Run, commit, copy_project, run_command
+from tests.support.project import ROOT, copy_clone
 
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
@@ -31,65 +29,9 @@ def one_of_each_class() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def pulled(tmp_path_factory) -> Path:
-    """Return a clone that has pulled everything, for tests that put it back as it was."""
-    clone = tmp_path_factory.mktemp("published") / "clone"
-    copy_project(clone)
-    commit(clone, "published")
-    assert run_command("dvc", "pull", "--quiet", cwd=clone).returncode == 0
-    return clone
-
-
-@pytest.fixture
-def clone(pulled) -> Iterator[Path]:
-    """Return the clone, and put it back as it was afterwards; what DVC keeps, only if it was touched."""
-    before = stamps(pulled)
-    yield pulled
-    subprocess.run(["git", "checkout", "--quiet", "."], cwd=pulled, check=True)
-    if stamps(pulled) != before:
-        assert run_command("dvc", "checkout", "--quiet", "--force", cwd=pulled).returncode == 0
-
-
-def stamps(clone: Path) -> dict[Path, tuple[int, int]]:
-    """Return when each file that DVC keeps was last written, and its size."""
-    files = (path for name in ("data", "results") for path in [clone / name, *(clone / name).rglob("*")])
-    return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in files}
-
-
-@pytest.fixture
-def snakemake_plan(clone, run: Run) -> Callable[[], set[str]]:
-    """Return a function that names the rules that Snakemake would run."""
-
-    def plan() -> set[str]:
-        done = run("snakemake", "--dry-run", cwd=clone)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE)) - {"all"}
-
-    return plan
-
-
-@pytest.fixture
-def dvc_plan(clone, run: Run) -> Callable[[], set[str]]:
-    """Return a function that names the rules of the stages that DVC would run: what changed, and what follows."""
-
-    def plan() -> set[str]:
-        changed = json.loads(run("dvc", "status", "--json", cwd=clone).stdout)
-        stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-        names = set(changed) & set(stages)
-        outs = [out for name in names for out in stages[name]["outs"]]
-        while followers := {
-            n for n, s in stages.items() if n not in names and set(s["deps"]) & set(map(path_of, outs))
-        }:
-            names |= followers
-            outs += [out for name in followers for out in stages[name]["outs"]]
-        return {name.partition("-")[0] for name in names}
-
-    return plan
-
-
-def path_of(out: "str | dict") -> str:
-    """Return the path of an out, with or without options."""
-    return out if isinstance(out, str) else next(iter(out))
+def pulled(template, tmp_path_factory) -> Path:
+    """Return a clone that has pulled everything, for plans after edits that are taken back."""
+    return copy_clone(template, tmp_path_factory.mktemp("published") / "clone")
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -99,19 +41,20 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(clone, run):
-    assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
-    assert run("dvc", "status", cwd=clone).stdout.strip() == UP_TO_DATE
-    assert UP_TO_DATE in run("dvc", "repro", cwd=clone).stdout
-    assert run("git", "status", "--porcelain", cwd=clone).stdout == ""
+def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(published, run):
+    assert NOTHING in run("snakemake", "--dry-run", cwd=published).stdout
+    assert run("dvc", "status", cwd=published).stdout.strip() == UP_TO_DATE
+    assert UP_TO_DATE in run("dvc", "repro", cwd=published).stdout
+    assert run("git", "status", "--porcelain", cwd=published).stdout == ""
 
 
-def test_the_order_of_times_does_not_matter(clone, run):
-    files = sorted((path for path in (clone / "results").rglob("*") if path.is_file()), reverse=True)
-    inputs = [*(clone / "scripts").rglob("*.py"), *(clone / "pipeline").rglob("*.py"), *(clone / "data").iterdir()]
+def test_the_order_of_times_does_not_matter(published):
+    files = sorted((path for path in (published / "results").rglob("*") if path.is_file()), reverse=True)
+    code = [path for name in ("scripts", "pipeline") for path in (published / name).rglob("*.py")]
+    inputs = [*code, *(published / "data").iterdir()]
     for number, path in enumerate([*files, *(path.parent for path in files), *inputs]):
         os.utime(path, (1e9 + number, 1e9 + number))  # long ago, so that an edit is later still
-    assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
+    assert in_folder(published, "tests.support.plans:plan_snakemake") == []
 
 
 def test_what_is_published_takes_at_most_eight_megabytes_in_git(tmp_path):
@@ -127,70 +70,78 @@ def test_what_is_published_takes_at_most_eight_megabytes_in_git(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def plans(pulled) -> dict:
-    """Return the plans of both engines after edits of the code, and the expected ones."""
-    done = run_command("python", "-m", "tests.support.plan_edits", cwd=pulled)
-    assert done.returncode == 0, done.stderr
-    found: dict = json.loads(done.stdout)
+def code(pulled) -> dict:
+    """Return the plans after edits of the code, and the expected ones."""
+    found: dict = in_folder(pulled, "tests.support.plan_edits:plan_code_edits")
     return found
 
 
-def test_an_edited_comment_of_every_module_runs_no_job_in_snakemake_and_one_of_a_second_in_dvc(plans):
-    assert plans["plans"]["comments"] == {"snakemake": [], "dvc": ["digest_code"]}
+def test_an_edited_comment_of_every_module_runs_no_job_in_snakemake_and_one_of_a_second_in_dvc(code):
+    assert code["comments"]["snakemake"] == []
+    assert list(code["comments"]["dvc"]) == ["digest_code"]
 
 
-def test_a_module_that_means_something_else_runs_in_both_engines_what_depends_on_it_and_what_follows(plans):
-    assert len(plans["expected"]) > 20
-    assert {file: plans["plans"][file] for file in plans["expected"]} == plans["expected"]
+@pytest.mark.parametrize("engine", ["snakemake", "dvc"])
+def test_each_job_sees_another_meaning_of_every_file_on_which_it_depends_and_of_no_other(code, engine):
+    seen = dict(code["changed"][engine])
+    assert engine == "snakemake" or seen.pop("digest_code") == sorted(code["readers"])
+    assert len(code["readers"]) > 20
+    assert seen == code["code"]
 
 
-def test_a_training_depends_on_its_gates_and_its_plugins(plans):
+def test_a_module_that_means_something_else_runs_what_depends_on_it_and_what_follows(code):
+    assert code["alone"] == code["followers"]
+
+
+def test_a_training_depends_on_its_gates_and_its_plugins(code):
     for file in (
         "pipeline/gates.py",
         "plugins/every_row.py",
         "plugins/training_gates.py",
         "pipeline/launch/contract.py",
     ):
-        assert "train_dpo" in plans["readers"][file], file
+        assert "train_dpo" in code["readers"][file], file
+
+
+@pytest.fixture(scope="module")
+def settings(pulled) -> dict:
+    """Return the plans of both engines after another value of each setting."""
+    changes = {setting: CHANGES[setting] for setting in one_of_each_class()}
+    shaping = {setting: changes.pop(setting) for setting in GRAPH_SETTINGS}
+    found: dict = in_folder(pulled, "tests.support.plan_edits:plan_setting_edits", changes)
+    return found | in_folder(pulled, "tests.support.plan_edits:plan_other_graphs", shaping)
 
 
 @pytest.mark.parametrize("setting", one_of_each_class())
-def test_an_edited_setting_reruns_the_same_stages_in_both_engines(clone, snakemake_plan, dvc_plan, setting):
-    settings = yaml.safe_load((clone / "config.yaml").read_text(encoding="utf-8"))
-    (clone / "config.yaml").write_text(
-        yaml.safe_dump(merge(settings, CHANGES[setting]), sort_keys=False), encoding="utf-8"
-    )
-    if setting in GRAPH_SETTINGS:  # other rules run, which dvc.yaml has to know
-        assert run_command("python", "-m", "tools.write_dvc_yaml", cwd=clone).returncode == 0
-    assert snakemake_plan() == dvc_plan()
+def test_an_edited_setting_reruns_the_same_stages_in_both_engines(settings, setting):
+    assert "failed" not in settings[setting], settings[setting]["failed"]
+    assert settings[setting]["snakemake"] == settings[setting]["dvc"] != []
 
 
-def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_stages(
-    clone, snakemake_plan, dvc_plan, run
-):
+def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_stages(published, run):
     edit(
-        clone / "rules" / "merge.smk",
+        published / "rules" / "merge.smk",
         "python -m scripts.merge_adapter",
         "python -B -m scripts.merge_adapter",
     )
-    checked = run("python", "-m", "tools.write_dvc_yaml", "--check", cwd=clone)
+    checked = run("python", "-m", "tools.write_dvc_yaml", "--check", cwd=published)
     assert checked.returncode == 1
     assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
     assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
-    assert run("python", "-m", "tools.write_dvc_yaml", cwd=clone).returncode == 0
+    in_folder(published, "tools.write_dvc_yaml:main", [])
     answered = {"infer_shard", "gather_predictions", "evaluate_answers"}
     scored = {"score_pairs", "evaluate_pairs", "gather_metrics"}
     described = {"write_report", "write_model_card", "write_provenance"}
-    assert snakemake_plan() == dvc_plan() == {"merge_adapter", *answered, *scored, *described}
+    expected = sorted({"merge_adapter", *answered, *scored, *described})
+    assert in_folder(published, "tests.support.plans:plan_rules") == {"snakemake": expected, "dvc": expected}
 
 
-def test_a_card_in_the_folder_of_the_model_changes_nothing_in_either_engine(clone, run):
-    (clone / "results/tiny/merged/README.md").write_text("edited\n", encoding="utf-8")
-    assert NOTHING in run("snakemake", "--dry-run", cwd=clone).stdout
-    assert run("dvc", "status", cwd=clone).stdout.strip() == UP_TO_DATE
-    assert run("sha256sum", "--check", "--quiet", "merged.sha256", cwd=clone / "results/tiny").returncode == 0
+def test_a_card_in_the_folder_of_the_model_changes_nothing_in_either_engine(published, run):
+    (published / "results/tiny/merged/README.md").write_text("edited\n", encoding="utf-8")
+    assert_nothing_to_do(published)
+    assert run("sha256sum", "--check", "--quiet", "merged.sha256", cwd=published / "results/tiny").returncode == 0
 
 
-def test_dvc_yaml_is_what_the_graph_says(run):
-    checked = run("python", "-m", "tools.write_dvc_yaml", "--check")
-    assert checked.returncode == 0, checked.stderr
+def test_dvc_yaml_is_what_the_graph_says():
+    text = in_folder(ROOT, "pipeline.publishing.dvc_yaml:render", [])
+    assert (ROOT / "dvc.yaml").read_text(encoding="utf-8") == text, "stale; run: make dvc.yaml"

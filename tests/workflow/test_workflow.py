@@ -2,18 +2,18 @@
 
 import json
 import re
-import shlex
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from pipeline.graph.list_jobs import Job, list_jobs
-from pipeline.settings.check import load_config
+from pipeline.graph.check_machine import check_machine, check_plan
+from pipeline.settings.check import check_config, load_config, merge
 from pipeline.settings.flags import swift_flags
+from tests.support.both_engines import in_folder
 from tests.support.project import ROOT
 from tests.support.small_disk import small_disk
 
@@ -39,6 +39,8 @@ TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 -
     --target_modules all-linear --gradient_accumulation_steps 4 --save_strategy epoch --save_total_limit 5
     --logging_steps 5 --max_length 8192 --warmup_ratio 0.05 --dataloader_num_workers 4 --use_liger_kernel true
     --load_from_cache_file false --loss_scale ignore_empty_think --model_author swift --model_name swift-robot"""
+PROFILE = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8"))
+CEILINGS = {name: SimpleNamespace(value=value) for name, value in PROFILE["resources"].items()}
 
 
 def body(name: str) -> str:
@@ -59,9 +61,15 @@ def overlay(folder: Path, **sections) -> str:
     return "overlay.yaml"
 
 
-def count_jobs(planned: subprocess.CompletedProcess[str]) -> Counter[str]:
-    """Return how many jobs of each rule a dry run has."""
-    return Counter(re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.MULTILINE))
+def list_commands(configfile: str = "", folder: Path = ROOT) -> list[dict]:
+    """Return rule, outputs, resources and words of the command of every job of a run, under an overlay."""
+    jobs: list[dict] = in_folder(folder, "tests.support.plans:list_commands", [configfile] if configfile else [])
+    return jobs
+
+
+def count_jobs(folder: Path, **sections) -> Counter[str]:
+    """Return how many jobs of each rule an overlay plans."""
+    return Counter(in_folder(folder, "tests.support.plans:plan_snakemake", [overlay(folder, **sections)]))
 
 
 def grid(beta: list[float]) -> dict:
@@ -69,9 +77,9 @@ def grid(beta: list[float]) -> dict:
     return {"grid": {"dpo.beta": beta, "dpo.learning_rate": [3.0e-4, 0.001]}}
 
 
-def stand_in(folder: Path, jobs: list[Job]) -> None:
+def stand_in(folder: Path, jobs: list[dict]) -> None:
     """Write an empty file, or an empty folder, for everything that these jobs write."""
-    for path in (folder / output for job in jobs for output in job.outputs):
+    for path in (folder / output for job in jobs for output in job["outputs"]):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir(exist_ok=True)
 
@@ -92,19 +100,23 @@ def test_there_are_experiments():
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
-def test_an_experiment_plans_the_whole_graph(snakemake, experiment):
-    planned = snakemake("--dry-run", "--configfile", str(experiment))
-    assert planned.returncode == 0, planned.stdout + planned.stderr
+def test_an_experiment_plans_the_whole_graph(experiment):
+    planned = {job["rule"] for job in list_commands(str(experiment))}
     settings = load_config([ROOT / experiment])
     model_rule = "build_random_model" if settings["model"]["random"] else "build_tiny_model"
     model_rule = "check_model" if settings["model"]["folder"] else model_rule
-    expected = {*NAMES, *BEFORE_DPO, "all"} - (MODEL_RULES - {model_rule}) - ASKED_FOR
+    expected = {*NAMES, *BEFORE_DPO} - (MODEL_RULES - {model_rule}) - ASKED_FOR
     expected -= set() if settings["sweep"] else {"tabulate_sweep", "write_sweep_report"}
     if not settings["sft"]["enabled"]:
         expected -= {"prepare_sft", "train_sft"}
     elif settings["sft"]["join"] == "merged":
         expected |= {"merge_sft"}
-    assert set(count_jobs(planned)) == expected
+    assert planned == expected
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
+def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experiment):
+    check_plan(load_config([ROOT / experiment]), CEILINGS)
 
 
 def test_the_recipe_with_sft_is_the_recipe_with_sft():
@@ -112,81 +124,88 @@ def test_the_recipe_with_sft_is_the_recipe_with_sft():
     assert {name for name in plain if plain[name] != tuned[name]} == {"run", "sft"}
 
 
-def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20(snakemake):
-    planned = snakemake("--dry-run", "--printshellcmds", "--configfile", "experiments/tutorial.yaml")
-    training = (planned.stdout + planned.stderr).partition("rule train_dpo:")[2].partition("rule ")[0]
-    assert re.search(r"resources: .*gpu=4, gpu_model=h20", training)
-    settings = settings_of(training)
+def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20():
+    (training,) = [job for job in list_commands("experiments/tutorial.yaml") if job["rule"] == "train_dpo"]
+    assert (training["resources"]["gpu"], training["resources"]["gpu_model"]) == (4, "h20")
+    settings = json.loads(after("--settings", training["words"]))
     assert settings["train"]["gpus"] == 4
     words = swift_flags(settings["dpo"]).split()
     for flag, value in zip(TUTORIAL_FLAGS.split()[::2], TUTORIAL_FLAGS.split()[1::2], strict=True):
-        assert words[words.index(flag) + 1] == value, flag
+        assert after(flag, words) == value, flag
 
 
-def settings_of(planned: str) -> dict:
-    """Return the settings in the command of a planned job."""
-    (command,) = [line for line in planned.splitlines() if " --settings " in line]
-    words = shlex.split(command)
-    settings: dict = json.loads(words[words.index("--settings") + 1])
-    return settings
+def after(flag: str, words: list[str]) -> str:
+    """Return the word after a flag."""
+    return words[words.index(flag) + 1]
 
 
-def test_a_sweep_trains_each_point_and_computes_what_they_share_once(snakemake, project):
-    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
+def test_a_sweep_trains_each_point_and_computes_what_they_share_once(project):
+    jobs = count_jobs(project, sweep=grid([0.05, 0.2]))
     shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens", "tabulate_sweep")
     shared += ("write_sweep_report",)
     jobs.pop("score_pairs")  # of each point, and of the model before
-    assert jobs == {"all": 1} | dict.fromkeys([*shared, *BEFORE_DPO], 1) | dict.fromkeys(EACH_POINT, 4)
+    assert jobs == dict.fromkeys([*shared, *BEFORE_DPO], 1) | dict.fromkeys(EACH_POINT, 4)
 
 
-def test_a_sweep_of_answers_trains_once(snakemake, project):
-    sweep = {"grid": {"infer.temperature": [0, 0.5, 1]}}
-    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=sweep)))
+def test_a_sweep_of_answers_trains_once(project):
+    jobs = count_jobs(project, sweep={"grid": {"infer.temperature": [0, 0.5, 1]}})
     assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
 
 
-def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(snakemake, project):
-    planned = snakemake("--dry-run", "--printshellcmds", "--configfile", overlay(project, sweep=grid([0.05, 0.2])))
-    text = (planned.stdout + planned.stderr).partition(
-        "output: results/tiny-beta=0.05-learning_rate=0.0003/dpo/adapter"
-    )
-    job = text[2].partition("\n[")[0]
-    dpo = settings_of(job)["dpo"]
+def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(tmp_path):
+    overlay(tmp_path, sweep=grid([0.05, 0.2]))
+    out = "results/tiny-beta=0.05-learning_rate=0.0003/dpo"
+    jobs = list_commands(str(tmp_path / "overlay.yaml"))
+    (words,) = [job["words"] for job in jobs if f"{out}/adapter" in job["outputs"]]
+    dpo = json.loads(after("--settings", words))["dpo"]
     assert (dpo["beta"], dpo["learning_rate"]) == (0.05, 0.0003)
-    words = job.split()
-    flags = {"--pairs": "results/tiny/dpo/train.jsonl", "--model": "results/tiny/model"}
-    flags |= {"--out": "results/tiny-beta=0.05-learning_rate=0.0003/dpo"}
-    assert {flag: words[words.index(flag) + 1] for flag in flags} == flags
+    flags = {"--pairs": "results/tiny/dpo/train.jsonl", "--model": "results/tiny/model", "--out": out}
+    assert {flag: after(flag, words) for flag in flags} == flags
 
 
-def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project, monkeypatch):
-    monkeypatch.chdir(project)
-    before = ["--configfile", overlay(project, sweep=grid([0.05]))]
-    stand_in(project, list_jobs([Path("overlay.yaml")]))
-    assert snakemake("--touch", *before).returncode == 0  # records settings and code, as a run does
-    assert "Nothing to be done" in snakemake("--dry-run", *before).stdout
-    jobs = count_jobs(snakemake("--dry-run", "--configfile", overlay(project, sweep=grid([0.05, 0.2]))))
+def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project):
+    before = overlay(project, sweep=grid([0.05]))
+    stand_in(project, list_commands(before, project))
+    assert snakemake("--touch", "--configfile", before).returncode == 0  # records settings and code, as a run does
+    assert count_jobs(project, sweep=grid([0.05])) == {}
+    jobs = count_jobs(project, sweep=grid([0.05, 0.2]))
     assert jobs.pop("score_pairs") == 2
-    assert jobs == {"all": 1, "tabulate_sweep": 1, "write_sweep_report": 1} | dict.fromkeys(EACH_POINT, 2)
+    assert jobs == {"tabulate_sweep": 1, "write_sweep_report": 1} | dict.fromkeys(EACH_POINT, 2)
 
 
 def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
-    profile = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8"))
-    assert profile["resources"]["gpu"] == 4
+    assert CEILINGS["gpu"].value == 4
+
+
+# One of each way out: found in the settings, before planning, and on this machine.
+UNKNOWN = (
+    {"dpo": {"lerning_rate": 1}},
+    "overlay.yaml: dpo.lerning_rate: unknown setting; did you mean dpo.learning_rate?",
+)
+ABOVE = (
+    {"train": {"gpus": 8}},
+    "train.gpus is 8, above the ceiling of 4 that Snakemake was given; lower it, or add --resources gpu=8",
+)
+NO_GPU = (
+    {"train": {"gpus": 4}},
+    "train.gpus is 4, but this machine has 0 GPUs; set it to 0, or run where there are 4",
+)
+
+
+@pytest.mark.parametrize(("sections", "line"), [UNKNOWN, ABOVE])
+def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_planned(
+    snakemake, project, sections, line
+):
+    refused = snakemake("--dry-run", "--configfile", overlay(project, **sections))
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == line
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("sections", "line"),
     [
-        (
-            {"dpo": {"lerning_rate": 1}},
-            "overlay.yaml: dpo.lerning_rate: unknown setting; did you mean dpo.learning_rate?",
-        ),
         ({"train": {"gpus": "4"}}, "overlay.yaml: train.gpus: '4' is text, not a number; write 4"),
-        (
-            {"train": {"gpus": 8}},
-            "train.gpus is 8, above the ceiling of 4 that Snakemake was given; lower it, or add --resources gpu=8",
-        ),
         (
             {"sweep": {"grid": {"dpo.max_length": [256, 512]}}},
             "overlay.yaml: sweep: dpo.max_length: decides which pairs are trained, and all points share those; "
@@ -196,26 +215,50 @@ def test_the_default_profile_lets_one_training_use_four_gpus_at_a_time():
         ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_line_before_anything_is_planned(snakemake, project, sections, line):
-    refused = snakemake("--dry-run", "--configfile", overlay(project, **sections))
+def test_what_cannot_work_is_named_with_its_fix(tmp_path, monkeypatch, sections, line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    file = Path(overlay(tmp_path, **sections))
+    with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
+        check_before_planning(file)
+
+
+def check_before_planning(file: Path) -> None:
+    """Check an overlay as the Snakefile does."""
+    config = load_config([file])
+    check_config(config, [file])
+    check_plan(config, CEILINGS)
+
+
+def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^data/preferences.jsonl: no such file; run `dvc pull data.dvc`$"):
+        check_plan(load_config([]), {})
+
+
+@pytest.fixture
+def no_gpus(monkeypatch) -> dict[str, str]:
+    """Hide the programs of the system but those that are needed, and SwanLab's key; return the same for a command."""
+    if shutil.which("nvidia-smi", path="/usr/bin:/bin"):
+        pytest.skip("this machine has GPUs")
+    hidden = {"PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin", "SWANLAB_API_KEY": ""}
+    for name, value in hidden.items():
+        monkeypatch.setenv(name, value)
+    return hidden
+
+
+def test_a_run_that_cannot_work_here_ends_in_one_line_before_any_job_starts(snakemake, project, no_gpus):
+    sections, line = NO_GPU
+    refused = snakemake("--configfile", overlay(project, **sections), **no_gpus)
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1] == line
     assert "Traceback" not in refused.stderr
-
-
-def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(snakemake, project):
-    shutil.rmtree(project / "data")
-    refused = snakemake("--dry-run")
-    assert refused.stderr.splitlines()[-1] == "data/preferences.jsonl: no such file; run `dvc pull data.dvc`"
+    assert not (project / "results" / "tiny").exists()
 
 
 @pytest.mark.parametrize(
     ("sections", "line"),
     [
-        (
-            {"train": {"gpus": 4}},
-            "train.gpus is 4, but this machine has 0 GPUs; set it to 0, or run where there are 4",
-        ),
         (
             {"model": {"folder": "models/none"}},
             "models/none: no such folder; put gpt-oss there in Hugging Face's layout, or set model.folder",
@@ -226,15 +269,9 @@ def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(snakema
         ),
     ],
 )
-def test_what_this_machine_lacks_is_said_before_any_job_starts(snakemake, project, sections, line):
-    hidden = {"PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin", "SWANLAB_API_KEY": ""}
-    if shutil.which("nvidia-smi", path="/usr/bin:/bin"):
-        pytest.skip("this machine has GPUs")
-    refused = snakemake("--configfile", overlay(project, **sections), **hidden)
-    assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1] == line
-    assert "Traceback" not in refused.stderr
-    assert not (project / "results" / "tiny").exists()
+def test_what_this_machine_lacks_is_named_with_its_fix(no_gpus, sections, line):
+    with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
+        check_machine(merge(load_config([]), sections), conda=False)
 
 
 def test_results_that_cannot_be_written_are_named_before_any_job_starts(snakemake, project):
