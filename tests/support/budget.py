@@ -2,8 +2,9 @@
 
     python -m tests.support.budget >tests/budget.toml  # of what was last run, in both environments
 
-A pytest plugin. What a daemon starts (a job of Slurm) does not count. A budget is for the machine on which a fixed piece of work takes REFERENCE_SECONDS; a slower machine gets more.
-A session-scoped fixture has a budget of its own, since any file may be the first that asks for it.
+A pytest plugin. What a daemon starts (a job of Slurm) does not count. A budget is for the machine on which a fixed
+piece of work takes REFERENCE_SECONDS; a slower machine gets more. A session-scoped fixture has a budget of its own,
+since any file may be the first that asks for it.
 """
 
 import json

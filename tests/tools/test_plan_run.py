@@ -64,7 +64,7 @@ def gathered(project) -> Gathered:
 
 @pytest.fixture
 def plan(project, gathered, monkeypatch):
-    """Return a function that plans with the gathered pairs; it returns what is printed, and the numbers."""
+    """Return a function that plans with the gathered pairs; it returns the printed text and the numbers."""
 
     def make(base: str = "tutorial", **sections) -> tuple[str, dict]:
         monkeypatch.chdir(project)
