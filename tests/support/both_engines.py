@@ -6,6 +6,7 @@ one folder would be their answer about another one.
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -81,6 +82,7 @@ def main() -> None:
     from tests.support.plans import list_commands
 
     list_commands([])  # each fork has then read all modules already
+    gc.freeze()  # and does not copy them when it looks for garbage
     for line in sys.stdin:
         if (pid := os.fork()) == 0:
             print(json.dumps(call(*json.loads(line))), file=answers, flush=True)

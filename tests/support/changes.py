@@ -1,11 +1,9 @@
-"""Another value for every setting, and which jobs read it, found by giving it one: what READS says is tested by it."""
+"""Another value for every setting that can have one."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from pipeline.graph.list_jobs import list_jobs
-from pipeline.settings.check import find_problems, load_config, load_schema, merge
+from pipeline.settings.check import find_problems, load_schema, merge
 from pipeline.settings.losses import OWN_SETTINGS
 from pipeline.settings.reads import list_settings
 
@@ -94,13 +92,3 @@ def list_changes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     settings = [setting for setting in known if setting.partition(".")[0] not in IN_PATHS]
     changes = {setting: change_setting(config, setting) for setting in settings}
     return {setting: change for setting, change in changes.items() if change}
-
-
-def find_readers(overlays: list[Path]) -> dict[str, set[str]]:
-    """Return which jobs read each setting that can have another value, found by giving it one."""
-    before = {job.name: job for job in list_jobs(overlays)}
-    readers = {}
-    for setting, changes in list_changes(load_config(overlays)).items():
-        after = {job.name: job for job in list_jobs(overlays, changes)}
-        readers[setting] = {name for name in before if after.get(name) != before[name]}
-    return readers

@@ -4,6 +4,7 @@ Called by both_engines.in_folder(): started again for each of some eighty edits,
 """
 
 import contextlib
+import functools
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 from dvc.repo import Repo
 
+from pipeline.graph import code_of
 from pipeline.graph.changed_code import as_code
 from pipeline.graph.list_jobs import Job, list_jobs, open_graph
 from pipeline.publishing.code_digests import DIGESTS, write_digests
@@ -111,6 +113,7 @@ def changed_in_dvc() -> dict[str, list[str]]:
 
 def plan_setting_edits(changes: dict[str, Change]) -> dict[str, Any]:
     """Return the rules that each engine would run after another value of each setting, or how planning failed."""
+    code_of.used_by = functools.cache(code_of.used_by)  # the code stays as it is
     with open_dvc() as dvc:
         return {setting: try_plan(change, dvc) for setting, change in changes.items()}
 

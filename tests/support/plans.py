@@ -2,7 +2,7 @@
 
 import contextlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ from dvc.repo import Repo, lock_repo
 from pipeline.graph.list_jobs import open_graph
 
 
-def plan(overlays: list[str] | None = None) -> dict[str, Any]:
+def plan(overlays: Sequence[str] = ()) -> dict[str, Any]:
     """Return the rule of each job that Snakemake would run, and DVC's status."""
     return {"snakemake": plan_snakemake(overlays), "dvc": Repo().status()}
 
 
-def plan_snakemake(overlays: list[str] | None = None) -> list[str]:
+def plan_snakemake(overlays: Sequence[str] = ()) -> list[str]:
     """Return the rule of each job that Snakemake would run."""
-    with open_graph([Path(overlay) for overlay in overlays or []]) as graph:
+    with open_graph([Path(overlay) for overlay in overlays]) as graph:
         return sorted(job.rule.name for job in graph.needrun_jobs() if job.output)
 
 

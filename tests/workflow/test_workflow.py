@@ -61,9 +61,9 @@ def overlay(folder: Path, **sections) -> str:
     return "overlay.yaml"
 
 
-def list_commands(configfile: str = "", folder: Path = ROOT) -> list[dict]:
+def list_commands(overlay: str, folder: Path = ROOT) -> list[dict]:
     """Return rule, outputs, resources and words of the command of every job of a run, under an overlay."""
-    jobs: list[dict] = in_folder(folder, "tests.support.plans:list_commands", [configfile] if configfile else [])
+    jobs: list[dict] = in_folder(folder, "tests.support.plans:list_commands", [overlay])
     return jobs
 
 
@@ -115,7 +115,8 @@ def test_an_experiment_plans_the_whole_graph(experiment):
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
-def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experiment):
+def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experiment, monkeypatch):
+    monkeypatch.chdir(ROOT)
     check_plan(load_config([ROOT / experiment]), CEILINGS)
 
 
