@@ -127,6 +127,7 @@ def test_packed_pairs_learn_the_same(train, case):
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch._dynamo
+@pytest.mark.ci("compiled layers that learn something else")
 def test_compiled_layers_learn_the_same(train, compiler):
     plain = train(**BRIEF)
     fast = train(*LEVERS, **BRIEF)

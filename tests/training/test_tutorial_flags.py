@@ -69,21 +69,14 @@ def test_train_type_is_refused(prepared):
         prepared("--train_type", "lora")
 
 
-@pytest.mark.parametrize(
-    ("flag", "value"),
-    [
-        ("num_train_epochs", "1"),
-        ("per_device_train_batch_size", "2"),
-        ("gradient_accumulation_steps", "4"),
-        ("save_strategy", "epoch"),
-        ("save_total_limit", "5"),
-        ("logging_steps", "6"),
-        ("dataloader_num_workers", "4"),
-    ],
-)
-def test_a_flag_reaches_the_trainer_as_it_is(prepared, flag, value):
-    reached = getattr(prepared(f"--{flag}", value).args, flag)
-    assert str(getattr(reached, "value", reached)).removesuffix(".0") == value
+def test_a_flag_reaches_the_trainer_as_it_is(prepared):
+    flags = {
+        **{"num_train_epochs": "1", "per_device_train_batch_size": "2", "gradient_accumulation_steps": "4"},
+        **{"save_strategy": "epoch", "save_total_limit": "5", "logging_steps": "6", "dataloader_num_workers": "4"},
+    }
+    reached = prepared(*(word for flag, value in flags.items() for word in (f"--{flag}", value))).args
+    found = {flag: getattr(reached, flag) for flag in flags}
+    assert {flag: str(getattr(x, "value", x)).removesuffix(".0") for flag, x in found.items()} == flags
 
 
 def test_a_flag_may_be_cut_short_and_the_last_of_two_counts(prepared):

@@ -25,7 +25,7 @@ from tests.support.tutorial_run import (
     write_pairs,
 )
 
-pytestmark = pytest.mark.training_environment
+pytestmark = [pytest.mark.training_environment, pytest.mark.ci("a training that the tutorial's charts do not show")]
 
 PAIRS = tutorial_pairs()
 STEP = PAIRS[:32]

@@ -25,6 +25,8 @@ from tests.runs.fidelity.both_releases import (
 from tests.support.tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
 from tests.swift_commands.test_explain_command import TUTORIAL
 
+pytestmark = pytest.mark.nightly("the tutorial's own ms-swift does not change, and the pinned one with its lock alone")
+
 PAIRS = tutorial_pairs()
 # The pairs lie in the file in the order in which 3.7.0 takes them.
 AS_THEY_LIE = {"dataset_shuffle": False, "train_dataloader_shuffle": False}
