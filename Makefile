@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-fast test-fidelity test-slurm test-engines test-provenance check format docs bench help clean
+.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -49,33 +49,33 @@ publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock a
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
 
-# Waiting threads sleep, and leave the cores to the other file's training; results stay the same.
-test: export OMP_WAIT_POLICY := passive
-test: check ## Check the code, then run every test, two files at a time
-	@pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	@envs/with-training python -m pytest --numprocesses 2 --dist loadfile
-	@$(MAKE) test-engines
-	@$(MAKE) test-provenance
+# Tests by the marks of pyproject.toml, in both environments, each file in one of WORKERS processes. A failure in one
+# environment does not hide those of the other. Threads that wait sleep, and leave the cores to the other worker; results
+# stay the same.
+WORKERS := 2
+define run_tests
+	@export OMP_WAIT_POLICY=passive; failed=0; \
+	pytest=(python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1)"); \
+	"$${pytest[@]}" --junitxml=.pytest_cache/workflow.xml $(2) || failed=1; \
+	envs/with-training "$${pytest[@]}" --junitxml=.pytest_cache/training.xml || failed=1; \
+	python -m tests.support.slowest .pytest_cache/workflow.xml .pytest_cache/training.xml; \
+	exit $$failed
+endef
 
-test-fast: setup ## Run the tests that take seconds
-	@pytest -m "not pipeline"
+test: check ## Check the code, run the default run once and all fast tests; 12 minutes on two cores
+	$(call run_tests,not ci and not nightly)
 
-test-fidelity: setup ## Compare with the tutorial's ms-swift 3.7.0, in an environment of its own (2 GB); 20 minutes
-	@envs/install.sh fidelity .venv-fidelity
-	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
-	@python -m pytest -s tests/runs/fidelity/test_same_losses.py
-
-test-slurm: setup ## Run the graph on a real Slurm of two nodes on this machine; needs root; 7 minutes
-	@pytest tests/runs/test_slurm.py
-
-test-engines: setup ## Submit to LSF, HTCondor, PBS, Grid Engine, Kubernetes, or stand-ins (1.2 GB); 2 minutes
+test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 35 minutes on two cores
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
-	@pytest --numprocesses 2 --dist loadfile tests/runs/engines
-
-test-provenance: setup ## Check a run's RO-Crate with the validator of its profiles (50 MB); 2 minutes
 	@envs/install.sh provenance .venv-provenance
-	@pytest tests/runs/provenance
+	$(call run_tests,not nightly,--hypothesis-profile=ci)
+
+test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; hours
+	@envs/install.sh fidelity .venv-fidelity
+	@envs/install.sh mutants .venv-mutants
+	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
+	$(call run_tests,nightly or hypothesis,--hypothesis-profile=nightly)
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

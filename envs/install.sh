@@ -2,8 +2,9 @@
 # Install an environment, exactly as its lock says:
 #     envs/install.sh workflow .venv
 #     envs/install.sh training .venv-training
-#     envs/install.sh fidelity .venv-fidelity      # for make test-fidelity alone
-#     envs/install.sh provenance .venv-provenance  # for make test-provenance alone
+#     envs/install.sh fidelity .venv-fidelity      # for make test-nightly alone
+#     envs/install.sh provenance .venv-provenance  # for make test-ci alone
+#     envs/install.sh mutants .venv-mutants        # for make test-nightly alone
 #     envs/install.sh vllm .venv-vllm              # for infer.backend: vllm, on machines with NVIDIA GPUs
 #     envs/install.sh engines .venv-engines        # Snakemake with plugins for batch systems (docs/engines.md)
 #     envs/install.sh kubernetes .venv-kubernetes

@@ -17,7 +17,7 @@ write_lock() { # write_lock NAME [OPTION…]
         --custom-compile-command envs/write_locks.sh "$@" "envs/$name.in" --output-file "envs/$name.lock"
 }
 
-for name in build workflow training fidelity provenance engines kubernetes; do
+for name in build workflow training fidelity provenance engines kubernetes mutants; do
     write_lock "$name" $(printf -- '--no-emit-package %s ' $gpu)
 done
 # vLLM is built for one torch and one CUDA, which are locked like the rest. Where it leaves a choice, the training's.

@@ -2,14 +2,14 @@
 
 import importlib.util
 import os
-import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.support.project import ROOT, Run, copy_clone, copy_project, pull_published, run_command
+from tests.support.budget import Budget
+from tests.support.project import Run, copy_clone, copy_data, copy_project, pull_published, run_command
 
 # A script's background job is deaf to Ctrl-C, and so would be all that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,8 +21,8 @@ for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS"):
 
 
 IN_TRAINING = importlib.util.find_spec("swift") is not None
-# Their fixtures need what is installed there only.
-pytest_plugins = ["tests.support.training_fixtures"] if IN_TRAINING else []
+# What they need is installed in one of the environments only.
+pytest_plugins = ["tests.support.training_fixtures"] if IN_TRAINING else ["tests.support.random_inputs"]
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -33,10 +33,9 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if needs_training != IN_TRAINING else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take most minutes: begun last, they would keep one worker while the other waits."""
-    marks = {item.path: item.get_closest_marker("pipeline") for item in items}
-    items.sort(key=lambda item: -(mark.kwargs["minutes"] if (mark := marks[item.path]) else 0))
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure what each file of tests takes."""
+    config.pluginmanager.register(Budget("training" if IN_TRAINING else "workflow"))
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def project(tmp_path: Path) -> Path:
     """Return a copy of the project with the embedded pairs, and no results."""
     target = tmp_path / "project"
     copy_project(target)
-    shutil.copytree(ROOT / "data", target / "data")
+    copy_data(target)
     return target
 
 

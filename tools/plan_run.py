@@ -99,8 +99,9 @@ def describe_model(shape: Shape, config: Settings) -> str:
     return f"{shape.source}{assumed}"
 
 
-def make_plan(shape: Shape, config: Settings, gathered: Gathered, trainings: list[Training]) -> dict[str, Any]:
-    """Return the plan: counts, bytes and seconds, as --json writes it."""
+def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, Any]:
+    """Return the plan as --json writes it: counts, bytes and seconds, and why it is refused, if it is."""
+    trainings = list_trainings(config, gathered.pairs)
     asked = config["train"]["gpu_model"]
     gpu = find_gpu(asked)
     planned = [plan_training(shape, training, gpu) for training in trainings]
@@ -128,6 +129,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
             gpu.name: sum(row["seconds"][gpu.name] for row in planned) for gpu in GPUS if "seconds" in planned[0]
         },
         "disk": plan_disk(shape, config, gathered, planned),
+        "refused": find_refusal(shape, trainings),
     }
 
 
@@ -170,10 +172,7 @@ def main(argv: list[str] | None = None) -> None:
         shape = find_shape(config["model"])
     except ValueError as error:
         sys.exit(str(error))
-    gathered = gather_pairs(config, args.overlays)
-    trainings = list_trainings(config, gathered.pairs)
-    plan = make_plan(shape, config, gathered, trainings)
-    plan["refused"] = find_refusal(shape, trainings)
+    plan = make_plan(shape, config, gather_pairs(config, args.overlays))
     if args.json:
         write_json(args.json, plan)
     print(show_plan(plan), flush=True)

@@ -92,18 +92,17 @@ def read_changes(before: Path, after: Path) -> Iterator[tuple[str, float]]:
 
 def judge_sums(layers: dict[str, LoraLayer], merged: Path) -> Gate:
     """Return the gate that each merged weight is the sum of the weight and its update, up to rounding."""
-    stored, worst = stored_weights(merged), (0.0, "no weight")
+    stored, offs = stored_weights(merged), []
     for name, layer in layers.items():
         weight = getattr(layer.get_base_layer(), name.rpartition(".")[2]).detach().float()
         update = layer.get_delta_weight("default").detach().float()
         with safe_open(stored[name], framework="pt") as weights:
             off = weights.get_tensor(name).float().to(weight.device) - (weight + update)
         size = weight.abs() + update.abs()
-        worst = max(worst, (float((off.abs() / size.clamp_min(size.mean() * 1e-3)).max()), name))
-    found = f"{worst[0]:.2e} of weight and update off, at most, in {worst[1]}"
-    return gate(
-        "merged_weights", worst[1] in stored and worst[0] <= LARGEST_ROUNDING, found, f"at most {LARGEST_ROUNDING:g}"
-    )
+        offs.append((float((off.abs() / size.clamp_min(size.mean() * 1e-3)).max()), name))
+    worst, where = max(offs, default=(0.0, "no weight"))
+    found = f"{worst:.2e} of weight and update off, at most, in {where}"
+    return gate("merged_weights", bool(offs) and worst <= LARGEST_ROUNDING, found, f"at most {LARGEST_ROUNDING:g}")
 
 
 def judge_weights(before: Path, after: Path, targets: set[str]) -> list[Gate]:

@@ -52,7 +52,12 @@ def compare_figures(one: Path, two: Path) -> Difference:
     if [name for name, _ in first] != [name for name, _ in second]:
         return Difference(math.inf, 0.0, "has other rows or names")
     differences = [compare_leaf(name, a, b) for (name, a), (_, b) in zip(first, second, strict=True)]
-    return max(differences, key=lambda found: found.amount / (found.allowed or 1e-9))
+    return max(differences, key=excess)
+
+
+def excess(found: Difference) -> float:
+    """Return a difference as a multiple of what is allowed; 0 where it is shown only."""
+    return 0.0 if math.isinf(found.allowed) else found.amount / (found.allowed or 1e-9)
 
 
 def compare_scores(one: Path, two: Path) -> Difference:
@@ -62,10 +67,13 @@ def compare_scores(one: Path, two: Path) -> Difference:
 
 
 def compare_leaf(name: str, one: Any, two: Any) -> Difference:
-    """Return the difference of two values of the same name."""
-    allowed = next((most for part, most in ALLOWED.items() if part in name), math.inf)
-    allowed = math.inf if JUMPS.search(name) else allowed
+    """Return the difference of two values of the same name; only numbers may differ."""
     amount = distance(one, two)
+    allowed = next((most for part, most in ALLOWED.items() if part in name), math.inf)
+    if JUMPS.search(name):
+        allowed = math.inf
+    elif math.isinf(amount):
+        allowed = 0.0
     return Difference(amount, allowed, f"differs by {amount:.2g} in {name}")
 
 
@@ -99,9 +107,9 @@ def number(text: str) -> float | str:
 
 def distance(one: Any, two: Any) -> float:
     """Return the difference of two numbers, relative where they are above 1; infinity where other values differ."""
-    if isinstance(one, float | int) and isinstance(two, float | int):
+    if isinstance(one, float | int) and isinstance(two, float | int) and math.isfinite(one + two):
         return abs(one - two) / max(1.0, abs(one))
-    return 0.0 if one == two else math.inf
+    return 0.0 if repr(one) == repr(two) else math.inf
 
 
 def compare_weights(one: Path, two: Path) -> Difference:

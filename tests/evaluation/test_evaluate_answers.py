@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.evaluation.resample import bootstrap, interval
+from pipeline.files.json_lines import read_json_lines
 from scripts.evaluate_answers import main
 from tests.support.project import ROOT, run_command
 
@@ -39,27 +42,32 @@ BASE = ["Open files of name", "See https://example.org/b", "Save", "", "I'm sorr
 DPO = ["Open 3 files of {name}", "See https://example.org/a", "<b>Save</b>", "Cancel", "Sign out"]
 
 
-def given(languages: dict[str, str] | None = None, **settings: str) -> list[str]:
+def given(languages: dict[str, str] | None = None, **settings: str | int) -> list[str]:
     """Return the option with the settings of the stage."""
     return ["--settings", json.dumps({"data": {"languages": languages}, "evaluate": EVALUATE | settings})]
 
 
-@pytest.fixture
-def files(tmp_path):
-    """Return predictions of two models, as the command line names them."""
+def write_both(folder: Path) -> list[str]:
+    """Write predictions of two models into a folder, and return the files as the command line names them."""
     return [
-        f"{model}={write_predictions(tmp_path / f'{model}.jsonl', list(zip(SOURCES, answers, CHOSEN, strict=True)))}"
+        f"{model}={write_predictions(folder / f'{model}.jsonl', list(zip(SOURCES, answers, CHOSEN, strict=True)))}"
         for model, answers in (("base", BASE), ("dpo", DPO))
     ]
 
 
 @pytest.fixture
-def evaluated(files, tmp_path):
-    """Return the figures."""
-    out = tmp_path / "evaluate"
-    main([*files, *given(ENGLISH), "--out", str(out)])
-    found = json.loads((out / "answer_metrics.json").read_text("utf-8"))
-    return found | {"rows": [json.loads(line) for line in (out / "answers.jsonl").read_text("utf-8").splitlines()]}
+def files(tmp_path):
+    """Return predictions of two models, as the command line names them."""
+    return write_both(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """Return the figures, and the rows."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    main([*write_both(folder), *given(ENGLISH), "--out", str(folder)])
+    found = json.loads((folder / "answer_metrics.json").read_text("utf-8"))
+    return found | {"rows": read_json_lines(folder / "answers.jsonl")}
 
 
 def value(evaluated, model, name):
@@ -104,8 +112,11 @@ def test_refusals_are_found(refusal, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["refusals"]["value"] == 1
 
 
-def test_an_answer_that_speaks_of_refusing_is_no_refusal(tmp_path, capsys):
-    file = write_predictions(tmp_path / "a.jsonl", [("x", "The server cannot help: sorry was not said.", "y")])
+@pytest.mark.parametrize(
+    "answer", ["The server cannot help: sorry was not said.", "Sorry for the delay: the file was saved.", "I do help."]
+)
+def test_an_answer_that_only_sounds_like_a_refusal_is_none(answer, tmp_path, capsys):
+    file = write_predictions(tmp_path / "a.jsonl", [("x", answer, "y")])
     main([f"dpo={file}", *given(), "--only", "refusals"])
     assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["refusals"]["value"] == 0
 
@@ -125,7 +136,7 @@ def test_scores_are_those_of_sacrebleus_own_command(name, evaluated, tmp_path):
 def test_every_figure_has_an_interval_around_it(evaluated):
     for figures in [*evaluated["answers"].values(), *evaluated["comparisons"].values()]:
         for name, figure in figures.items():
-            assert figure["low"] <= figure["value"] <= figure["high"] or name in ("bleu", "chrf", "ter"), name
+            assert figure["low"] <= figure["value"] <= figure["high"], name
 
 
 def test_a_comparison_says_what_was_gained_and_how_likely_chance_does_that(evaluated):
@@ -167,6 +178,23 @@ def test_a_figure_of_the_users_own_is_a_function_in_a_file(files, tmp_path, caps
     (tmp_path / "mine.py").write_text("def is_long(source, answer, chosen):\n    return len(answer) > 10\n")
     main([*files, *given(own=f"{tmp_path / 'mine.py'}:is_long"), "--only", "own"])
     assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["own"]["value"] == 0.6
+
+
+def test_a_figure_of_the_users_own_is_the_one_whose_change_is_shown(files, tmp_path):
+    (tmp_path / "mine.py").write_text("def is_long(source, answer, chosen):\n    return len(answer) > 10\n")
+    main([*files, *given(ENGLISH, own=f"{tmp_path / 'mine.py'}:is_long"), "--out", str(tmp_path / "evaluate")])
+    rows = read_json_lines(tmp_path / "evaluate" / "answers.jsonl")
+    longer = [(len(dpo) > 10) - (len(base) > 10) for base, dpo in zip(BASE, DPO, strict=True)]
+    assert [row["change"] for row in rows] == longer
+
+
+def test_answers_to_a_prompt_are_drawn_together_as_often_as_the_settings_say_and_from_their_seed(tmp_path, capsys):
+    rows = [(str(n // 3), "y" * (n // 3) ** 2, "yes") for n in range(30)]
+    file = write_predictions(tmp_path / "a.jsonl", rows)
+    main([f"dpo={file}", *given(resamples=300, seed=5), "--only", "length_ratio"])
+    found = json.loads(capsys.readouterr().out)["answers"]["dpo"]["length_ratio"]
+    drawn = bootstrap(np.array([[3.0 * prompt**2, 9.0] for prompt in range(10)]), 300, 5)
+    assert (found["low"], found["high"]) == pytest.approx(interval(drawn[:, 0] / drawn[:, 1]), abs=1e-6)
 
 
 def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path, capsys):

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.evaluation.resample import bootstrap, interval, sum_by_prompt
 from scripts.evaluate_pairs import main
 from tests.support.project import ROOT
 
 NUMBER = 40
 BETA = 0.2
+RESAMPLES, SEED = 300, 5
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:
@@ -54,7 +56,7 @@ def arguments(logps, tmp_path):
     base = write_rows(tmp_path / "base.jsonl", scores["base"])
     shards = [write_rows(tmp_path / f"dpo.{n}.jsonl", scores["dpo"][n::3]) for n in range(3)]
     words = [f"base={base}", f"dpo={','.join(map(str, shards))}", "--pairs", str(write_rows(tmp_path / "v", pairs))]
-    settings = {"dpo": {"beta": BETA}, "evaluate": {"resamples": 1000, "seed": 17}}
+    settings = {"dpo": {"beta": BETA}, "evaluate": {"resamples": RESAMPLES, "seed": SEED}}
     return [*words, "--settings", json.dumps(settings), "--reference", "base"]
 
 
@@ -73,11 +75,42 @@ def margins(logps):
     return BETA * ((dpo["chosen"] - base["chosen"]) - (dpo["rejected"] - base["rejected"]))
 
 
-def test_rewards_are_beta_times_what_the_model_adds_to_the_reference(evaluated, logps):
-    found = evaluated["pairs"]["dpo"]
-    assert found["reward_margin"]["value"] == pytest.approx(margins(logps).mean(), abs=1e-6)
-    assert found["reward_accuracy"]["value"] == (margins(logps) > 0).mean()
+def test_every_figure_of_a_model_is_the_mean_of_its_values(evaluated, logps):
+    chosen, rejected = logps["dpo"]["chosen"], logps["dpo"]["rejected"]
+    figures = {name: figure["value"] for name, figure in evaluated["pairs"]["dpo"].items() if "value" in figure}
+    assert figures == pytest.approx(
+        {
+            "chosen_logp": chosen.mean(),
+            "rejected_logp": rejected.mean(),
+            "preference_accuracy": (chosen > rejected).mean(),
+            "reward_accuracy": (margins(logps) > 0).mean(),
+            "reward_margin": margins(logps).mean(),
+            "reward_chosen": BETA * (chosen - logps["base"]["chosen"]).mean(),
+            "reward_rejected": BETA * (rejected - logps["base"]["rejected"]).mean(),
+        },
+        abs=1e-6,
+    )
+
+
+def test_a_row_holds_what_its_pair_was_given(evaluated, logps):
+    row = evaluated["rows"][3]
+    assert {name: row[name] for name in ("id", "tag", "chosen_tokens", "rejected_tokens")} == {
+        "id": "p3", "tag": "terms", "chosen_tokens": 4, "rejected_tokens": 3,
+    }  # fmt: skip
+    for side in ("chosen", "rejected"):
+        assert row[side] == {model: logps[model][side][3] for model in logps}
+
+
+def test_every_row_has_the_reward_margin_of_each_model_but_the_reference(evaluated, logps):
+    assert [list(row["reward_margin"]) for row in evaluated["rows"]] == [["dpo"]] * NUMBER
     assert [row["reward_margin"]["dpo"] for row in evaluated["rows"]] == pytest.approx(list(margins(logps)), abs=1e-6)
+
+
+def test_pairs_of_a_prompt_are_drawn_together_as_often_as_the_settings_say_and_from_their_seed(evaluated, logps):
+    sums = sum_by_prompt(np.stack([margins(logps), np.ones(NUMBER)], axis=1), np.arange(NUMBER) // 2)
+    low, high = interval(np.divide(*bootstrap(sums, RESAMPLES, SEED).T))
+    found = evaluated["pairs"]["dpo"]["reward_margin"]
+    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=1e-6)
 
 
 def test_the_reference_has_log_probabilities_and_no_rewards(evaluated, logps):

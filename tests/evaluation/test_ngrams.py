@@ -1,7 +1,7 @@
 """ngrams.py: the counts of common n-grams are the same as sacrebleu's."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation.corpus_metrics import Bleu, Chrf
@@ -18,7 +18,6 @@ def side_by_side(pairs: list[tuple[str, str]]) -> SideBySide:
     return SideBySide(ids, [""] * len(pairs), chosen, {"dpo": answers}, np.arange(len(pairs)))
 
 
-@settings(deadline=None, max_examples=150)
 @given(ROWS, st.sampled_from(["en", "zh", "ja"]))
 def test_statistics_of_bleu_are_those_of_sacrebleu(pairs, language):
     bleu = Bleu(language)
@@ -27,7 +26,6 @@ def test_statistics_of_bleu_are_those_of_sacrebleu(pairs, language):
     assert bleu.statistics(side_by_side(pairs), "dpo").tolist() == expected
 
 
-@settings(deadline=None, max_examples=150)
 @given(ROWS)
 def test_statistics_of_chrf_are_those_of_sacrebleu(pairs):
     chrf = Chrf()

@@ -57,6 +57,11 @@ def test_a_row_that_does_not_count_adds_nothing():
     assert sum_by_prompt(table, np.array([0, 1, 1])).tolist() == [[1, 1], [0, 1]]
 
 
+def test_each_prompt_is_swapped_in_half_of_the_swaps():
+    shares = swap(np.eye(20), TIMES, seed=17).mean(axis=0)
+    assert shares == pytest.approx(np.full(20, 0.5), abs=0.06)  # nearly four standard deviations
+
+
 def test_models_that_answer_alike_do_not_differ():
     table = as_statistics(np.arange(20.0))
     sums = table.sum(axis=0)

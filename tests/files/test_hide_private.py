@@ -1,6 +1,7 @@
 """hide_private.py: paths become relative, and nothing else changes."""
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,20 @@ def test_another_path_that_contains_these_is_left_or_only_shortened(machine, pat
     assert hide_private(said) == said.replace(f"{machine}/projects", "~/projects")
 
 
+def test_a_path_in_the_environment_begins_with_its_name():
+    assert hide_private(f"{sys.prefix}/lib/x.py") == f"{Path(sys.prefix).name}/lib/x.py"
+
+
+def test_a_folder_may_have_signs_in_its_name_that_a_pattern_reads_otherwise(machine, monkeypatch):
+    folder = machine / "c++ (new)"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert hide_private(f"{folder}/x") == "x"
+
+
 def test_settings_are_searched_to_their_depth(machine):
-    value = {"model": f"{machine}/project/models/x", "flags": [f"{machine}/project", 1, None]}
-    assert hide_in(value) == {"model": "models/x", "flags": [".", 1, None]}
+    value = {f"{machine}/project/models/x": f"{machine}/project/y", "flags": [(f"{machine}/project",), 1, None]}
+    assert hide_in(value) == {"models/x": "y", "flags": [["."], 1, None]}
 
 
 def test_a_logger_says_the_rest(machine):

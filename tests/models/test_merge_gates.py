@@ -7,7 +7,15 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from pipeline.models.merge_gates import judge_merge, load_plain_model, load_probes
+from pipeline.models.merge_gates import (
+    adapted_layers,
+    judge_description,
+    judge_merge,
+    judge_sums,
+    judge_weights,
+    load_plain_model,
+    load_probes,
+)
 
 pytestmark = pytest.mark.training_environment
 
@@ -33,9 +41,12 @@ def merged(request, built, tmp_path_factory):
     return built[0], folder
 
 
-def failed(base, folder, target="merged") -> set[str]:
+def failed(base, folder, target="merged", adapter="adapter") -> set[str]:
     probes = load_probes(base, folder / "val.jsonl", "2020-02-02")
-    gates = judge_merge(base, folder / "adapter", folder / target, probes, "float32")
+    return names_of_failed(judge_merge(base, folder / adapter, folder / target, probes, "float32"))
+
+
+def names_of_failed(gates) -> set[str]:
     return {row["gate"] for row in gates if not row["passed"]}
 
 
@@ -49,6 +60,16 @@ def damage(folder, change) -> None:
 
 def test_a_whole_merge_passes(merged):
     assert failed(*merged) == set()
+
+
+def test_a_merge_without_any_rounding_passes(merged, tmp_path):
+    base, folder = merged
+    policy = PeftModel.from_pretrained(load_plain_model(base, "float32"), folder / "adapter")
+    layers = adapted_layers(policy)
+    exact = PeftModel.from_pretrained(load_plain_model(base, "float32"), folder / "adapter").merge_and_unload()
+    exact.save_pretrained(tmp_path / "exact")
+    found = judge_sums(layers, tmp_path / "exact")
+    assert found["passed"] and found["value"].startswith("0.00e+00 of weight and update off")
 
 
 def test_the_base_itself_is_not_its_merge(merged):
@@ -95,3 +116,67 @@ def test_a_changed_config_is_named(merged):
     config = folder / "damaged" / "config.json"
     config.write_text(config.read_text(encoding="utf-8").replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 1e-06'))
     assert "config_and_tokenizer" in failed(base, folder, "damaged")
+
+
+def test_a_weak_update_with_the_wrong_sign_is_found_by_the_logits(merged):
+    # Its logits are near the adapter's, as the base's are, and farther from them than the base's.
+    base, folder = merged
+    old, share = load_file(base / "model.safetensors"), 0.005
+    shutil.copytree(folder / "adapter", folder / "weak", dirs_exist_ok=True)
+    factors = load_file(folder / "adapter" / "adapter_model.safetensors")
+    weak = {name: weight * share if ".lora_B." in name else weight for name, weight in factors.items()}
+    save_file(weak, folder / "weak" / "adapter_model.safetensors")
+
+    def subtract(weights):
+        for name, weight in weights.items():
+            weight.copy_(old[name].float() - share * (weight.float() - old[name].float()))
+
+    damage(folder, subtract)
+    assert "merged_logits" in failed(base, folder, "damaged", "weak")
+
+
+def test_an_adapter_without_layers_changes_nothing_and_fails(built):
+    assert names_of_failed(judge_weights(built[0], built[0], set())) == {"target_weights"}
+    assert names_of_failed([judge_sums({}, built[0])]) == {"merged_weights"}
+
+
+def save_without(weights, name, folder) -> None:
+    """Save all weights but one into a folder of their own."""
+    folder.mkdir(exist_ok=True)
+    save_file({own: weight for own, weight in weights.items() if own != name}, folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("lacking", ["before", "after"])
+def test_a_weight_that_only_one_of_the_models_has_stops_it(tmp_path, lacking):
+    weights = {"a": torch.ones(2), "b": torch.ones(2)}
+    for folder in ("before", "after"):
+        save_without(weights, "b" if folder == lacking else None, tmp_path / folder)
+    with pytest.raises(RuntimeError, match="b is in one of them only"):
+        judge_weights(tmp_path / "before", tmp_path / "after", {"a"})
+
+
+def test_a_model_of_which_a_weight_is_missing_is_not_judged(built, tmp_path):
+    shutil.copytree(built[0], tmp_path / "model")
+    save_without(load_file(built[0] / "model.safetensors"), "model.norm.weight", tmp_path / "model")
+    # plugins/whole_model.py says so first in a process that has loaded it, as the merge has.
+    with pytest.raises(RuntimeError, match=r"model\.norm\.weight"):
+        load_plain_model(tmp_path / "model", "float32")
+
+
+def test_another_tokenizer_is_named(built, tmp_path):
+    shutil.copytree(built[0], tmp_path / "model")
+    file = tmp_path / "model" / "tokenizer.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"normalizer": null', '"normalizer": {"type": "NFC"}'))
+    assert judge_description(built[0], tmp_path / "model")["value"] == "changed: the tokenizer"
+
+
+@pytest.mark.parametrize(("small", "passed"), [(0.01003, True), (0.02, False)])
+def test_a_small_number_has_to_be_right_among_large_ones(tmp_path, small, passed):
+    linear = torch.nn.Linear(4, 4, bias=False)
+    weight = torch.ones(4, 4)
+    weight[0, 0] = 0.01
+    linear.weight.data = weight.clone()
+    layers = adapted_layers(get_peft_model(torch.nn.Sequential(linear), LoraConfig(target_modules=["0"])))
+    weight[0, 0] = small
+    save_file(dict.fromkeys(layers, weight), tmp_path / "model.safetensors")
+    assert judge_sums(layers, tmp_path)["passed"] is passed

@@ -20,6 +20,7 @@ def test_the_tiny_model_is_as_large_as_its_file():
     ("changes", "count"),
     [
         ({}, 1),
+        ({"num_train_epochs": 1.5}, 2),  # the second after half an epoch
         ({"num_train_epochs": 9}, 6),  # five are kept while the next is written
         ({"save_strategy": "steps", "save_steps": 8}, 3),  # at steps 8 and 16, and the last
         ({"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1}, 2),

@@ -4,7 +4,8 @@ import pytest
 
 from pipeline.models.shape import PUBLISHED
 from pipeline.planning.gpus import GPUS, H100
-from pipeline.planning.hours import batch_seconds, step_seconds, training_seconds
+from pipeline.planning.hours import batch_seconds, load_seconds, step_seconds, training_seconds
+from pipeline.planning.load import count_evaluations
 from tests.support.planned import EXPERTS, ONE_H100, plan_dpo, same_pairs, settings
 
 DPO = settings("tutorial", **ONE_H100)["dpo"]
@@ -83,6 +84,17 @@ def test_a_training_takes_its_batches_and_those_of_the_held_out_pairs():
     alone = training_seconds(PUBLISHED, plain.flags, H100, plain.load, plain.held_out)
     assert alone == pytest.approx(40 * step_seconds(PUBLISHED, plain.flags, H100, plain.load))
     assert training_seconds(PUBLISHED, measured.flags, H100, measured.load, measured.held_out) > alone
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_held_out_pairs_take_the_forward_passes_of_policy_and_reference(checkpointing):
+    asked = {"num_train_epochs": 2, "eval_strategy": "epoch", "gradient_checkpointing": checkpointing}
+    planned = plan_dpo(settings(dpo=asked))
+    flags, held_out = planned.flags, planned.held_out
+    assert held_out and count_evaluations(flags) == 2
+    whole, alone = (training_seconds(PUBLISHED, flags, H100, planned.load, some) for some in (held_out, None))
+    once = held_out.batches * load_seconds(PUBLISHED, flags, H100, held_out, passes=2)
+    assert whole - alone == pytest.approx(2 * once)
 
 
 def test_longer_pairs_take_more_than_their_tokens_under_eager_attention():

@@ -25,8 +25,9 @@ def test_a_step_that_is_not_full_is_a_step(pairs, steps):
     assert plan_dpo(settings(), same_pairs(pairs)).load.steps == steps
 
 
-def test_a_part_of_an_epoch_is_rounded_up_to_a_step():
-    assert plan_dpo(settings(dpo={"num_train_epochs": 0.51}), same_pairs(640)).load.steps == 11
+@pytest.mark.parametrize(("epochs", "steps"), [(0.51, 11), (1.5, 30), (1.51, 31)])
+def test_a_part_of_an_epoch_is_rounded_up_to_a_step(epochs, steps):
+    assert plan_dpo(settings(dpo={"num_train_epochs": epochs}), same_pairs(640)).load.steps == steps
 
 
 def test_tokens_are_those_of_both_answers():
@@ -63,9 +64,12 @@ def test_a_batch_goes_through_the_model_as_often_as_the_training_wants(changes, 
     assert count_passes(settings()["dpo"] | changes) == passes
 
 
-def test_held_out_rows_are_measured_at_the_start_and_after_each_epoch():
-    dpo = settings("gpt-oss-20b")["dpo"] | {"num_train_epochs": 2}
-    assert count_evaluations(dpo) == 3
+@pytest.mark.parametrize(("epochs", "times"), [(1, 2), (1.5, 3), (2, 3)])
+def test_held_out_rows_are_measured_at_the_start_and_after_each_epoch(epochs, times):
+    assert count_evaluations(settings("gpt-oss-20b")["dpo"] | {"num_train_epochs": epochs}) == times
+
+
+def test_held_out_rows_are_not_measured_where_nobody_asks():
     assert count_evaluations(settings()["dpo"]) == 0
 
 

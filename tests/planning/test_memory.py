@@ -105,6 +105,12 @@ def test_offloading_takes_the_optimiser_and_under_zero3_the_weights_off_the_gpu(
     assert estimate(batch(2, 390, 300), 4, deepspeed="zero2_offload").weights > 0
 
 
+def test_one_process_fetches_weights_under_zero3_only_if_they_are_offloaded():
+    whole, offloaded = (estimate(batch(2, 390, 300), deepspeed=name) for name in ("zero3", "zero3_offload"))
+    assert (whole.gathered, offloaded.weights) == (0, 0)
+    assert offloaded.gathered > 0
+
+
 def test_held_out_rows_need_less_than_training_on_them():
     long = batch(2, 1024, 512)
     assert held_out_bytes(PUBLISHED, DPO, long, 1) < estimate(long).total

@@ -8,8 +8,8 @@ from plugins.fast.pair_layout import CHOSEN, REJECTED, SHARED, lay_out_pairs, vi
 pytestmark = pytest.mark.training_environment
 
 PAD = 99
-# Two pairs: a prompt of 2 tokens and answers that begin alike; a prompt of 1 token, and a chosen answer of none.
-CHOSEN_ROWS = [[1, 2, 3, 4, 5], [1, 7]]
+# Two pairs: a prompt of 2 tokens and answers that begin alike; a prompt of 1 token, and a chosen answer of token 0.
+CHOSEN_ROWS = [[1, 2, 3, 4, 5], [1, 0]]
 REJECTED_ROWS = [[1, 2, 3, 6], [1, 8, 9]]
 PROMPTS = [2, 1, 2, 1]
 
@@ -25,7 +25,7 @@ def layout():
 
 
 def test_what_both_sequences_begin_with_stands_once(layout):
-    assert layout.ids[0, :10].tolist() == [1, 2, 3, 4, 5, 6, 1, 7, 8, 9]
+    assert layout.ids[0, :10].tolist() == [1, 2, 3, 4, 5, 6, 1, 0, 8, 9]
     assert layout.part[:6].tolist() == [SHARED] * 3 + [CHOSEN] * 2 + [REJECTED]
     assert layout.pair[:10].tolist() == [0] * 6 + [1] * 4
 
@@ -36,7 +36,7 @@ def test_each_token_keeps_its_position_in_its_own_sequence(layout):
 
 def test_a_token_of_an_answer_is_predicted_by_the_one_before_it_in_its_own_sequence(layout):
     found = zip(layout.rows.tolist(), layout.sources.tolist(), layout.targets.tolist(), strict=True)
-    of_chosen = [(0, 1, 3), (0, 2, 4), (0, 3, 5), (1, 6, 7)]
+    of_chosen = [(0, 1, 3), (0, 2, 4), (0, 3, 5), (1, 6, 0)]
     of_rejected = [(2, 1, 3), (2, 2, 6), (3, 6, 8), (3, 8, 9)]
     assert list(found) == of_chosen + of_rejected
 

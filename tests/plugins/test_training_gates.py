@@ -1,10 +1,15 @@
-"""plugins/training_gates.py, in real trainings of a very small model: what passes, and what stops a training where."""
+"""plugins/training_gates.py: what passes, and what stops a training where.
+
+In real trainings of a very small model. Where each gate has to fail, the callback is told figures and no one trains.
+"""
 
 import json
 import os
 import runpy
 import shlex
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -142,3 +147,106 @@ def test_a_loss_that_collapses_stops_it_at_that_step_where_that_is_asked_for(tra
     stop = {"collapse": "stop", "loss_share": 0.999999}
     with pytest.raises(GateError, match=r"loss_collapse is 0\.\d+ at step [23]"):
         train(stop, learning_rate=0.05)
+
+
+@pytest.fixture
+def callback(built, tmp_path, monkeypatch) -> Callable[..., Any]:
+    """Return a function that makes the gates of a training under a contract, without a training."""
+
+    def make(trainer: SimpleNamespace | None = None, **gates: Any) -> Any:
+        wanted = WANTED | {"reference": f"{os.path.relpath(built[0])}, without an adapter", "asked": ASKED} | gates
+        for name, value in Contract(tmp_path, 5, 0, gates=wanted).write().items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path("plugins/training_gates.py")["TrainingGates"](None, trainer)
+
+    return make
+
+
+ARGS = SimpleNamespace(
+    **{"loss_type": ["sigmoid"], "beta": 0.1, "loss_weights": None, "rpo_alpha": None, "ld_alpha": None},
+    router_aux_loss_coef=0.0,
+)
+FIRST = {"loss": 0.693147, "grad_norm": 0.5, "rewards/margins": 0.0, "rewards/chosen": 0.0}
+SECOND = {"loss": 0.6, "grad_norm": 0.4, "rewards/margins": 0.3, "rewards/chosen": -1.0}
+
+
+def tell_steps(gates: Any, *steps: dict[str, float]) -> dict[str, bool]:
+    """Tell the callback what was logged at step 1 and after it; return which gates passed."""
+    rows = [{"step": number} | logged for number, logged in enumerate(steps, 1)]
+    for number, logged in enumerate(steps, 1):
+        gates.on_log(ARGS, SimpleNamespace(global_step=number, log_history=rows[:number]), None, logs=logged)
+    return passed(gates)
+
+
+def passed(gates: Any) -> dict[str, bool]:
+    """Return which gates passed, by the file of the gates."""
+    return {row["gate"]: row["passed"] for row in read_gates(gates.contract.gates_file)}
+
+
+WRONG_FIGURES = {
+    "first_grad_norm": [FIRST | {"grad_norm": 0.0}],
+    "first_loss": [FIRST | {"loss": 0.6934}],
+    "first_margin": [FIRST | {"rewards/margins": 0.0001}],
+    "finite": [FIRST, SECOND | {"rewards/chosen": float("inf")}],
+    "loss_collapse": [FIRST, SECOND | {"loss": 0.01}],
+    "chosen_log_probability": [FIRST, SECOND | {"rewards/chosen": -2.1}],
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FIGURES)
+def test_a_figure_that_is_wrong_is_written_down_and_stops_the_training(callback, name):
+    gates = callback(collapse="stop")
+    with pytest.raises(GateError, match=f"^{name} is "):
+        tell_steps(gates, *WRONG_FIGURES[name])
+    assert [gate for gate, fine in passed(gates).items() if not fine] == [name]
+
+
+def test_a_first_loss_without_a_closed_form_has_to_be_above_0(callback):
+    gates = callback(asked=ASKED | {"init_weights": "pissa"})
+    with pytest.raises(GateError, match=r"first_loss is 0\.0, expected above 0; no closed form"):
+        tell_steps(gates, FIRST | {"loss": 0.0})
+
+
+@pytest.mark.parametrize("name", ["loss_collapse", "chosen_log_probability"])
+def test_a_collapse_does_not_stop_a_training_that_only_reports_it(callback, name):
+    fine = tell_steps(callback(collapse="report"), *WRONG_FIGURES[name])
+    assert fine == dict.fromkeys(("first_grad_norm", "first_loss", "first_margin"), True)
+
+
+def begin(callback: Callable[..., Any], model_folder: Any, ref_model: Any = None, **lora: Any) -> None:
+    """Tell the callback that a training begins of a real model with a LoRA."""
+    policy = get_peft_model(AutoModelForCausalLM.from_pretrained(model_folder), LoraConfig(r=2, **lora))
+    trainer = SimpleNamespace(model=policy, ref_model=ref_model, ref_adapter_name=None)
+    callback(trainer).on_train_begin(ARGS, None, None, SimpleNamespace(batch_sampler=None))
+
+
+def test_a_target_without_a_lora_in_one_of_the_layers_stops_it(callback, built):
+    with pytest.raises(GateError, match=r"^lora_coverage is q_proj in 1 of 2 layers, without experts"):
+        begin(callback, built[0], target_modules=["q_proj"], layers_to_transform=[0])
+
+
+def test_a_reference_model_of_its_own_stops_it(callback, built):
+    with pytest.raises(GateError, match=r"^reference is .*, a model of its own, expected .*, without an adapter"):
+        begin(callback, built[0], ref_model=object(), target_modules=["q_proj"])
+
+
+def end_epoch(callback: Callable[..., Any], epoch: float, drawn: set[int]) -> dict[str, bool]:
+    """Tell the callback that an epoch of five rows ends in which these were drawn; return which gates passed."""
+    gates = callback(SimpleNamespace(train_dataset=range(5)))
+    gates.drawn = drawn
+    gates.on_epoch_end(ARGS, SimpleNamespace(epoch=epoch), None)
+    return passed(gates)
+
+
+def test_a_row_that_was_never_drawn_stops_it_at_the_end_of_the_epoch(callback):
+    with pytest.raises(GateError, match=r"^rows_trained is 4, expected 5"):
+        end_epoch(callback, 1.0, {0, 1, 2, 3})
+
+
+def test_half_an_epoch_does_not_have_to_draw_every_row(callback):
+    assert end_epoch(callback, 0.5, {0, 1}) == {"rows_trained": True}
+
+
+def test_a_later_epoch_that_is_left_in_its_middle_is_not_judged(callback):
+    # A training that went on from a checkpoint was not given the rows of its first epoch.
+    assert end_epoch(callback, 1.5, {0, 1}) == {}

@@ -16,7 +16,7 @@ from tests.support.project import ROOT
 FUZZED = 2000  # inputs
 PAIR = json.dumps(ROWS["swift-messages"])
 SEEDS = list(seed_files())
-often = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+often = settings(suppress_health_check=list(HealthCheck))
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -64,7 +64,7 @@ def test_a_file_that_is_right_gives_pairs(kind, data):
     assert account(data, kind).pairs
 
 
-@settings(often, max_examples=600)
+@settings(often, max_examples=4 * often.max_examples)
 @given(file=broken_files())
 def test_a_broken_file_is_accounted_for(file):
     account(file[1], file[0])

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.files.json_lines import read_json_lines
 from tests.support.conversion import ZH_EN, convert
-from tests.support.project import ROOT
+from tests.support.project import ROOT, embedded_pairs
 
-RAW = ROOT / "data" / "preferences.jsonl"
+RAW = embedded_pairs()
 PAIRS = read_json_lines(RAW)
 
 

@@ -258,6 +258,33 @@ def test_rows_of_two_formats_in_one_file_are_named(tmp_path):
     assert message and "raw.jsonl:2: 'messages' is a required property; the keys are those of the trl" in message
 
 
+# Faults of single formats
+
+
+ASKED, ASKED_ELSE = ({"role": "user", "content": text} for text in "?!")
+GOOD, BAD = ({"role": "assistant", "content": text} for text in "ab")
+TRANSCRIPT = "\n\nHuman: ?\n\nAssistant: a"
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"messages": [ASKED, GOOD], "rejected_messages": [ASKED_ELSE, BAD]}, "prompts-differ: $.rejected_messages"),
+        ({"messages": [ASKED, GOOD], "rejected_messages": [ASKED]}, "no-final-answer: $.rejected_messages"),
+        ({"chosen": TRANSCRIPT, "rejected": f"{TRANSCRIPT}\n\nHuman: b"}, "no-final-answer: $.rejected"),
+        ({"chosen": TRANSCRIPT, "rejected": "\n\nHuman: !\n\nAssistant: b"}, "prompts-differ: $.rejected"),
+        ({"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD], "prompt": " "}, "blank-text: $.prompt"),
+        ({"chosen": [ASKED, GOOD], "rejected": [ASKED]}, "no-final-answer: $.rejected"),
+        ({"chosen": [ASKED, GOOD], "rejected": [ASKED_ELSE, BAD]}, "prompts-differ: $.rejected"),
+    ],
+)
+def test_a_rejected_answer_without_an_end_or_to_another_prompt_and_a_blank_prompt_are_named(row, fault, tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out")
+    (reject,) = read_rejects(tmp_path / "out")
+    assert f"{reject['code']}: {reject['path']}" == fault
+
+
 # Any number of processes
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.translation import PLACEHOLDER, find_lost
 from tests.support.conversion import GOLDEN, ZH_EN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
 
 FOLDER = GOLDEN / "problems"
@@ -215,3 +216,20 @@ def test_a_placeholder_between_chinese_characters_is_found(question, tmp_path):
 def test_translations_are_not_checked_where_no_languages_are_declared(tmp_path):
     assert convert(RAW["lost-placeholder"], tmp_path) is None
     assert read_quality(tmp_path)["codes"] == {}
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [(pair("Open", "打开"), "wrong-language"), (pair(" ", "Open", " "), "blank-text")],
+    ids=["warned of", "rejected"],
+)
+def test_a_row_is_counted_and_shown_once_under_a_code_that_it_has_twice(tmp_path, row, code):
+    write_json_lines(tmp_path / "raw.jsonl", [pair("关闭", "Close"), row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", languages=ZH_EN, on_problem="drop")
+    quality = read_quality(tmp_path / "out")
+    assert quality["codes"] == {code: 1}
+    assert quality["examples"] == {code: [f"{tmp_path}/raw.jsonl:2"]}
+
+
+def test_a_placeholder_is_named_as_often_as_it_is_missing():
+    assert find_lost(PLACEHOLDER, "%s %s %s", "%s") == ["%s", "%s"]

@@ -111,11 +111,11 @@ def test_an_account_of_other_pairs_stops_it_before_a_side_is_written(split, tmp_
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["gates.json"]
 
 
-def test_a_lost_row_fails_its_gate():
+def test_a_row_lost_or_counted_twice_fails_its_gate():
     def failed(counts: list[int], **account: int) -> set[str]:
         whole = {"rows_in": 10, "rows_used": 8, "rows_rejected": 2, "pairs": 8} | account
         return {row["gate"] for row in judge_counts(counts, whole) if not row["passed"]}
 
     assert failed([6, 2]) == set()
-    assert failed([6, 1]) == {"pairs_split"}
+    assert failed([6, 1]) == failed([6, 3]) == {"pairs_split"}
     assert failed([6, 2], rows_rejected=1) == {"rows_in"}

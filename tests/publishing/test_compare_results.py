@@ -21,7 +21,7 @@ def compare_rows(folder: Path, name: str, one: list[dict], two: list[dict]):
 
 
 def write_tensors(path: Path, values: np.ndarray, dtype: str = "F32") -> Path:
-    data = values.astype("<f4").tobytes()
+    data = values.astype({"F16": "<f2"}.get(dtype, "<f4")).tobytes()
     if dtype == "BF16":
         data = (values.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
     entry = {"w": {"dtype": dtype, "shape": list(values.shape), "data_offsets": [0, len(data)]}}
@@ -41,12 +41,18 @@ def test_data_must_be_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "other", "allowed"),
     [
-        ("loss", 0.5, 0.55, True),
-        ("loss", 0.5, 0.65, False),
-        ("rewards/accuracies", 0.8, 0.7, True),
-        ("rewards/accuracies", 0.8, 0.4, False),
-        ("logps/chosen", -200.0, -220.0, True),
-        ("logps/chosen", -200.0, -260.0, False),
+        ("loss", 0.5, 0.59, True),
+        ("loss", 0.5, 0.61, False),
+        ("loss", 2.0, 2.19, True),  # relative above 1
+        ("loss", 2.0, 2.21, False),
+        ("loss", 0.5, "none", False),
+        ("rewards/accuracies", 0.8, 0.56, True),
+        ("rewards/accuracies", 0.8, 0.54, False),
+        ("rewards/margins", 0.1, 0.49, True),
+        ("rewards/margins", 0.1, 0.51, False),
+        ("logps/chosen", -200.0, -229.0, True),
+        ("logps/chosen", -200.0, -231.0, False),
+        ("global_step", 200, 201, False),
         ("learning_rate", 0.001, 0.0010001, False),
         ("grad_norm", 1.0, 9.0, True),  # is shown only
     ],
@@ -62,15 +68,48 @@ def test_of_several_figures_the_one_beyond_its_tolerance_counts(tmp_path):
     assert not compare_rows(tmp_path, "dpo/curves.jsonl", one, two).is_allowed
 
 
-def test_curves_with_other_rows_are_not_the_same(tmp_path):
-    assert not compare_rows(tmp_path, "dpo/curves.jsonl", [{"loss": 1}], [{"loss": 1}, {"loss": 1}]).is_allowed
+@pytest.mark.parametrize("name", ["dpo/curves.jsonl", "evaluate/pairs.jsonl", "evaluate/dpo/scores/0.jsonl"])
+def test_figures_of_other_rows_are_not_the_same(tmp_path, name):
+    assert not compare_rows(tmp_path, name, [{"loss": 1}], [{"loss": 1}, {"loss": 1}]).is_allowed
 
 
-def test_not_a_number_is_not_within_any_tolerance(tmp_path):
-    assert not compare_rows(tmp_path, "dpo/curves.jsonl", [{"loss": 1.0}], [{"loss": math.nan}]).is_allowed
+@pytest.mark.parametrize(
+    ("name", "near", "far"),
+    [
+        ("dpo/curves.jsonl", True, False),
+        ("dpo/training.csv", True, False),
+        ("dpo/held_out.csv", True, False),
+        ("dpo/metrics.json", True, False),
+        ("evaluate/metrics.json", True, False),
+        ("evaluate/pairs.jsonl", True, True),  # single pairs may differ by any amount
+        ("evaluate/dpo/scores/0.jsonl", True, True),
+        ("data/quality.json", False, False),
+        ("dpo/settings.json", False, False),
+        ("dpo/lora_coverage.csv", False, False),
+    ],
+)
+def test_each_result_has_the_limits_of_its_kind(tmp_path, name, near, far):
+    losses = [compare_rows(tmp_path, name, [{"loss": 0.5}], [{"loss": loss}]) for loss in (0.55, 5.0)]
+    assert [found.is_allowed for found in losses] == [near, far]
 
 
-@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ({"loss": 1.0}, {"loss": math.nan}),
+        ({"step": 1, "loss": 0.5}, {"step": 1, "loss": math.nan}),
+        ({"name": "a", "loss": 0.5}, {"name": "b", "loss": 5.0}),
+        ({"id": "a", "grad_norm": 1.0}, {"id": "b", "grad_norm": 1.0}),
+        ({"grad_norm": 1.0}, {"grad_norm": math.nan}),
+    ],
+    ids=["NaN", "NaN after a figure", "a text before a figure", "a text alone", "NaN in a figure that is shown only"],
+)
+@pytest.mark.parametrize("name", ["dpo/curves.jsonl", "evaluate/pairs.jsonl"])
+def test_neither_what_is_not_a_number_nor_another_text_is_within_any_tolerance(tmp_path, name, one, two):
+    assert not compare_rows(tmp_path, name, [one], [two]).is_allowed
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
 def test_weights_are_shown_relative_to_their_size(tmp_path, dtype):
     one = write_tensors(tmp_path / "1.safetensors", np.array([3.0, 4.0]), dtype)
     two = write_tensors(tmp_path / "2.safetensors", np.array([3.0, 5.0]), dtype)
@@ -95,9 +134,11 @@ def test_answers_to_other_prompts_are_not_the_same(tmp_path):
     assert not compare_rows(tmp_path, "infer/predictions.jsonl", one, two).is_allowed
 
 
-def test_tensors_are_read_as_they_were_written(tmp_path):
-    path = write_tensors(tmp_path / "w.safetensors", np.array([[1.5, -2.0]]), "BF16")
-    assert read_tensors(path)["w"].tolist() == [[1.5, -2.0]]
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
+def test_tensors_are_read_as_they_were_written(tmp_path, dtype):
+    values = [[1.5, -2.0], [0.25, 3.0]]
+    path = write_tensors(tmp_path / "w.safetensors", np.array(values), dtype)
+    assert read_tensors(path)["w"].tolist() == values
 
 
 @pytest.mark.parametrize(

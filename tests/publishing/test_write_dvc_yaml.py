@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.graph.list_jobs import list_jobs
+from pipeline.graph.list_jobs import Job, list_jobs
 from pipeline.provenance.run_records import record_of
 from pipeline.publishing.code_digests import DIGESTS
-from pipeline.publishing.dvc_yaml import list_params, render, write_command
-from tests.support.project import ROOT
+from pipeline.publishing.dvc_yaml import describe_stage, list_params, render, write_command
+from tests.support.project import ROOT, embedded_pairs
 
 
 def render_overlay(overlay: Path) -> dict:
     """Return dvc.yaml of an overlay."""
+    embedded_pairs()
     here = Path.cwd()
     os.chdir(ROOT)
     try:
@@ -64,6 +65,29 @@ def test_a_section_stands_for_its_settings_where_all_of_it_is_read_from_one_file
         {str(tmp_path / "overlay.yaml"): ["a.x"]},
         {"config.yaml": ["a.y", "b.x"]},
     ]
+
+
+def test_of_two_overlays_with_a_setting_the_last_one_is_read(tmp_path):
+    overlays = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for overlay in overlays:
+        overlay.write_text("a: {x: 1}\n", encoding="utf-8")
+    assert list_params({"a.x"}, {"a.x", "a.y"}, overlays) == [{str(overlays[1]): ["a.x"]}]
+
+
+def test_a_stage_depends_on_every_input_of_its_job():
+    inputs, outputs = ("b", "c", "a"), ("out", "out.sha256")
+    job = Job("merge", "merge", "", inputs, outputs, accounts=("gates.json",), code=("x.py",), params=(), command="m")
+    stage = describe_stage(job, [{"config.yaml": ["dpo"]}], "snakemake", {"dvc": {"push_merged": True}})
+    assert stage["deps"] == ["a", "b", "c"]
+    assert stage["outs"] == [*outputs, "gates.json", *map(record_of, outputs)]
+    assert stage["params"] == [{"config.yaml": ["dpo"]}, {str(DIGESTS): ["x.py"]}]
+
+
+def test_code_that_a_stage_reads_is_among_what_is_digested(tutorial):
+    digested, *stages = tutorial["stages"].values()
+    read = {file for stage in stages for file in stage["params"][-1][str(DIGESTS)]}
+    assert read
+    assert read <= set(digested["deps"])
 
 
 def test_the_merged_model_of_a_large_run_is_recorded_but_not_kept(tutorial):

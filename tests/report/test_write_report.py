@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
@@ -111,7 +111,6 @@ def test_texts_with_little_in_common_are_shown_one_after_the_other():
     assert diff_answers("alpha beta gamma", "请重新启动") == [("-", "alpha beta gamma"), ("+", "请重新启动")]
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_the_pieces_of_a_difference_make_both_texts(old, new):
     pieces = diff_answers(old, new)

@@ -14,7 +14,7 @@ from tests.support.both_engines import assert_nothing_half_made, assert_nothing_
 from tests.support.processes import PATIENCE, kill, kill_all, members, wait_until
 from tests.support.project import ROOT, commit, dvc, link_environments, run_command
 
-pytestmark = pytest.mark.pipeline(minutes=11)
+pytestmark = pytest.mark.ci("results that DVC damages, or computes from something else")
 
 NOTHING = {"snakemake": [], "dvc": {}}
 # A setting that the evaluation reads, with what follows, and one that only two stages of seconds read.

@@ -1,4 +1,7 @@
-"""Two processes, and rows that do not divide between them: each kind of training is given every row, and counts it."""
+"""Two processes, and rows that do not divide between them: each kind of training is given every row, and counts it.
+
+DPO is in test_four_ranks.py. SimPO is CPO with another loss.
+"""
 
 import json
 from pathlib import Path
@@ -9,7 +12,7 @@ import pytest
 from pipeline.settings.losses import OWN_SETTINGS
 from tests.support.tutorial_run import FLOAT32, build_model, train_tutorial, tutorial_pairs, write_pairs
 
-pytestmark = pytest.mark.pipeline(minutes=4)
+pytestmark = pytest.mark.ci("a training that leaves rows out")
 
 PAIRS = 7
 SHORT = FLOAT32 | {
@@ -23,14 +26,11 @@ SHORT = FLOAT32 | {
     **{"per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "num_train_epochs": 1},
     **dict.fromkeys(OWN_SETTINGS),
 }
-SIMPO = {"loss_type": "simpo", "simpo_gamma": 0.5, "cpo_alpha": 0.0}
 KTO = {"loss_type": "kto", "desirable_weight": 1.0, "undesirable_weight": 1.0}
 # Settings of each kind, its rows, and its steps of two rows on each process.
 KINDS: dict[str, tuple[dict[str, Any], int, int]] = {
-    "dpo": ({"loss_type": "sigmoid"}, PAIRS, 2),
     "kto": (KTO, 2 * PAIRS, 4),
     "cpo": ({"loss_type": "sigmoid", "cpo_alpha": 1.0}, PAIRS, 2),
-    "simpo": (SIMPO, PAIRS, 2),
     "orpo": ({"loss_type": None}, PAIRS, 2),
 }
 

@@ -1,32 +1,50 @@
 """Trainings that are stopped in many ways and continue, with real processes, signals and disks: same bytes at the end.
 
-Two epochs of six steps each. Checkpoints are saved at steps 4, 8 and 12, and figures are logged there.
+Starts are what takes time. So one training is stopped in each way in turn and started again, until its end, and each
+test looks at what one of its starts left behind.
+
+Five epochs of six steps each. Checkpoints are saved at every fourth step and the last, and figures are logged there.
+The 23 pairs do not divide between the two processes.
 """
 
 import os
+import re
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from subprocess import Popen
+from typing import Any, BinaryIO
 
 import pytest
 
+from pipeline.training.checkpoints import is_whole
 from tests.support.processes import PATIENCE, kill, kill_all, named, wait_until
-from tests.support.project import ROOT
 from tests.support.small_disk import small_disk
-from tests.support.tutorial_run import FLOAT32, build_model, read_results, training_command, tutorial_pairs, write_pairs
+from tests.support.tutorial_run import (
+    FLOAT32,
+    build_model,
+    read_results,
+    start,
+    training_command,
+    tutorial_pairs,
+    write_pairs,
+)
 
-pytestmark = pytest.mark.pipeline(minutes=6)
+pytestmark = pytest.mark.ci("a training that goes on from a kill and ends in other bytes")
 
+STEPS = 30
 SETTINGS = FLOAT32 | {
-    **{"num_train_epochs": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "logging_steps": 4},
+    **{"num_train_epochs": 5, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1, "logging_steps": 4},
     **{
         "save_strategy": "steps",
         "save_steps": 4,
+        "save_total_limit": None,
         "eval_strategy": "epoch",
         "eval_on_start": True,
         "per_device_eval_batch_size": 4,
@@ -35,11 +53,32 @@ SETTINGS = FLOAT32 | {
     },
 }
 
-Moment = Callable[[Path], bool]
+
+@dataclass(frozen=True)
+class Left:
+    """What one start of a training left behind when all of its processes were gone."""
+
+    status: int
+    said: str
+    published: dict[str, bytes]
+    whole: dict[int, bytes]  # the adapter of each whole checkpoint, by its step
+    in_time: bool = True  # it still ran at the moment at which the test stops it
+    answer: Any = None  # of the function that stopped it
+    alive: tuple[int, ...] = ()  # processes that were still there after its end
+
+    @property
+    def last_line(self) -> str:
+        """The line that says why it stopped."""
+        return self.said.splitlines()[-1]
+
+    @property
+    def resumed(self) -> set[int]:
+        """The step of the checkpoint from which it went on, if it did."""
+        return {int(step) for step in re.findall(r"--resume_from_checkpoint \S*/checkpoint-(\d+)\b", self.said)}
 
 
 class Training:
-    """One training of 24 pairs on two processes, in a folder: started, stopped, and started again."""
+    """One training on two processes, in a folder: started, stopped, and started again."""
 
     def __init__(self, model: Path, pairs: Path, folder: Path) -> None:
         self.folder = folder
@@ -47,36 +86,40 @@ class Training:
         self.command = training_command(model, pairs, folder, 2, SETTINGS, tracking="offline")
 
     @contextmanager
-    def started(self) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
-        """Start it in a session of its own; yield it, and a function that returns its output so far.
+    def started(self) -> Iterator[tuple["Popen[bytes]", BinaryIO]]:
+        """Start it in a session of its own; yield it, and the file that its output goes into.
 
-        That goes into a file: a pipe that nobody reads would stop the training once it is full.
+        A pipe that nobody reads would stop the training once it is full.
         """
         self.folder.mkdir(exist_ok=True)
-        with (
-            tempfile.TemporaryFile() as said,
-            subprocess.Popen(self.command, cwd=ROOT, start_new_session=True, stdout=said, stderr=said) as process,
-        ):
-            yield process, lambda: read_all(said)
+        with tempfile.TemporaryFile() as said, start(self.command, said, start_new_session=True) as process:
+            yield process, said
 
-    def run(self) -> "subprocess.CompletedProcess[str]":
+    def run(self) -> Left:
         """Run it until it ends, however that may be."""
         with self.started() as (process, said):
             process.wait(timeout=5 * PATIENCE)
-            return subprocess.CompletedProcess(self.command, process.returncode, said())
+            return self.look(process, said)
 
-    def stop(self, moment: Moment, stop: Callable[[list[int]], object]) -> "subprocess.CompletedProcess[str]":
-        """Start it, stop it at a moment by a function of its processes, and wait for its end."""
+    def stop(self, moment: "Moment", way: "Way") -> Left:
+        """Start it, stop it at a moment in some way, and wait for its end."""
         with self.started() as (process, said):
             try:
-                assert wait_until(lambda: moment(self.checkpoints()) or process.poll() is not None), said()
-                assert process.poll() is None, said()
-                stop(self.processes())
-                process.wait(timeout=PATIENCE)
-                assert wait_until(lambda: not self.processes()), f"still there: {self.processes()}"
+                reached = wait_until(lambda: moment(self.checkpoints()) or process.poll() is not None)
+                in_time = reached and process.poll() is None
+                answer = way(self) if in_time else None
+                ended = in_time and wait_until(lambda: process.poll() is not None and not self.processes())
+                alive = () if ended else tuple(self.processes())
             finally:
                 kill_all(self.processes)
-            return subprocess.CompletedProcess(self.command, process.returncode, said())
+            process.wait()
+            return self.look(process, said, in_time=in_time, answer=answer, alive=alive)
+
+    def look(self, process: "Popen[bytes]", said: BinaryIO, **more: Any) -> Left:
+        """Look at everything that a start left behind."""
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace")
+        return Left(process.returncode, text, read_results(self.results), read_whole(self.checkpoints()), **more)
 
     def processes(self) -> list[int]:
         """Return all of its processes: each has the folder in its command line."""
@@ -87,164 +130,198 @@ class Training:
         return next(iter((self.folder / "checkpoints").glob("*/")), self.folder / "none")
 
 
-def read_all(file: BinaryIO) -> str:
-    """Return the contents of a file."""
-    file.seek(0)
-    return file.read().decode("utf-8", "replace")
+Moment = Callable[[Path], bool]
+Way = Callable[[Training], object]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> tuple[Training, Path]:
-    """Return a training that nobody disturbed, and where its folder is kept."""
-    folder = tmp_path_factory.mktemp("interruptions")
-    pairs = write_pairs(folder / "pairs.jsonl", tutorial_pairs()[:24])
-    training = Training(build_model(folder, training_steps=2), pairs, folder / "run")
-    done = training.run()
-    assert done.returncode == 0, done.stdout[-12000:]
-    return training, training.folder.rename(folder / "undisturbed")
-
-
-@pytest.fixture
-def training(finished) -> Training:
-    """Return the training, not begun. All share a folder, since paths are in its results."""
-    shutil.rmtree(finished[0].folder, ignore_errors=True)
-    return finished[0]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(finished) -> dict[str, bytes]:
-    """Return the files that it publishes if nobody disturbs it."""
-    return read_results(finished[1] / "dpo")
-
-
-def assert_goes_on(training: Training, undisturbed: dict[str, bytes]) -> str:
-    """See that the training, started again, ends in the same bytes; return its output."""
-    done = training.run()
-    assert done.returncode == 0, done.stdout[-12000:]
-    assert read_results(training.results) == undisturbed
-    return done.stdout
+def read_whole(checkpoints: Path) -> dict[int, bytes]:
+    """Return the adapter of each whole checkpoint, by its step."""
+    whole = filter(is_whole, checkpoints.glob("checkpoint-*"))
+    return {int(path.name.split("-")[1]): (path / "adapter_model.safetensors").read_bytes() for path in whole}
 
 
 # Moments
 
 
-def has_logged(step: int) -> Moment:
-    """Return whether the figures of a step are logged."""
-
-    def moment(checkpoints: Path) -> bool:
-        log = checkpoints / "logging.jsonl"
-        return log.is_file() and f'"{step}/12"' in log.read_text(encoding="utf-8")
-
-    return moment
+def has_logged(checkpoints: Path, step: int) -> bool:
+    """Say whether the figures of a step are logged."""
+    log = checkpoints / "logging.jsonl"
+    return log.is_file() and f'"{step}/{STEPS}"' in log.read_text(encoding="utf-8")
 
 
-def writes_checkpoint(step: int) -> Moment:
-    """Return whether some files of a checkpoint are there, but not all."""
-
-    def moment(checkpoints: Path) -> bool:
-        folder = checkpoints / f"checkpoint-{step}"
-        return folder.is_dir() and any(folder.iterdir()) and not (folder / "checkpoint.sha256").exists()
-
-    return moment
+def has_checkpoint(checkpoints: Path, step: int) -> bool:
+    """Say whether a checkpoint is whole."""
+    return (checkpoints / f"checkpoint-{step}" / "checkpoint.sha256").exists()
 
 
-MOMENTS = {
-    "at a step before the first checkpoint": has_logged(1),
-    "at a step after it": has_logged(4),
-    "while a checkpoint is written": writes_checkpoint(8),
-    "while the last checkpoint is written": writes_checkpoint(12),
-}
+def writes_checkpoint(checkpoints: Path, step: int) -> bool:
+    """Say whether some files of a checkpoint are there, but not all."""
+    folder = checkpoints / f"checkpoint-{step}"
+    return folder.is_dir() and any(folder.iterdir()) and not has_checkpoint(checkpoints, step)
 
 
-# Killed
+# Ways
 
 
-def kill_them(processes: list[int]) -> None:
-    for pid in processes:
+def kill_everything(training: Training) -> None:
+    for pid in training.processes():
         kill(pid)
 
 
-def find_rank(processes: list[int], rank: str) -> int:
-    """Return the process of a rank."""
+def kill_launcher(training: Training) -> None:
+    for pid in training.processes():
+        if b"torch.distributed.run" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            kill(pid)
+
+
+def kill_rank(training: Training, rank: str) -> int:
+    """Kill the process of a rank; return its number."""
     mark = f"\0LOCAL_RANK={rank}\0".encode()
-    (found,) = (pid for pid in processes if mark in Path(f"/proc/{pid}/environ").read_bytes())
+    (found,) = (pid for pid in training.processes() if mark in Path(f"/proc/{pid}/environ").read_bytes())
+    kill(found)
     return found
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(training, undisturbed, moment):
-    training.stop(MOMENTS[moment], kill_them)
-    assert read_results(training.results) == {}
-    assert_goes_on(training, undisturbed)
+def ask_to_end_after_another(training: Training) -> Left:
+    """Start a second training in the folder, while the first waits; then ask the first to end. Return the second."""
+    first = training.processes()
+    for pid in first:
+        os.kill(pid, signal.SIGSTOP)
+    second = training.run()
+    for pid in first:
+        os.kill(pid, signal.SIGCONT)
+    for pid in first:
+        os.kill(pid, signal.SIGTERM)
+    return second
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
-def test_a_killed_rank_is_named_and_the_other_does_not_wait_for_it(training, undisturbed, rank):
-    stopped = training.stop(has_logged(8), lambda processes: kill(find_rank(processes, rank)))
-    assert stopped.returncode == 1
-    assert stopped.stdout.splitlines()[-1].endswith(f"rank {rank} was ended by SIGKILL")
-    assert_goes_on(training, undisturbed)
-    assert "Signal 9 (SIGKILL)" in (training.checkpoints() / "attempts.log").read_text(encoding="utf-8")
+# In turn: each moment is later in the training than where the start before it was stopped.
+BY_LAUNCHER, BY_RANK, ASKED = "launcher killed after the first checkpoint", "rank {} killed", "asked to end"
+STOPS: dict[str, tuple[Moment, Way]] = {
+    "killed before the first checkpoint": (partial(has_logged, step=1), kill_everything),
+    BY_LAUNCHER: (partial(has_checkpoint, step=4), kill_launcher),
+    "killed while a checkpoint is written": (partial(writes_checkpoint, step=8), kill_everything),
+    BY_RANK.format(0): (partial(has_logged, step=12), partial(kill_rank, rank="0")),
+    ASKED: (partial(has_logged, step=16), ask_to_end_after_another),
+    BY_RANK.format(1): (partial(has_logged, step=24), partial(kill_rank, rank="1")),
+    "killed while the last checkpoint is written": (partial(writes_checkpoint, step=STEPS), kill_everything),
+}
+TO_ITS_END = "to its end"
+NEXT = dict(pairwise([*STOPS, TO_ITS_END]))
 
 
-def test_a_training_whose_launcher_is_killed_leaves_no_process_that_writes(training, undisturbed):
-    training.stop(has_logged(4), lambda processes: kill_them([pid for pid in processes if is_torchrun(pid)]))
-    assert_goes_on(training, undisturbed)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Return where everything is: `undisturbed`, `stopped`, and a training that a test runs."""
+    return tmp_path_factory.mktemp("interruptions")
 
 
-def is_torchrun(pid: int) -> bool:
-    return b"torch.distributed.run" in Path(f"/proc/{pid}/cmdline").read_bytes()
+@pytest.fixture(scope="module")
+def run(folder) -> Training:
+    """Return the training. All starts share a folder, since paths are in the results."""
+    pairs = write_pairs(folder / "pairs.jsonl", tutorial_pairs()[:23])
+    return Training(build_model(folder, training_steps=2), pairs, folder / "run")
 
 
-# Asked to end
+@pytest.fixture(scope="module")
+def undisturbed(run, folder) -> Left:
+    """Run the training with nobody to disturb it; return the result."""
+    left = run.run()
+    assert left.status == 0, left.said[-12000:]
+    run.folder.rename(folder / "undisturbed")
+    return left
 
 
-def test_a_training_asked_to_end_stops_with_a_checkpoint_and_swanlab_has_one_curve(training, undisturbed):
-    def ask(processes: list[int]) -> None:
-        for pid in processes:
-            os.kill(pid, signal.SIGTERM)
-
-    stopped = training.stop(has_logged(4), ask)
-    assert stopped.returncode == 1
-    assert stopped.stdout.splitlines()[-1].startswith("stopped at step 8 of 12 with a checkpoint, as SIGTERM asks; ")
-    assert_goes_on(training, undisturbed)
-    records = list((training.folder / "swanlab").glob("run-*/*.swanlab"))
-    assert len(records) == 2 and len({record.name for record in records}) == 1
+@pytest.fixture(scope="module")
+def stopped(run, folder, undisturbed) -> dict[str, Left]:
+    """Stop the training in each way in turn, and let it end; return the result of each start."""
+    shutil.rmtree(run.folder, ignore_errors=True)
+    left = {name: run.stop(*stop) for name, stop in STOPS.items()} | {TO_ITS_END: run.run()}
+    run.folder.rename(folder / "stopped")
+    return left
 
 
-# Damaged, full, occupied
+@pytest.fixture
+def training(run, undisturbed) -> Training:
+    """Return the training, not begun."""
+    shutil.rmtree(run.folder, ignore_errors=True)
+    return run
 
 
-def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_used(training, finished, undisturbed):
-    shutil.copytree(finished[1] / "checkpoints", training.folder / "checkpoints")
-    last = training.checkpoints() / "checkpoint-12"
+def assert_ends_as(left: Left, undisturbed: Left) -> None:
+    """See that a start ended well, with the bytes of the undisturbed training."""
+    assert left.status == 0, left.said[-12000:]
+    assert left.published == undisturbed.published
+
+
+# One training, stopped again and again
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_training_that_stopped_published_nothing_and_goes_on_from_its_newest_whole_checkpoint(
+    stopped, undisturbed, stop
+):
+    left, then = stopped[stop], stopped[NEXT[stop]]
+    assert left.in_time, left.said[-3000:]
+    assert set(left.published) <= {"gates.json"}
+    assert then.resumed == ({max(left.whole)} if left.whole else set())
+    assert then.whole.items() <= undisturbed.whole.items()
+
+
+def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(stopped, undisturbed):
+    assert_ends_as(stopped[TO_ITS_END], undisturbed)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_rank_is_named_and_the_other_does_not_wait_for_it(stopped, folder, rank):
+    left = stopped[BY_RANK.format(rank)]
+    assert left.status == 1
+    assert left.last_line.endswith(f"rank {rank} was ended by SIGKILL")
+    (attempts,) = (folder / "stopped" / "checkpoints").glob("*/attempts.log")
+    assert f"Signal 9 (SIGKILL) received by PID {left.answer}\n" in attempts.read_text(encoding="utf-8")
+
+
+def test_a_training_whose_launcher_is_killed_leaves_no_process_that_writes(stopped):
+    assert stopped[BY_LAUNCHER].alive == ()
+
+
+def test_a_training_asked_to_end_stops_with_a_checkpoint_and_swanlab_has_one_curve(stopped, folder):
+    left = stopped[ASKED]
+    assert left.status == 1
+    assert left.last_line.startswith(f"stopped at step 20 of {STEPS} with a checkpoint, as SIGTERM asks; ")
+    assert max(left.whole) == 20
+    records = list((folder / "stopped" / "swanlab").glob("run-*/*.swanlab"))
+    assert len(records) == len(stopped) and len({record.name for record in records}) == 1
+
+
+def test_a_second_training_in_the_same_folder_is_refused_and_does_not_disturb_the_first(stopped, undisturbed):
+    first, second = stopped[ASKED], stopped[ASKED].answer
+    assert second.status == 1
+    assert "a training is writing checkpoints here" in second.last_line
+    assert first.whole[20] == undisturbed.whole[20]
+
+
+# Damaged, full
+
+
+def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_used(training, folder, undisturbed):
+    shutil.copytree(folder / "undisturbed" / "checkpoints", training.folder / "checkpoints")
+    last = training.checkpoints() / f"checkpoint-{STEPS}"
     optimizer = max(last.rglob("*optim_states.pt"))
     os.truncate(optimizer, optimizer.stat().st_size // 2)
-    said = assert_goes_on(training, undisturbed)
-    assert f"{last}: not whole, so it is removed" in said
-    assert "resume_from_checkpoint" in said and "checkpoint-8" in said
+    left = training.run()
+    assert_ends_as(left, undisturbed)
+    assert f"{last}: not whole, so it is removed" in left.said
+    assert left.resumed == {28}
 
 
 def test_a_disk_that_is_full_at_a_checkpoint_is_named_and_with_more_room_it_goes_on(training, undisturbed):
     training.folder.mkdir()
-    with small_disk(training.folder / "checkpoints", 2) as disk:
+    with small_disk(training.folder / "checkpoints", 4) as disk:
         ballast = disk / "ballast"  # a checkpoint takes a quarter of a megabyte
-        ballast.write_bytes(bytes(1_600_000))
+        ballast.write_bytes(bytes(3_700_000))
         stopped = training.run()
-        assert stopped.returncode == 1
-        assert "No space left on device" in stopped.stdout.splitlines()[-1]
+        assert stopped.status == 1
+        assert "No space left on device" in stopped.last_line
         ballast.unlink()
-        assert_goes_on(training, undisturbed)
-
-
-def test_a_second_training_in_the_same_folder_is_refused_and_does_not_disturb_the_first(training, undisturbed):
-    refused = []
-
-    def start_another(_: list[int]) -> None:
-        refused.append(training.run())
-
-    first = training.stop(has_logged(4), start_another)
-    assert refused[0].returncode == 1
-    assert "a training is writing checkpoints here" in refused[0].stdout.splitlines()[-1]
-    assert first.returncode == 0
-    assert read_results(training.results) == undisturbed
+        assert_ends_as(training.run(), undisturbed)

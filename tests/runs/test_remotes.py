@@ -13,6 +13,8 @@ import requests
 from tests.support.both_engines import assert_nothing_to_do
 from tests.support.project import ROOT, dvc, link_environments, run_command
 
+pytestmark = pytest.mark.ci("results that come back from a remote damaged")
+
 PATIENCE = 60.0  # seconds
 POLL = 0.1
 KEYS = {"AWS_ACCESS_KEY_ID": "test-key-id", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -21,7 +21,7 @@ from tests.support.project import ROOT, copy_project, run_command, write_few_pai
 from tests.support.slurm_cluster import Cluster
 from tests.support.tutorial_run import RESULTS, read_results
 
-pytestmark = pytest.mark.pipeline(minutes=14)
+pytestmark = pytest.mark.ci("a training on a cluster that ends in other bytes, or twice")
 
 TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
@@ -35,14 +35,13 @@ SMALL = {
     "infer": {"max_new_tokens": 4},
     "tracking": {"mode": "disabled"},
 }
-# Three trainings, of one process and few steps each, since two of them run at once on two cores.
-SWEEP = SMALL | {
-    **{"dpo": {"num_train_epochs": 1, "per_device_train_batch_size": 16}, "train": {"cpu_processes": 1}},
-    **{"sweep": {"grid": {"dpo.beta": [0.1, 0.2, 0.3]}}},
-}
+BETAS = (0.1, 0.2, 0.3)
+SWEEP = SMALL | {"sweep": {"grid": {"dpo.beta": [*BETAS]}}}
 PRETENDED = {"gpu": 4, "gpu_model": "h20", "nodes": 1}
-DPO = "results/small/dpo"
-ADAPTER = f"{DPO}/adapter.sha256"
+ADAPTERS = [f"results/small-beta={beta}/dpo/adapter.sha256" for beta in BETAS]
+# The point that is run to its end, and whose training is disturbed.
+POINT, ADAPTER = f"small-beta={BETAS[0]}", ADAPTERS[0]
+DPO = f"results/{POINT}/dpo"
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +89,12 @@ def read_jobs(cluster: Cluster) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def swept(cluster, tmp_path_factory) -> dict[str, Any]:
-    """Run the whole graph with three trainings of four GPUs each, for which there are eight."""
+    """Run three trainings of four GPUs each, for which there are eight, and one point to its report."""
     project = tmp_path_factory.mktemp("swept") / "project"
     set_up(project, SWEEP, PRETENDED)
-    done = submit(cluster, project)
+    done = submit(cluster, project, *ADAPTERS, f"results/{POINT}/report.html")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return {"project": project, "jobs": read_jobs(cluster)}
+    return {"project": project, "jobs": read_jobs(cluster), "undisturbed": read_results(project / DPO)}
 
 
 def jobs_of(swept: dict[str, Any], rule: str) -> list[dict[str, str]]:
@@ -108,9 +107,8 @@ def test_every_job_ends_well(swept):
 
 
 def test_small_stages_share_a_job_and_the_others_have_one_each(swept):
-    shared = {"prepare": 1, "infer_shard_before": 1}
-    of_each_point = {"train_dpo": 3, "merge_adapter": 3, "infer_shard_wildcards": 3, "describe": 3}
-    expected = shared | of_each_point | {"score_pairs": 4}  # under the base model, and under each point's
+    once = dict.fromkeys(["prepare", "infer_shard_before", "merge_adapter", "infer_shard_wildcards", "describe"], 1)
+    expected = once | {"train_dpo": 3, "score_pairs": 2}  # under the base model, and under the point's
     assert {name: len(jobs_of(swept, name)) for name in expected} == expected
     assert len(swept["jobs"]) == sum(expected.values())
 
@@ -143,22 +141,18 @@ def test_two_trainings_run_at_once_on_two_nodes_and_never_hold_the_same_gpu(swep
 # One training of two processes, disturbed in several ways
 
 
-@pytest.fixture(scope="module")
-def undisturbed(cluster, swept) -> dict[str, bytes]:
-    """Run the training to its end; return the bytes of its results."""
-    set_up(swept["project"], SMALL, PRETENDED)
-    done = submit(cluster, swept["project"], ADAPTER)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return read_results(swept["project"] / DPO)
+@pytest.fixture
+def undisturbed(swept) -> dict[str, bytes]:
+    """Return the bytes of the training's results as the sweep left them."""
+    return swept["undisturbed"]
 
 
 @pytest.fixture
-def project(swept, undisturbed) -> Path:
+def project(swept) -> Path:
     """Return the project before the training, ready to run it."""
-    folder = swept["project"] / "results" / "small"
-    for path in [folder / "checkpoints", *(folder / "dpo" / name for name in RESULTS)]:
+    for path in [swept["project"] / "results" / POINT / "checkpoints", *(swept["project"] / DPO / n for n in RESULTS)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    set_up(swept["project"], SMALL, PRETENDED)
+    set_up(swept["project"], SWEEP, PRETENDED)
     return swept["project"]
 
 
@@ -174,7 +168,7 @@ def training(cluster: Cluster, project: Path) -> Iterator[tuple[str, "subprocess
         command(cluster, ADAPTER), cwd=project, env=marked, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as snakemake:
         try:
-            log = project / "results" / "small" / "checkpoints" / "dpo"
+            log = project / "results" / POINT / "checkpoints" / "dpo"
             assert wait_until(lambda: list(log.glob("*/logging.jsonl")) or snakemake.poll() is not None)
             assert snakemake.poll() is None, snakemake.communicate()[0][-3000:]
             (job,) = set(living(cluster)) - before
@@ -195,7 +189,7 @@ def read_job(cluster: Cluster, number: str) -> dict[str, str]:
 
 def trainings(cluster: Cluster) -> set[str]:
     """Return the numbers of all jobs that have trained."""
-    return {job["JobId"] for job in read_jobs(cluster) if job["Comment"] == "rule_train_dpo_wildcards_small"}
+    return {job["JobId"] for job in read_jobs(cluster) if job["Comment"] == f"rule_train_dpo_wildcards_{POINT}"}
 
 
 def test_a_training_that_slurm_tells_of_its_time_limit_stops_and_goes_on_in_the_next_job(cluster, project, undisturbed):
@@ -206,7 +200,7 @@ def test_a_training_that_slurm_tells_of_its_time_limit_stops_and_goes_on_in_the_
     assert snakemake.returncode == 0, said[-3000:]
     first, second = sorted(trainings(cluster) - before, key=int)
     assert (read_job(cluster, first)["JobState"], read_job(cluster, second)["JobState"]) == ("FAILED", "COMPLETED")
-    assert "resume_from_checkpoint" in (project / "results" / "small" / "logs" / "train_dpo.log").read_text("utf-8")
+    assert " --resume_from_checkpoint " in (project / "results" / POINT / "logs" / "train_dpo.log").read_text("utf-8")
     assert read_results(project / DPO) == undisturbed
 
 
@@ -232,6 +226,7 @@ def test_a_job_that_outlives_its_snakemake_is_named_and_not_submitted_again(clus
     assert read_results(project / DPO) == undisturbed
 
 
+@pytest.mark.nightly("a node fails")
 def test_a_training_of_a_node_that_fails_goes_on_on_the_other(cluster, project, undisturbed):
     with training(cluster, project) as (job, snakemake):
         failed = read_job(cluster, job)["BatchHost"]
@@ -247,7 +242,7 @@ def test_a_training_of_a_node_that_fails_goes_on_on_the_other(cluster, project, 
 
 
 def test_a_training_on_two_nodes_gives_the_bytes_of_two_processes_on_one(cluster, project, undisturbed):
-    set_up(project, SMALL | {"train": {"nodes": 2, "cpu_processes": 1}}, {"gres": "gpu:h20:4"})
+    set_up(project, SWEEP | {"train": {"nodes": 2, "cpu_processes": 1}}, {"gres": "gpu:h20:4"})
     before = trainings(cluster)
     done = submit(cluster, project, ADAPTER)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

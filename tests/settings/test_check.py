@@ -61,6 +61,30 @@ def test_config_yaml_can_be_used():
             "model.tiny.key_value_heads: must divide model.tiny.attention_heads",
         ),
         (
+            {"model": {"tiny": {"experts": 4, "experts_per_token": 5}}},
+            "model.tiny.experts_per_token: must not exceed model.tiny.experts",
+        ),
+        (
+            {"model": {"random": True, "folder": "models/gpt-oss-20b"}},
+            "model.random: not used if model.folder names a model; set model.random to false, or model.folder to null",
+        ),
+        (
+            {"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0.1}},
+            "dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has no dropout",
+        ),
+        (
+            {"sft": {"join": "stacked"}, "dpo": {"rlhf_type": "orpo", "loss_type": None}},
+            "sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged",
+        ),
+        (
+            {"dpo": {"save_strategy": "epoch", "save_steps": 5}},
+            "dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch",
+        ),
+        (
+            {"dpo": {"save_strategy": "steps", "save_steps": None}},
+            "dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch",
+        ),
+        (
             {"tracking": {"host": "https://swanlab.example.org"}},
             "tracking.host: only used with tracking.mode cloud; set that mode, or tracking.host to null",
         ),
@@ -68,6 +92,23 @@ def test_config_yaml_can_be_used():
 )
 def test_a_bad_setting_is_named_with_its_fix(sections, problem):
     assert problems_of(**sections) == [problem]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"model": {"tiny": {"experts": 4, "experts_per_token": 4}}},
+        {"model": {"random": True}},
+        {"model": {"folder": "models/gpt-oss-20b"}},
+        {"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},
+        {"dpo": {"target_parameters": None, "lora_dropout": 0.1}},
+        {"sft": {"join": "stacked"}},
+        {"dpo": {"save_strategy": "steps", "save_steps": 5}},
+    ],
+    ids=str,
+)
+def test_settings_that_go_together_can_be_used(sections):
+    assert problems_of(**sections) == []
 
 
 def test_a_missing_setting_is_named():
@@ -83,6 +124,15 @@ def test_the_file_with_the_fault_is_named(tmp_path: Path, monkeypatch):
     with pytest.raises(SystemExit) as stop:
         check_config(load_config([overlay]), [CONFIG, overlay])
     assert str(stop.value) == "mine.yaml: dpo.bta: unknown setting; did you mean dpo.beta?"
+
+
+def test_of_two_files_with_the_fault_the_last_one_is_named(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overlays = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for overlay in overlays:
+        overlay.write_text("dpo: {bta: 0.2}\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"^two\.yaml: dpo\.bta"):
+        check_config(load_config(overlays), [CONFIG, *overlays])
 
 
 def test_a_fault_of_the_command_line_is_not_blamed_on_a_file():

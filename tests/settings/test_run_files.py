@@ -8,7 +8,7 @@ from pipeline.graph.list_jobs import Job, list_jobs
 from pipeline.settings.check import load_config
 from pipeline.settings.run_files import RunFiles
 from pipeline.settings.runs import list_runs
-from tests.support.project import ROOT
+from tests.support.project import ROOT, embedded_pairs
 
 SWEEP = ROOT / "experiments" / "tiny-sweep.yaml"
 CHANGES = {"sft": {"enabled": True}}
@@ -18,6 +18,7 @@ POINT = "beta=0.05-learning_rate=0.0003"
 @pytest.fixture(scope="module")
 def jobs() -> list[Job]:
     """Return the jobs of a sweep with SFT."""
+    embedded_pairs()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         return list_jobs([SWEEP], CHANGES)

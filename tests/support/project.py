@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,6 +28,19 @@ def copy_project(target: Path) -> None:
             shutil.copy2(ROOT / name, target / name)
     link_environments(target)
     subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+
+
+def embedded_pairs() -> Path:
+    """Return the file of the embedded pairs; a test that needs them fails with one line if they were not fetched."""
+    pairs = ROOT / "data" / "preferences.jsonl"
+    if not pairs.is_file():
+        pytest.fail(f"{pairs.relative_to(ROOT)}: no such file; run `dvc pull data.dvc`", pytrace=False)
+    return pairs
+
+
+def copy_data(project: Path) -> None:
+    """Copy the embedded pairs into a copy of the project."""
+    shutil.copytree(embedded_pairs().parent, project / "data")
 
 
 def pull_published(target: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,13 @@ def gpt_oss(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("gpt-oss")
     write_tokenizer(folder)
     return folder
+
+
+@pytest.fixture
+def compiler() -> None:
+    """See that torch finds what it compiles with on a CPU; it is Debian's, installed if need be."""
+    if not shutil.which("g++"):
+        subprocess.run(["apt-get", "install", "--yes", "--quiet", "g++"], check=True)
 
 
 @pytest.fixture

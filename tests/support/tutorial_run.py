@@ -4,7 +4,7 @@ import json
 import subprocess
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -114,11 +114,16 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     return [row for row in rows if "loss" in row]
 
 
+def start(command: list[str], output: IO[Any], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a command from the project's root; what it says goes into a file."""
+    return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, **options)
+
+
 def run_quietly(command: list[str], log: Path, **options: Any) -> None:
     """Run a command from the project's root; where it fails, show the end of what it said."""
-    with log.open("w", encoding="utf-8") as file:
-        done = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False, **options)
-    assert done.returncode == 0, log.read_text(encoding="utf-8")[-3000:]
+    with log.open("wb") as file, start(command, file, **options) as process:
+        process.wait()
+    assert process.returncode == 0, log.read_text(encoding="utf-8")[-3000:]
 
 
 def read_results(folder: Path, *names: str) -> dict[str, bytes]:

@@ -1,15 +1,18 @@
 """plan_run.py: what a user sees, from a laptop without the weights to a training that does not fit."""
 
+import contextlib
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline.models.shape import OF_FOLDER
-from tests.support.project import ROOT, copy_project, run_command
+from pipeline.models.shape import OF_FOLDER, find_shape
+from pipeline.planning.pair_tokens import Gathered, gather_pairs
+from pipeline.planning.show_plan import show_plan
+from tests.support.project import ROOT, copy_data, copy_project, run_command
+from tools.plan_run import make_plan, read_settings
 
 SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
 
@@ -19,34 +22,61 @@ def project(tmp_path_factory) -> Path:
     """Return a copy of the project with the embedded pairs, where plans are made one after another."""
     target = tmp_path_factory.mktemp("plans") / "project"
     copy_project(target)
-    shutil.copytree(ROOT / "data", target / "data")
+    copy_data(target)
     return target
 
 
-@pytest.fixture
-def plan(project):
-    """Return a function that plans the tutorial with changes; it returns exit status, stdout, stderr and the JSON."""
+@pytest.fixture(scope="module")
+def run_plan(project):
+    """Return a function that plans an experiment with changes; it returns exit status, stdout, stderr and the JSON."""
 
     def run(base: str = "tutorial", **sections) -> tuple[int, str, str, dict]:
-        overlays = [f"experiments/{base}.yaml"] if base else []
-        if sections:
-            (project / "overlay.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
-            overlays.append("overlay.yaml")
-        (project / "plan.json").unlink(missing_ok=True)
-        done = run_command("python", "-m", "tools.plan_run", *overlays, "--json", "plan.json", cwd=project)
         written = project / "plan.json"
-        return (
-            done.returncode,
-            done.stdout,
-            done.stderr,
-            json.loads(written.read_text(encoding="utf-8")) if written.exists() else {},
+        written.unlink(missing_ok=True)
+        done = run_command(
+            "python", "-m", "tools.plan_run", *overlays_of(project, base, sections), "--json", "plan.json", cwd=project
         )
+        numbers = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
+        return done.returncode, done.stdout, done.stderr, numbers
 
     return run
 
 
-def test_a_laptop_without_the_weights_gets_a_plan_that_names_what_it_assumes(plan):
-    status, said, _, numbers = plan()
+def overlays_of(project: Path, base: str, sections: dict) -> list[str]:
+    """Write changes as an overlay; return the names of the overlays with that of an experiment."""
+    (project / "overlay.yaml").write_text(yaml.safe_dump(sections), encoding="utf-8")
+    return [*([f"experiments/{base}.yaml"] if base else []), *(["overlay.yaml"] if sections else [])]
+
+
+@pytest.fixture(scope="module")
+def tutorial(run_plan) -> tuple[int, str, str, dict]:
+    """Return the plan of the tutorial."""
+    return run_plan()
+
+
+@pytest.fixture(scope="module")
+def gathered(project) -> Gathered:
+    """Return the tutorial's pairs, which changes of its training and of its model leave as they are."""
+    with contextlib.chdir(project):
+        overlays = [Path("experiments/tutorial.yaml")]
+        return gather_pairs(read_settings(overlays), overlays)
+
+
+@pytest.fixture
+def plan(project, gathered, monkeypatch):
+    """Return a function that plans with the gathered pairs; it returns the printed text and the numbers."""
+
+    def make(base: str = "tutorial", **sections) -> tuple[str, dict]:
+        monkeypatch.chdir(project)
+        config = read_settings([Path(name) for name in overlays_of(project, base, sections)])
+        numbers = make_plan(find_shape(config["model"]), config, gathered)
+        return show_plan(numbers), numbers
+
+    return make
+
+
+def test_a_laptop_without_the_weights_gets_a_plan_that_names_what_it_assumes(tutorial):
+    status, said, _, numbers = tutorial
     assert status == 0
     assert "gpt-oss-20b's published shape, assumed: models/gpt-oss-20b/config.json is not there" in said
     assert "estimated from the text, not counted" in said
@@ -55,19 +85,19 @@ def test_a_laptop_without_the_weights_gets_a_plan_that_names_what_it_assumes(pla
     assert numbers["trainings"][0]["steps"] == 8
 
 
-def test_the_example_in_the_docs_is_what_the_command_prints(plan):
+def test_the_example_in_the_docs_is_what_the_command_prints(tutorial):
     page = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
-    example = "".join(f"    {line}\n" if line else "\n" for line in plan()[1].splitlines())
+    example = "".join(f"    {line}\n" if line else "\n" for line in tutorial[1].splitlines())
     assert example in page
 
 
 def test_a_plan_fits_into_a_terminal_of_100_columns(plan):
-    _, said, _, _ = plan("gpt-oss-20b-sft")
+    said, _ = plan("gpt-oss-20b-sft")
     assert [line for line in said.splitlines() if len(line) > 100] == []
 
 
-def test_what_is_printed_is_what_the_json_holds(plan):
-    _, said, _, numbers = plan()
+def test_what_is_printed_is_what_the_json_holds(tutorial):
+    _, said, _, numbers = tutorial
     training = numbers["trainings"][0]
     assert f"{training['tokens']:,}" in said
     total = training["memory"]["zero3"]["total"]
@@ -77,14 +107,14 @@ def test_what_is_printed_is_what_the_json_holds(plan):
 
 
 def test_zero3_zero2_and_data_parallel_stand_side_by_side(plan):
-    _, said, _, numbers = plan("tutorial", dpo={"deepspeed": "zero2"})
+    said, numbers = plan(dpo={"deepspeed": "zero2"})
     assert re.search(r"zero2 \(set\) +zero3 +zero0\n", said)
     totals = {name: parts["total"] for name, parts in numbers["trainings"][0]["memory"].items()}
     assert totals["zero3"] < totals["zero2"] < totals["zero0"] * 1.1
 
 
-def test_the_default_asks_for_no_gpu_and_has_steps_tokens_and_disk_all_the_same(plan):
-    status, said, _, numbers = plan("")
+def test_the_default_asks_for_no_gpu_and_has_steps_tokens_and_disk_all_the_same(run_plan):
+    status, said, _, numbers = run_plan("")
     assert status == 0
     assert "No GPU is asked for (train.gpus is 0): neither GPU memory nor hours are estimated." in said
     assert numbers["trainings"][0]["steps"] == 90
@@ -93,14 +123,14 @@ def test_the_default_asks_for_no_gpu_and_has_steps_tokens_and_disk_all_the_same(
 
 
 def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
-    _, said, _, numbers = plan("tutorial", sweep={"grid": {"dpo.beta": [0.05, 0.1, 0.2]}})
+    said, numbers = plan(sweep={"grid": {"dpo.beta": [0.05, 0.1, 0.2]}})
     assert "3 trainings, each on 4 x h20" in said
     assert numbers["seconds"]["h20"] == pytest.approx(3 * numbers["trainings"][0]["seconds"]["h20"])
     assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
 
 
 def test_sft_is_counted_as_a_training_of_its_own(plan):
-    numbers = plan("gpt-oss-20b-sft")[3]
+    _, numbers = plan("gpt-oss-20b-sft")
     assert [training["stage"] for training in numbers["trainings"]] == ["sft", "dpo"]
     assert numbers["disk"]["merged"] == 2 * numbers["model"]["bytes"]
     assert numbers["seconds"]["h100"] == sum(training["seconds"]["h100"] for training in numbers["trainings"])
@@ -112,8 +142,8 @@ TOO_LARGE = {
 }
 
 
-def test_a_training_that_does_not_fit_is_refused_in_one_line_with_what_would_fit(plan):
-    status, said, errors, numbers = plan("tutorial", **TOO_LARGE)
+def test_a_training_that_does_not_fit_is_refused_in_one_line_with_what_would_fit(run_plan):
+    status, said, errors, numbers = run_plan(**TOO_LARGE)
     assert status == 1
     assert "it does not fit" in said
     assert errors.splitlines() == [numbers["refused"]]
@@ -125,41 +155,39 @@ def test_a_training_that_does_not_fit_is_refused_in_one_line_with_what_would_fit
 
 
 def test_the_settings_that_a_refusal_names_fit(plan):
-    refused = plan("tutorial", **TOO_LARGE)[3]["refused"]
+    refused = plan(**TOO_LARGE)[1]["refused"]
     named = re.findall(r"dpo\.(\w+): (\w+)", refused)
     changes = TOO_LARGE["dpo"] | {name: int(value) for name, value in named}
-    status, said, errors, numbers = plan("tutorial", train=TOO_LARGE["train"], dpo=changes)
-    assert (status, errors, numbers["refused"]) == (0, "", None)
+    said, numbers = plan(train=TOO_LARGE["train"], dpo=changes)
+    assert numbers["refused"] is None
     assert "it fits" in said
     assert f"would need {numbers['trainings'][0]['needed'] / 2**30:.1f}" in refused
 
 
 def test_a_point_of_a_sweep_that_does_not_fit_is_named(plan):
     sweep = {"grid": {"dpo.per_device_train_batch_size": [2, 256]}}
-    status, _, errors, _ = plan("tutorial", train=TOO_LARGE["train"], dpo={"deepspeed": "zero0"}, sweep=sweep)
-    assert status == 1
-    assert errors.startswith("tutorial-per_device_train_batch_size=256: the dpo training needs ")
+    _, numbers = plan(train=TOO_LARGE["train"], dpo={"deepspeed": "zero0"}, sweep=sweep)
+    assert numbers["refused"].startswith("tutorial-per_device_train_batch_size=256: the dpo training needs ")
 
 
 def test_where_nothing_fits_it_is_said(plan):
     dpo = {"torch_dtype": "float32", "bf16": False, "fp16": False, "target_parameters": ["mlp.experts.gate_up_proj"]}
     dpo |= {"lora_rank": 1024, "lora_dropout": 0}
-    status, _, errors, _ = plan("tutorial", train=TOO_LARGE["train"], dpo=dpo)
-    assert status == 1
-    assert errors.endswith("no settings fit; take larger GPUs, or more of them under zero3\n")
+    _, numbers = plan(train=TOO_LARGE["train"], dpo=dpo)
+    assert numbers["refused"].endswith("no settings fit; take larger GPUs, or more of them under zero3")
 
 
 def test_a_gpu_that_is_not_known_refuses_nothing(plan):
-    status, said, _, numbers = plan("tutorial", train={"gpu_model": "a100"})
-    assert status == 0
+    said, numbers = plan(train={"gpu_model": "a100"})
+    assert numbers["refused"] is None
     assert "The memory of train.gpu_model a100 is not known here (h20, h100, h200 are): nothing is refused." in said
     assert numbers["gpu_memory"] is None
 
 
-def test_a_folder_with_a_config_and_no_weights_says_the_shape(plan, tmp_path):
+def test_a_folder_with_a_config_and_no_weights_says_the_shape(run_plan, tmp_path):
     config = SIZES | {"architectures": ["GptOssForCausalLM"], "num_hidden_layers": 12}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    status, said, _, numbers = plan("tutorial", model={"folder": str(tmp_path)})
+    status, said, _, numbers = run_plan(model={"folder": str(tmp_path)})
     assert status == 0
     assert f"model   {tmp_path}/config.json\n" in said
     assert 10e9 < numbers["model"]["parameters"] < 12e9
@@ -173,7 +201,7 @@ def write_golden_pairs(path: Path) -> dict[str, dict]:
     return {row["pair"]["rejected_response"]: row for row in golden}
 
 
-def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_or_keys(project, plan, tmp_path):
+def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_or_keys(project, run_plan, tmp_path):
     model = tmp_path / "model"
     built = run_command("envs/with-training", "python", "-m", "tools.build_gpt_oss_tokenizer", "--folder", str(model))
     assert built.returncode == 0, built.stderr
@@ -183,7 +211,7 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     golden = write_golden_pairs(tmp_path / "pairs.jsonl")
     data = {"raw": str(tmp_path / "pairs.jsonl"), "languages": None, "val_fraction": 0.5}
     changes = {"model": {"folder": str(model)}, "prompt": {"date": "2026-01-01"}, "data": data, "run": "counted"}
-    status, said, errors, numbers = plan("tutorial", dpo={"loss_scale": "last_round"}, **changes)
+    status, said, errors, numbers = run_plan(dpo={"loss_scale": "last_round"}, **changes)
     assert (status, errors) == (0, "")
     assert "tokens  counted by the run's tokenizer" in said
     lines = (project / "results" / "counted" / "dpo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
@@ -204,8 +232,8 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
         ({"dpo": {"max_length": 16}}, "dpo.max_length: all 236 pairs are longer than 16; raise it"),
     ],
 )
-def test_a_mistake_ends_in_one_line(plan, sections, line):
-    status, said, errors, _ = plan("tutorial", **sections)
+def test_a_mistake_ends_in_one_line(run_plan, sections, line):
+    status, said, errors, _ = run_plan(**sections)
     assert (status, said, errors.splitlines()) == (1, "", [line])
 
 
@@ -226,11 +254,11 @@ def test_an_overlay_that_cannot_be_read_is_named(project, text, line):
     assert re.fullmatch(line, done.stderr)
 
 
-def test_another_snakemake_at_work_is_said(project, plan):
+def test_another_snakemake_at_work_is_said(project, run_plan):
     locks = project / ".snakemake" / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     (locks / "0.output.lock").write_text("results/locked/data/train.jsonl\n", encoding="utf-8")
-    status, said, errors, _ = plan("tutorial", run="locked")
+    status, said, errors, _ = run_plan(run="locked")
     (locks / "0.output.lock").unlink()
     assert (status, said) == (1, "")
     assert (
@@ -239,9 +267,9 @@ def test_another_snakemake_at_work_is_said(project, plan):
     )
 
 
-def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(plan, tmp_path):
+def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(run_plan, tmp_path):
     (tmp_path / "pairs.jsonl").write_text('{"messages": [\n', encoding="utf-8")
-    status, said, errors, _ = plan("tutorial", run="broken", data={"raw": str(tmp_path / "pairs.jsonl")})
+    status, said, errors, _ = run_plan(run="broken", data={"raw": str(tmp_path / "pairs.jsonl")})
     assert (status, said) == (1, "")
     assert re.match(rf"convert_preferences failed: {tmp_path}/pairs\.jsonl:1: column 15: ", errors)
     assert len(errors.splitlines()) == 1

@@ -1,10 +1,36 @@
 """checkpoints.py: which checkpoint a training goes on from, and who may write there."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pipeline.files.folder_manifest import write_manifest
 from pipeline.files.json_lines import trim_log
-from pipeline.training.checkpoints import MANIFEST, claim_folder, newest_checkpoint, set_aside_other_code
+from pipeline.training import checkpoints
+from pipeline.training.checkpoints import MANIFEST, claim_folder, newest_checkpoint, require_room, set_aside_other_code
+from tests.support.processes import PATIENCE
+from tests.support.project import ROOT
+
+# A training that ends as soon as one of its processes shares its lock. The process lives until its input ends.
+TRAINING = """
+import subprocess, sys
+from pathlib import Path
+from pipeline.training.checkpoints import claim_folder
+
+claim_folder(Path(sys.argv[1]))
+process = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]], stdout=subprocess.PIPE)
+process.stdout.readline()
+"""
+PROCESS = """
+import sys
+from pathlib import Path
+from pipeline.training.checkpoints import LOCK, share
+
+lock = share(Path(sys.argv[1]) / LOCK)
+print("ready", flush=True)
+sys.stdin.read()
+"""
 
 
 def write_checkpoint(folder, step: int):
@@ -39,11 +65,30 @@ def test_a_line_that_a_killed_process_left_half_written_is_cut_off(tmp_path):
 
 
 def test_a_folder_is_claimed_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.training.checkpoints.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(checkpoints, "PATIENCE_SECONDS", 0)
     claim_folder(tmp_path / "digest")
     with pytest.raises(SystemExit) as stopped:
         claim_folder(tmp_path / "digest")
     assert "a training is writing checkpoints here (begun by process " in str(stopped.value.code)
+
+
+def test_a_folder_stays_claimed_as_long_as_a_process_of_its_training_lives(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "PATIENCE_SECONDS", 0)
+    words = [sys.executable, "-c", TRAINING, str(tmp_path), PROCESS]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE) as training:
+        assert training.wait(PATIENCE) == 0
+        with pytest.raises(SystemExit, match=f"begun by process {training.pid} on "):
+            claim_folder(tmp_path)
+
+
+def test_a_full_disk_stops_a_training_with_one_line(tmp_path, monkeypatch):
+    require_room(tmp_path)
+    monkeypatch.setattr(checkpoints, "FULL_BYTES", 1 << 62)
+    with pytest.raises(SystemExit) as stopped:
+        require_room(tmp_path)
+    assert stopped.value.code == (
+        f"{tmp_path}: No space left on device; make room, and run the same command again to go on"
+    )
 
 
 def test_checkpoints_of_other_code_are_set_aside_and_named(tmp_path, capsys):

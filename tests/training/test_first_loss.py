@@ -72,6 +72,18 @@ def test_losses_of_single_pairs_have_no_closed_form(rlhf_type):
     assert predict({"nll_loss": 2.0}, rlhf_type=rlhf_type, loss_type="simpo") is None
 
 
-def test_an_adapter_that_does_not_start_at_zero_has_none():
+@pytest.mark.parametrize("kind", ["orpo", "kto"])
+def test_a_router_loss_that_the_trainer_does_not_log_leaves_none(kind):
+    logged = {"nll_loss": 2.0, "log_odds_ratio": -0.5}
+    weights = {"desirable_weight": 1.0, "undesirable_weight": 1.0}
+    assert predict(logged, rlhf_type=kind, **weights) is not None
+    assert predict(logged, rlhf_type=kind, **weights, router_aux_loss_coef=0.25) is None
+
+
+def test_an_adapter_that_starts_at_zero_leaves_the_reference_as_it_is():
     assert predict(init_weights="gaussian") == math.log(2)
-    assert predict(init_weights="pissa") is None
+
+
+@pytest.mark.parametrize("init_weights", ["pissa", "olora"])
+def test_an_adapter_that_does_not_start_at_zero_has_none(init_weights):
+    assert predict(init_weights=init_weights) is None

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from pipeline.gates import gate, put_gate, read_gates, require_gates, write_gates
+from pipeline.gates import GateError, gate, put_gate, read_gates, record_gate, require_gates, write_gates
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
 
 # The tutorial's own chart: steps 1, 5, 10 and 15.
@@ -23,6 +23,20 @@ def test_a_gate_that_is_judged_again_takes_the_place_of_the_first(tmp_path):
     for passed in (False, True):
         put_gate(tmp_path / "gates.json", gate("rows_trained", passed, 1, 1))
     assert [row["passed"] for row in read_gates(tmp_path / "gates.json")] == [True]
+
+
+@pytest.mark.parametrize(("rank", "written"), [(None, 1), ("0", 1), ("1", 0)])
+def test_of_the_processes_of_a_training_only_the_first_writes_a_gate(rank, written, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", rank) if rank else monkeypatch.delenv("RANK", raising=False)
+    record_gate(tmp_path / "gates.json", gate("rows_trained", True, 1, 1))
+    assert len(read_gates(tmp_path / "gates.json")) == written
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_failed_gate_stops_every_process_of_a_training(rank, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", rank)
+    with pytest.raises(GateError, match="rows_trained is 1, expected 2"):
+        record_gate(tmp_path / "gates.json", gate("rows_trained", False, 1, 2))
 
 
 def test_a_failed_gate_ends_the_stage_with_one_line(tmp_path):

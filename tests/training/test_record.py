@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from pipeline.files.json_files import run_digest
 from pipeline.training.record import copy_adapter, differing_flags, read_curves, read_settings
 
@@ -14,6 +16,17 @@ def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
     assert first != run_digest(["--beta", "0.2"], data)
     data.write_text("b", encoding="utf-8")
     assert first != run_digest(["--beta", "0.1"], data)
+
+
+def test_each_file_of_a_checkpoint_is_part_of_its_name(tmp_path):
+    files = [tmp_path / name for name in ("train.jsonl", "val.jsonl", "model.sha256")]
+    for path in files:
+        path.write_text("a", encoding="utf-8")
+    names = [run_digest([], *files)]
+    for path in files:
+        path.write_text("b", encoding="utf-8")
+        names.append(run_digest([], *files))
+    assert len(set(names)) == len(names)
 
 
 def test_curves_hold_each_step_once_and_no_times(tmp_path):
@@ -75,3 +88,22 @@ def test_a_flag_that_ms_swift_made_something_else_of_is_named():
     assert differing_flags(flags, in_force | {"bf16": None}) == ["bf16: false became None"]
     assert differing_flags(["--betta", "1"], in_force) == ["betta: 1 became unknown"]
     assert differing_flags(["--deepspeed", "zero2"], in_force) == [f"deepspeed: zero2 became {zero3}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (['{"a": 1}'], {"a": 2}),
+        (['{"a": 1}'], {"a": 1, "b": 2}),
+        (["q_proj"], ["q_proj", "v_proj"]),
+        (["q_proj", "v_proj"], ["q_proj"]),
+        (["q_proj", "v_proj"], "q_proj"),
+        (["q_proj"], []),
+    ],
+)
+def test_a_table_or_a_list_of_which_a_part_differs_is_named(words, value):
+    assert differing_flags(["--flag", *words], {"flag": value}) == [f"flag: {' '.join(words)} became {value}"]
+
+
+def test_a_table_is_the_same_in_any_order():
+    assert differing_flags(["--flag", '{"a": 1, "b": 2}'], {"flag": {"b": 2, "a": 1}}) == []

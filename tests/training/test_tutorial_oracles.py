@@ -2,7 +2,7 @@
 
 Left out, because a CPU cannot do it: Liger's kernels, which need a GPU. Because it is slow at it: bfloat16, workers
 that read ahead, and four processes under ZeRO-3. One process takes the 8 pairs of the four at once, four times a
-step, as there: 32 pairs. make test-fidelity has all of these but Liger. The pairs are not shuffled, so that the first
+step, as there: 32 pairs. make test-nightly has all of these but Liger. The pairs are not shuffled, so that the first
 step's are known.
 """
 

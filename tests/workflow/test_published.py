@@ -14,8 +14,6 @@ from tests.support.both_engines import assert_nothing_to_do, in_folder
 from tests.support.changes import list_changes
 from tests.support.project import ROOT, copy_clone
 
-pytestmark = pytest.mark.pipeline(minutes=9)
-
 UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 STORE_BYTES = 8 << 20
@@ -28,6 +26,9 @@ def one_of_each_class() -> list[str]:
     """Return one setting for each set of rules that read it, and all settings that change the graph."""
     classes = {tuple(readers_of(setting)): setting for setting in sorted(set(CHANGES) - DVC_SETTINGS)}
     return sorted({*classes.values(), *GRAPH_SETTINGS})
+
+
+OTHER_SETTINGS = sorted(set(CHANGES) - DVC_SETTINGS - set(one_of_each_class()))
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,21 @@ def settings(pulled) -> dict:
 def test_an_edited_setting_reruns_the_same_stages_in_both_engines(settings, setting):
     assert "failed" not in settings[setting], settings[setting]["failed"]
     assert settings[setting]["snakemake"] == settings[setting]["dvc"] != []
+
+
+@pytest.fixture(scope="module")
+def other_settings(pulled) -> dict:
+    """Return the plans of both engines after another value of each of the other settings."""
+    changes = {setting: CHANGES[setting] for setting in OTHER_SETTINGS}
+    found: dict = in_folder(pulled, "tests.support.plan_edits:plan_setting_edits", changes)
+    return found
+
+
+@pytest.mark.nightly("one setting for each set of rules that read it is in the first tier")
+@pytest.mark.parametrize("setting", OTHER_SETTINGS)
+def test_every_other_setting_reruns_the_same_stages_in_both_engines(other_settings, setting):
+    assert "failed" not in other_settings[setting], other_settings[setting]["failed"]
+    assert other_settings[setting]["snakemake"] == other_settings[setting]["dvc"] != []
 
 
 def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_stages(published, run):

@@ -12,6 +12,8 @@ from tests.runs.engines.cluster import TINY_PAIRS, StandIn, submit, submit_train
 from tests.support.processes import wait_until
 from tests.support.project import ROOT
 
+pytestmark = pytest.mark.ci("jobs that are submitted in another form than the engine takes")
+
 # Two processes, as Snakemake and a training are: the second is to hear what the first is told.
 FAMILY = """
 import signal, subprocess, sys

@@ -10,6 +10,8 @@ from tests.runs.engines.cluster import TINY_PAIRS, submit, submit_training
 from tests.runs.engines.kubernetes_api import KubernetesApi, container
 from tests.support.project import ROOT, commit
 
+pytestmark = pytest.mark.ci("jobs that are submitted in another form than the engine takes")
+
 PATH = os.pathsep.join([str(ROOT / ".venv-kubernetes" / "bin"), os.environ["PATH"]])
 
 

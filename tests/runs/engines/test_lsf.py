@@ -4,6 +4,8 @@ import pytest
 
 from tests.runs.engines.cluster import TINY_PAIRS, StandIn, options, submit, submit_training
 
+pytestmark = pytest.mark.ci("jobs that are submitted in another form than the engine takes")
+
 
 @pytest.fixture
 def lsf(tmp_path):

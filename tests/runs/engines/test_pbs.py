@@ -5,6 +5,8 @@ import pytest
 from tests.runs.engines.cluster import ENGINES, TINY_PAIRS, StandIn, options, submit, submit_training
 from tests.support.project import ROOT, run_command
 
+pytestmark = pytest.mark.ci("jobs that are submitted in another form than the engine takes")
+
 
 @pytest.fixture
 def pbs(tmp_path):

@@ -10,6 +10,8 @@ from tests.runs.engines.cluster import ENGINES
 from tests.support.project import ROOT
 from tests.workflow.test_workflow import ASKED_FOR, BEFORE_DPO, NAMES
 
+pytestmark = pytest.mark.ci("jobs that are submitted in another form than the engine takes")
+
 PROFILES = ["lsf", "htcondor", "pbs", "sge", "kubernetes"]
 # What a training of eight GPUs asks for, beside Snakemake's own `gpu`, in the words of an engine that needs others.
 EIGHT = {"lsf": "-gpu num=8/host:", "htcondor": "request_gpus=8,"}

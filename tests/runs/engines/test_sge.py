@@ -12,6 +12,8 @@ from tests.runs.engines.grid_engine import GridEngine
 from tests.support.processes import wait_until
 from tests.support.project import run_command
 
+pytestmark = pytest.mark.ci("jobs that are submitted in another form than the engine takes")
+
 # A job that ends when it is asked to, as a training does, and says that it was.
 PATIENT = """
 import signal, sys

@@ -1,4 +1,4 @@
-"""Flags of the tutorial's command under ms-swift 3.7.0, in an environment of its own: make test-fidelity.
+"""Flags of the tutorial's command under ms-swift 3.7.0, in an environment of its own: make test-nightly.
 
 What schemas/swift_flags/knowledge.yaml says of that release, seen. It stands alone: the model is made here, of a size
 at which nothing is learnt, because the two releases do not read each other's tokenizers.

@@ -9,6 +9,8 @@ import pytest
 from tests.support.project import ROOT, run_command
 from tests.support.small_run import TARGETS, run_small, validate, write_crate
 
+pytestmark = pytest.mark.ci("a crate that its profiles refuse")
+
 # Of the published run, whatever else is published.
 PUBLISHED = ["merged", "merged.sha256", "dpo/metrics.json", "infer/predictions.jsonl"]
 

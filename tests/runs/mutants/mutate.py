@@ -1,0 +1,66 @@
+"""Change the code in small ways with mutmut, one at a time, and run the tests of the first tier that reach it."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.project import ROOT, copy_project, run_command
+
+# One in ten of the changes that mutmut makes of each function: the 3rd, the 13th, …
+SAMPLE = ("*__mutmut_3", "*__mutmut_?3", "*__mutmut_??3")
+# mutmut's packages come behind those of the environment that it runs in.
+PROGRAM = """import glob, sys
+sys.path += glob.glob(".venv-mutants/lib/python*/site-packages")
+from mutmut.__main__ import cli
+cli(sys.argv[1:])"""
+SETTINGS = """
+[tool.mutmut]
+source_paths = ["pipeline", "plugins"]
+only_mutate = {files}
+pytest_add_cli_args_test_selection = {tests}
+pytest_add_cli_args = ["-m", "not ci and not nightly"]
+also_copy = {copied}
+process_isolation = "forkserver"
+type_check_command = ["mypy", "pipeline", "--output", "json", "--disable-error-code", "unused-ignore"]
+"""
+NOTICED = ("killed", "timeout", "caught by type check", "suspicious", "segfault")
+
+
+class Area(NamedTuple):
+    """Files that are changed, and the tests that should notice, in one of the environments."""
+
+    python: str
+    files: list[str]
+    tests: list[str]
+
+
+class Survivor(NamedTuple):
+    """A change that no test noticed."""
+
+    name: str
+    change: str
+
+
+def find_survivors(area: Area, folder: Path, names: tuple[str, ...] = SAMPLE) -> tuple[int, list[Survivor]]:
+    """Return how many changes of the sample were made in a copy of the project, and those that no test noticed."""
+    copy_project(folder)
+    for environment in (".venv-mutants",):
+        (folder / environment).symlink_to(ROOT / environment)
+    copied = sorted(path.name for path in folder.iterdir() if path.name not in {".git", "pipeline", "plugins"})
+    copied = [name for name in copied if not name.startswith(".venv")]
+    settings = SETTINGS.format(files=area.files, tests=area.tests, copied=copied).replace("'", '"')
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write(settings)
+    ran = mutmut(area, folder, "run", "--max-children", str(os.cpu_count()), *names)
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    results = re.findall(r"^\s+(\S+): (.+)$", mutmut(area, folder, "results", "--all", "true").stdout, re.MULTILINE)
+    tried = {name: result for name, result in results if result != "not checked"}
+    missed = [name for name, result in tried.items() if result not in NOTICED]
+    return len(tried), [Survivor(name, mutmut(area, folder, "show", name).stdout) for name in missed]
+
+
+def mutmut(area: Area, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run mutmut in a folder."""
+    return run_command(str(ROOT / area.python), "-c", PROGRAM, *words, cwd=folder)

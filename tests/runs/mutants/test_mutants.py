@@ -1,0 +1,46 @@
+"""Small changes of the code that decides what is a wrong result: the tests of the first tier notice nine in ten."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.runs.mutants.mutate import Area, find_survivors
+
+pytestmark = [
+    pytest.mark.nightly("a change of the code is tested once; that the tests notice changes, now and then"),
+    pytest.mark.timeout(4 * 3600),
+]
+
+SHARE = 0.9
+WORKFLOW, TRAINING = (f"{environment}/bin/python" for environment in (".venv", ".venv-training"))
+AREAS = {
+    "pairs": Area(WORKFLOW, ["pipeline/preferences/*"], ["tests/preferences"]),
+    "evaluation": Area(WORKFLOW, ["pipeline/evaluation/*"], ["tests/evaluation"]),
+    "gates and digests": Area(
+        WORKFLOW,
+        [
+            *("pipeline/gates.py", "pipeline/training/curve_gates.py", "pipeline/training/record.py"),
+            *("pipeline/training/training.py", "pipeline/training/checkpoints.py", "pipeline/models/model_gate.py"),
+            *("pipeline/files/folder_manifest.py", "pipeline/files/known_hashes.py", "pipeline/graph/code_of.py"),
+            "pipeline/publishing/code_digests.py",
+        ],
+        ["tests/training", "tests/models", "tests/files", "tests/graph", "tests/publishing"],
+    ),
+    "plugins": Area(
+        TRAINING,
+        ["plugins/*", "pipeline/models/merge_gates.py", "pipeline/training/first_loss.py"],
+        ["tests/plugins", "tests/models", "tests/training"],
+    ),
+}
+# What changes nothing that anybody could see, by the line that was changed, with the reason.
+KNOWN: dict[str, str] = tomllib.loads(Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_nine_in_ten_changes_are_noticed_and_the_others_are_known(area, tmp_path):
+    tried, survivors = find_survivors(AREAS[area], tmp_path / "project")
+    print(f"{area}: {tried} changes, {tried - len(survivors)} noticed")
+    new = [found.change for found in survivors if not any(line in found.change for line in KNOWN)]
+    assert tried and len(survivors) <= (1 - SHARE) * tried, "\n".join(found.change for found in survivors)
+    assert new == []
