@@ -10,20 +10,30 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.both_engines import assert_nothing_half_made, assert_nothing_to_do, in_folder
 from tests.support.processes import PATIENCE, kill, kill_all, members, wait_until
-from tests.support.project import ROOT, assert_nothing_to_do, commit, dvc, link_environments, run_command
+from tests.support.project import ROOT, commit, dvc, link_environments, run_command
 
 pytestmark = pytest.mark.ci("results that DVC damages, or computes from something else")
 
-UP_TO_DATE = "Data and pipelines are up to date."
-NOTHING = "Nothing to be done"
+NOTHING = {"snakemake": [], "dvc": {}}
+# A setting that the evaluation reads, with what follows, and one that only two stages of seconds read.
+RESAMPLES = ("resamples: 1000", "resamples: 100")
+GPU_MODEL = ("gpu_model: h20", "gpu_model: h100")
 
 
-def set_resamples(clone: Path, resamples: int) -> None:
-    """Edit a setting that only the evaluation reads, which takes seconds."""
+def edit_config(clone: Path, old: str, new: str) -> None:
+    """Give a setting another value."""
     config = clone / "config.yaml"
     text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("resamples: 1000", f"resamples: {resamples}"), encoding="utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def take_back(clone: Path) -> None:
+    """Check out what was committed, in git and in DVC."""
+    subprocess.run(["git", "checkout", "--quiet", "."], cwd=clone, check=True)
+    dvc(clone, "checkout", "--quiet")
 
 
 def read_objects(clone: Path) -> dict[str, bytes]:
@@ -32,35 +42,41 @@ def read_objects(clone: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in objects}
 
 
-@pytest.mark.parametrize("link", ["hardlink", "symlink", "copy"])
+def assert_objects_are_kept(clone: Path, objects: dict[str, bytes]) -> None:
+    """See that the cache still has these objects, and that all that it has are intact."""
+    assert read_objects(clone).items() >= objects.items()
+    assert run_command("python", "-m", "tools.check_objects", cwd=clone).returncode == 0
+
+
+@pytest.mark.parametrize("link", ["hardlink", "symlink"])
 def test_pull_edit_run_commit_and_checkout_leave_every_object_of_the_cache_intact(published, link):
     dvc(published, "config", "--local", "cache.type", link)
     dvc(published, "checkout", "--relink", "--quiet")
     objects = read_objects(published)
     assert_nothing_to_do(published)
-    set_resamples(published, 100)
+    edit_config(published, *RESAMPLES)
     assert run_command("snakemake", cwd=published).returncode == 0
     dvc(published, "commit", "--force", "--quiet")
     assert_nothing_to_do(published)
-    subprocess.run(["git", "checkout", "--quiet", "."], cwd=published, check=True)
-    dvc(published, "checkout", "--quiet")
+    take_back(published)
     assert_nothing_to_do(published)
-    assert read_objects(published).items() >= objects.items()
-    assert run_command("python", "-m", "tools.check_objects", cwd=published).returncode == 0
+    assert_objects_are_kept(published, objects)
 
 
-def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache(published):
-    set_resamples(published, 100)
-    ran = dvc(published, "repro")
-    assert "Running stage 'evaluate_pairs'" in ran and "Running stage 'train_dpo'" not in ran
+def test_a_setting_runs_its_stages_once_and_comes_back_from_the_run_cache_and_leaves_every_object_intact(published):
+    dvc(published, "config", "--local", "cache.type", "copy")
+    objects = read_objects(published)
+    edit_config(published, *GPU_MODEL)
+    assert re.findall(r"Running stage '(\w+)'", dvc(published, "repro")) == ["write_report", "write_provenance"]
     assert_nothing_to_do(published)
-    metrics = (published / "results/tiny/evaluate/metrics.json").read_bytes()
-    subprocess.run(["git", "checkout", "--quiet", "."], cwd=published, check=True)
-    dvc(published, "checkout", "--quiet")
+    report = (published / "results/tiny/report.html").read_bytes()
+    take_back(published)
     assert_nothing_to_do(published)
-    set_resamples(published, 100)
-    assert "Stage 'evaluate_pairs' is cached - skipping run" in dvc(published, "repro")
-    assert (published / "results/tiny/evaluate/metrics.json").read_bytes() == metrics
+    assert (published / "results/tiny/report.html").read_bytes() != report
+    edit_config(published, *GPU_MODEL)
+    assert "Stage 'write_report' is cached - skipping run" in dvc(published, "repro")
+    assert (published / "results/tiny/report.html").read_bytes() == report
+    assert_objects_are_kept(published, objects)
 
 
 def test_repro_finds_an_edited_module_by_itself_and_runs_what_depends_on_it(published):
@@ -80,7 +96,7 @@ def test_a_result_is_kept_when_its_code_has_changed_by_the_command_that_snakemak
     assert "pipeline/gates.py changed since; train_dpo runs again" in line
     before = (published / "results/tiny/dpo/adapter/adapter_model.safetensors").read_bytes()
     assert run_command(*shlex.split(line.rpartition(": ")[2]), cwd=published).returncode == 0
-    assert "rule train_dpo:" not in run_command("snakemake", "--dry-run", cwd=published).stdout
+    assert "train_dpo" not in in_folder(published, "tests.support.plans:plan_snakemake")
     assert (published / "results/tiny/dpo/adapter/adapter_model.safetensors").read_bytes() == before
 
 
@@ -93,30 +109,29 @@ def test_repro_with_pull_restores_everything_without_computing(tmp_path, publish
 
 
 def test_an_experiment_of_one_setting_is_run_listed_and_compared(published):
-    dvc(published, "exp", "run", "--name", "few", "--set-param", "config.yaml:evaluate.resamples=100")
+    dvc(published, "exp", "run", "--name", "few", "--set-param", "config.yaml:train.gpu_model=h100")
     assert_nothing_to_do(published)
     shown = json.loads(dvc(published, "exp", "show", "--json"))
     names = [row["name"] for branch in shown for row in (exp["revs"][0] for exp in branch["experiments"] or [])]
     assert names == ["few"]
-    assert "evaluate.resamples" in dvc(published, "params", "diff")
+    assert "train.gpu_model" in dvc(published, "params", "diff")
 
 
 def test_an_overlay_is_an_experiment_under_its_name_and_leaves_everything_as_it_was(published):
     overlay = published / "experiments" / "short.yaml"
-    overlay.write_text("evaluate:\n  resamples: 100\n", encoding="utf-8")
+    overlay.write_text("train:\n  gpu_model: h100\n", encoding="utf-8")
     command = ("python", "-m", "tools.run_experiment", "experiments/short.yaml")
     assert run_command(*command, cwd=published).stderr.splitlines()[-1].endswith("run: git add experiments/short.yaml")
     commit(published)
     done = run_command(*command, cwd=published)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Running stage 'evaluate_pairs'" in done.stdout and "Running stage 'infer_shard-0'" not in done.stdout
+    assert re.findall(r"Running stage '(\w+)'", done.stdout) == ["write_report", "write_provenance"]
     assert subprocess.run(["git", "status", "--porcelain"], cwd=published, capture_output=True).stdout == b""
     assert_nothing_to_do(published)
     dvc(published, "exp", "apply", "short")
-    stage = yaml.safe_load((published / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["evaluate_pairs"]
-    assert {"experiments/short.yaml": ["evaluate.resamples"]} in stage["params"]
-    assert dvc(published, "status").strip() == UP_TO_DATE
-    assert NOTHING in run_command("snakemake", "-n", "--configfile", "experiments/short.yaml", cwd=published).stdout
+    stage = yaml.safe_load((published / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["write_report"]
+    assert {"experiments/short.yaml": ["train.gpu_model"]} in stage["params"]
+    assert in_folder(published, "tests.support.plans:plan", ["experiments/short.yaml"]) == NOTHING
 
 
 def test_metrics_and_curves_can_be_shown_and_compared(published):
@@ -171,6 +186,7 @@ def test_a_truncated_object_of_the_remote_is_named_and_does_not_get_into_results
 # Killed
 
 
+# Stages of seconds, and what is edited so that they run. What follows from them is not asked for.
 STAGES = {
     "convert_preferences": ("min_margin: 1", "min_margin: 2"),
     "infer_shard_before-base-0": ("max_new_tokens: 96", "max_new_tokens: 64"),
@@ -178,17 +194,32 @@ STAGES = {
 
 
 def start_repro(clone: Path, stage: str) -> subprocess.Popen[str]:
-    """Edit what a stage of seconds reads, start `dvc repro` in a session of its own, and wait until the stage runs."""
-    config = clone / "config.yaml"
-    config.write_text(config.read_text(encoding="utf-8").replace(*STAGES[stage]), encoding="utf-8")
+    """Edit what a stage reads, start `dvc repro` of it in a session of its own, and wait until it runs."""
+    edit_config(clone, *STAGES[stage])
     environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     process = subprocess.Popen(
-        ["dvc", "repro"], cwd=clone, env=environment, start_new_session=True, text=True,
+        ["dvc", "repro", stage], cwd=clone, env=environment, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    assert wait_until(lambda: process.poll() is not None or list((clone / ".snakemake" / "locks").glob("*")))
+    assert wait_until(lambda: process.poll() is not None or is_locked(clone))
     assert process.poll() is None, process.communicate()[0]
     return process
+
+
+def is_locked(clone: Path) -> bool:
+    """Say whether Snakemake has written the last of its locks."""
+    return any(lock.read_bytes() for lock in (clone / ".snakemake" / "locks").glob("*.output.lock"))
+
+
+def unlock_and_go_on(clone: Path, stage: str) -> None:
+    """Reproduce the stage as the message about a lock says; both engines must find it up to date then."""
+    again = run_command("dvc", "repro", stage, cwd=clone)
+    assert again.returncode and "removed with the --unlock argument" in again.stdout + again.stderr
+    assert run_command("snakemake", "--unlock", cwd=clone).returncode == 0
+    dvc(clone, "repro", stage)
+    planned = in_folder(clone, "tests.support.plans:plan")
+    assert stage not in planned["dvc"] and stage.partition("-")[0] not in planned["snakemake"]
+    assert_nothing_half_made(clone)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -196,12 +227,7 @@ def test_everything_killed_leaves_a_lock_that_is_named_and_the_next_repro_goes_o
     process = start_repro(published, stage)
     kill_all(lambda: members(process.pid))
     process.communicate()
-    again = run_command("dvc", "repro", cwd=published)
-    if again.returncode:
-        assert "removed with the --unlock argument" in again.stdout + again.stderr
-        assert run_command("snakemake", "--unlock", cwd=published).returncode == 0
-        dvc(published, "repro")
-    assert_nothing_to_do(published)
+    unlock_and_go_on(published, stage)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -212,8 +238,4 @@ def test_snakemake_killed_inside_repro_fails_the_stage_by_name_and_the_next_repr
     said, _ = process.communicate(timeout=PATIENCE)
     kill_all(lambda: members(process.pid))
     assert process.returncode != 0 and f"failed to reproduce '{stage}'" in said
-    again = run_command("dvc", "repro", cwd=published)
-    assert again.returncode and "removed with the --unlock argument" in again.stdout + again.stderr
-    assert run_command("snakemake", "--unlock", cwd=published).returncode == 0
-    dvc(published, "repro")
-    assert_nothing_to_do(published)
+    unlock_and_go_on(published, stage)

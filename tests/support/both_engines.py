@@ -24,6 +24,11 @@ OWN = ("pipeline", "scripts", "tests", "tools")
 def assert_nothing_to_do(clone: Path) -> None:
     """See that both engines find everything up to date, and nothing half made."""
     assert in_folder(clone, "tests.support.plans:plan") == {"snakemake": [], "dvc": {}}
+    assert_nothing_half_made(clone)
+
+
+def assert_nothing_half_made(clone: Path) -> None:
+    """See that Snakemake has left neither a lock nor a mark of a job that has not ended."""
     assert [*clone.glob(".snakemake/incomplete/*"), *clone.glob(".snakemake/locks/*")] == []
 
 
