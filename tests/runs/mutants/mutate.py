@@ -23,7 +23,8 @@ pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-m", "not ci and not nightly"]
 also_copy = {copied}
 process_isolation = "forkserver"
-type_check_command = ["mypy", "pipeline", "--output", "json", "--disable-error-code", "unused-ignore"]
+type_check_command = ["mypy", "pipeline", "--output", "json", "--config-file", "", "--explicit-package-bases",
+    "--ignore-missing-imports"]
 """
 NOTICED = ("killed", "timeout", "caught by type check", "suspicious", "segfault")
 
