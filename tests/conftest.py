@@ -35,7 +35,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Measure what each file of tests takes."""
-    config.pluginmanager.register(Budget("training" if IN_TRAINING else "workflow"))
+    config.pluginmanager.register(Budget("training" if IN_TRAINING else "workflow"), "budget")
 
 
 @pytest.fixture

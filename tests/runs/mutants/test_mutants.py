@@ -25,12 +25,15 @@ AREAS = {
             *("pipeline/files/folder_manifest.py", "pipeline/files/known_hashes.py", "pipeline/graph/code_of.py"),
             "pipeline/publishing/code_digests.py",
         ],
-        ["tests/training", "tests/models", "tests/files", "tests/graph", "tests/publishing"],
+        [
+            *("tests/training", "tests/models/test_model_gate.py", "tests/files", "tests/graph/test_code_of.py"),
+            *("tests/graph/test_changed_code.py", "tests/publishing/test_write_dvc_yaml.py"),
+        ],
     ),
     "plugins": Area(
         TRAINING,
         ["plugins/*", "pipeline/models/merge_gates.py", "pipeline/training/first_loss.py"],
-        ["tests/plugins", "tests/models", "tests/training"],
+        ["tests/plugins", "tests/models/test_merge_gates.py", "tests/training"],
     ),
 }
 # What changes nothing that anybody could see, by the line that was changed, with the reason.
