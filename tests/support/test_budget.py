@@ -68,7 +68,10 @@ def test_a_slower_machine_may_take_longer():
     assert find_over({"tests/a.py": 25.0}, {"tests/a.py": 10.0}, slowness=2) == []
 
 
-@pytest.fixture(scope="module", params=[[], ["--numprocesses=2"]], ids=["in one process", "by two workers"])
+WORKERS = {"in one process": [], "by a worker": ["--numprocesses=1"]}
+
+
+@pytest.fixture(scope="module", params=WORKERS.values(), ids=WORKERS)
 def busy(request, tmp_path_factory) -> tuple["subprocess.CompletedProcess[str]", Path]:
     """Run a file of tests that takes more than a second where it may take half of one; return its record, too."""
     folder = tmp_path_factory.mktemp("busy")
