@@ -39,8 +39,9 @@ AREAS = {
             "pipeline/training/first_loss.py",
         ],
         [
-            *("tests/plugins", "--ignore=tests/plugins/test_swanlab_run.py", "tests/models/test_merge_gates.py"),
-            "tests/training/test_first_loss.py",
+            # Not those that take minutes for trainings: the others notice enough.
+            *("tests/plugins", *(f"--ignore=tests/plugins/test_{name}.py" for name in ("fast", "swanlab_run"))),
+            *("tests/models/test_merge_gates.py", "tests/training/test_first_loss.py"),
         ],
     ),
 }
