@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.figures import Resampled
+from pipeline.evaluation.figures import Resampled, is_figure
 
 TIMES = 200
 ROWS = 60
@@ -88,3 +88,17 @@ def test_a_difference_is_of_the_rows_that_the_model_with_fewer_has(values):
     lacking[:7] = np.nan
     for given in ({"base": lacking, "dpo": values["dpo"]}, {"base": values["dpo"], "dpo": lacking}):
         assert comparison(given)["n"] == ROWS - 7
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"value": 1.0, "n": 3}, True),
+        ({"value": None, "n": 0}, True),
+        ({"value": {"n": 3}}, False),
+        ({}, False),
+        (1.0, False),
+    ],
+)
+def test_a_group_of_figures_is_no_figure_whatever_it_is_called(value, said):
+    assert is_figure(value) is said

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation.corpus_metrics import Bleu, Chrf
+from pipeline.evaluation.ngrams import Texts, count_overlaps
 from pipeline.evaluation.side_by_side import SideBySide
 
 TEXT = st.text(alphabet="ab c.,1-你好 \u3000é%", max_size=30)
@@ -38,3 +39,16 @@ def test_more_rows_than_are_counted_at_once_are_counted_each_on_its_own():
     pairs = [(f"a b {i % 7}", f"b {i % 5} a") for i in range(9000)]
     found = Chrf().statistics(side_by_side(pairs), "dpo")
     assert np.array_equal(found, np.tile(found[:35], (258, 1))[:9000])
+
+
+def test_half_of_a_character_of_two_is_counted_as_sacrebleu_counts_it():
+    pairs = [("a\ud83db", "\ud83db"), ("", "\ud83d")]
+    answers, chosen = zip(*pairs, strict=True)
+    expected = Chrf().metric._extract_corpus_statistics(list(answers), [list(chosen)])
+    assert Chrf().statistics(side_by_side(pairs), "dpo").tolist() == expected
+
+
+def test_tens_of_thousands_of_different_ngrams_have_none_in_common():
+    tokens = np.arange(40_000, dtype=np.uint64).reshape(2, -1)
+    _, _, common = count_overlaps(*(Texts(own, np.array([len(own)])) for own in tokens), 4)
+    assert common.tolist() == [[0, 0, 0, 0]]

@@ -1,10 +1,11 @@
-"""row_scores.py: whose judgements a win rate is of."""
+"""row_scores.py: whose scores count, and whose judgements a win rate is of."""
 
 import json
 
+import numpy as np
 import pytest
 
-from pipeline.evaluation.row_scores import judged_metric
+from pipeline.evaluation.row_scores import judged_metric, read_scores
 from pipeline.evaluation.side_by_side import SideBySide
 
 WINNERS = {("base", "sft"): "base", ("base", "dpo"): "dpo", ("sft", "dpo"): "sft"}
@@ -20,3 +21,10 @@ def test_of_three_models_only_the_judgements_of_the_two_count(one, two, rate, tm
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     table = judged_metric(path, one, two).statistics(SideBySide(ids=["row"]), two)
     assert table.tolist() == [[rate, 1]]
+
+
+def test_each_row_has_the_score_that_its_model_was_given_and_may_have_none(tmp_path):
+    path = tmp_path / "comet.jsonl"
+    path.write_text('{"id": "b", "scores": {"base": 0.5, "dpo": 1}}\n', encoding="utf-8")
+    table = read_scores(path).statistics(SideBySide(ids=["a", "b"]), "dpo")
+    assert np.array_equal(table, [[np.nan, np.nan], [1, 1]], equal_nan=True)

@@ -1,5 +1,6 @@
 """merge_gates.py: a correct merge passes, and for each kind of wrong merge a gate fails."""
 
+import re
 import shutil
 
 import pytest
@@ -140,6 +141,28 @@ def test_an_adapter_without_layers_changes_nothing_and_fails(built):
     assert names_of_failed([judge_sums({}, built[0])]) == {"merged_weights"}
 
 
+def test_the_logits_have_to_be_near_the_adapters_and_nearer_than_the_bases(merged):
+    base, folder = merged
+    probes = load_probes(base, folder / "val.jsonl", "2020-02-02")
+    near, other, *_ = judge_merge(base, folder / "adapter", folder / "merged", probes, "float32")
+    assert re.fullmatch(r"\d\.\d\de-\d\d from the adapter's", near["value"])
+    assert re.fullmatch(r"at most 0\.\d+ of their norm, and nearer than the base's", near["expected"])
+    assert (other["value"].partition(" ")[2], other["expected"]) == ("from the base's", "above 0")
+
+
+@pytest.mark.parametrize(
+    ("target", "seen", "others"),
+    [("a", "least 5.00e-01 of its norm, 1 targets", "2 weights unchanged"), ("b", "b did not move", "a moved")],
+)
+def test_what_moved_and_what_did_not_is_said(tmp_path, target, seen, others):
+    before = {name: torch.ones(4) for name in "abc"}
+    for folder, weights in (("before", before), ("after", before | {"a": torch.full((4,), 1.5)})):
+        (tmp_path / folder).mkdir()
+        save_file(weights, tmp_path / folder / "model.safetensors")
+    gates = judge_weights(tmp_path / "before", tmp_path / "after", {target})
+    assert [row["value"] for row in gates] == [seen, others]
+
+
 def save_without(weights, name, folder) -> None:
     """Save all weights but one into a folder of their own."""
     folder.mkdir(exist_ok=True)
@@ -168,6 +191,9 @@ def test_another_tokenizer_is_named(built, tmp_path):
     file = tmp_path / "model" / "tokenizer.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"normalizer": null', '"normalizer": {"type": "NFC"}'))
     assert judge_description(built[0], tmp_path / "model")["value"] == "changed: the tokenizer"
+    config = tmp_path / "model" / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 1e-06'))
+    assert judge_description(built[0], tmp_path / "model")["value"] == "changed: rms_norm_eps, the tokenizer"
 
 
 @pytest.mark.parametrize(("small", "passed"), [(0.01003, True), (0.02, False)])

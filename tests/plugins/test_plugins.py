@@ -162,14 +162,17 @@ def test_a_config_in_a_model_folder_runs_no_code(built, tmp_path):
 
 def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
     from accelerate.state import DistributedType, PartialState
+    from transformers import training_args
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU, where the plugin does nothing")
     monkeypatch.setattr(PartialState, "_prepare_backend", PartialState._prepare_backend)
+    monkeypatch.setattr(training_args, "is_torch_bf16_gpu_available", training_args.is_torch_bf16_gpu_available)
     backend = importlib.import_module("deepspeed.comm.torch")
     monkeypatch.setattr(backend, "build_shm_op", backend.build_shm_op)
     monkeypatch.setitem(os.environ, "LOCAL_RANK", "0")
     runpy.run_path("plugins/cpu_zero3.py")
+    assert training_args.is_torch_bf16_gpu_available()
     assert backend.build_shm_op() is None  # nothing is compiled
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
 

@@ -91,7 +91,7 @@ def test_a_training_as_it_was_asked_for_passes_every_gate(train):
 
 
 def test_the_table_of_the_lora_says_which_parts_have_one(train):
-    train(
+    gates = train(
         {},
         target_modules=["q_proj", "v_proj"],
         target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
@@ -106,6 +106,7 @@ def test_the_table_of_the_lora_says_which_parts_have_one(train):
         ["self_attn.v_proj", "no"],
     ]
     assert {line.split(",")[1] for line in table[1:]} == {"2"}
+    assert gates["lora_coverage"]["expected"] == "down_proj, gate_up_proj, q_proj, v_proj in 2 layers"
 
 
 def test_a_first_loss_that_is_not_the_predicted_one_stops_the_training(train, tmp_path):
@@ -170,11 +171,11 @@ FIRST = {"loss": 0.693147, "grad_norm": 0.5, "rewards/margins": 0.0, "rewards/ch
 SECOND = {"loss": 0.6, "grad_norm": 0.4, "rewards/margins": 0.3, "rewards/chosen": -1.0}
 
 
-def tell_steps(gates: Any, *steps: dict[str, float]) -> dict[str, bool]:
+def tell_steps(gates: Any, *steps: dict[str, float], args: SimpleNamespace = ARGS) -> dict[str, bool]:
     """Tell the callback what was logged at step 1 and after it; return which gates passed."""
     rows = [{"step": number} | logged for number, logged in enumerate(steps, 1)]
     for number, logged in enumerate(steps, 1):
-        gates.on_log(ARGS, SimpleNamespace(global_step=number, log_history=rows[:number]), None, logs=logged)
+        gates.on_log(args, SimpleNamespace(global_step=number, log_history=rows[:number]), None, logs=logged)
     return passed(gates)
 
 
@@ -205,6 +206,22 @@ def test_a_first_loss_without_a_closed_form_has_to_be_above_0(callback):
     gates = callback(asked=ASKED | {"init_weights": "pissa"})
     with pytest.raises(GateError, match=r"first_loss is 0\.0, expected above 0; no closed form"):
         tell_steps(gates, FIRST | {"loss": 0.0})
+    assert tell_steps(gates, FIRST | {"loss": 1.23456789})["first_loss"]
+    assert (
+        next(row for row in read_gates(gates.contract.gates_file) if row["gate"] == "first_loss")["value"] == 1.234568
+    )
+
+
+@pytest.mark.parametrize("kind", ["simpo", "orpo"])
+def test_a_training_without_a_reference_has_no_first_loss_and_no_margin_to_judge(callback, kind):
+    gates = callback(asked={"rlhf_type": kind, "init_weights": "true"})
+    assert tell_steps(gates, FIRST | {"loss": 0.0}) == {"first_grad_norm": True}
+
+
+def test_a_loss_whose_best_is_0_does_not_collapse(callback):
+    gates = callback(collapse="stop")
+    args = SimpleNamespace(**vars(ARGS) | {"loss_type": ["hinge"]})
+    tell_steps(gates, FIRST | {"loss": 1.0}, SECOND | {"loss": 0.0}, args=args)
 
 
 @pytest.mark.parametrize("name", ["loss_collapse", "chosen_log_probability"])

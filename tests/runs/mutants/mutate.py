@@ -12,8 +12,11 @@ from tests.support.project import ROOT, copy_data, copy_project, link_environmen
 SAMPLE = ("*__mutmut_3", "*__mutmut_?3", "*__mutmut_??3")
 SITE = ".venv-mutants/lib/python*/site-packages"
 # mutmut's packages come behind those of the environment that it runs in.
-PROGRAM = """import glob, sys
+# A plugin that a test runs by its path gets the name of a module, by which mutmut knows it.
+PROGRAM = """import glob, runpy, sys
 sys.path += glob.glob(SITE)
+run_path = runpy.run_path
+runpy.run_path = lambda path: run_path(path, run_name=path.removesuffix(".py").replace("/", "."))
 from mutmut.__main__ import cli
 cli(sys.argv[1:])""".replace("SITE", repr(SITE))
 SETTINGS = """
@@ -21,7 +24,7 @@ SETTINGS = """
 source_paths = ["pipeline", "plugins"]
 only_mutate = {files}
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-m", "not ci and not nightly", "-p", "no:budget"]
+pytest_add_cli_args = ["-m", "not ci and not nightly", "-p", "no:budget", "-p", "tests.runs.mutants.shared_fixtures"]
 also_copy = {copied}
 process_isolation = "forkserver"
 type_check_command = ["mypy", "pipeline", "--output", "json", "--config-file", "", "--explicit-package-bases",
