@@ -50,9 +50,15 @@ def test_a_script_depends_on_what_its_modules_import_even_within_a_function(proj
 
 def test_a_module_depends_on_the_files_and_folders_beside_it_that_it_names(project):
     write(project, rule="TEMPLATE, PROMPT = 'pages', 'prompt.txt'")
-    for name in ("pages/page.html", "prompt.txt", "unnamed.txt"):
+    (project / "scripts" / "pages" / "__pycache__").mkdir()
+    for name in ("pages/page.html", "pages/__pycache__/page.pyc", "prompt.txt", "unnamed.txt"):
         (project / "scripts" / name).write_text("text", encoding="utf-8")
     assert code_of.files_of("rule") == ["scripts/pages/page.html", "scripts/prompt.txt", "scripts/rule.py"]
+
+
+def test_a_module_that_is_no_plugin_does_not_find_the_modules_of_its_own_folder(project):
+    write(project, rule="import pages.page", **{"pages/page": "import json", "pages/json": ""})
+    assert code_of.files_of("rule") == ["scripts/pages/page.py", "scripts/rule.py"]
 
 
 def test_a_training_depends_on_its_plugins_and_on_what_they_import(project):

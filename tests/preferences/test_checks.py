@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.preferences.checks import PAIR_CHECKS, find_pair_faults, find_text_faults
+from pipeline.preferences.checks import PAIR_CHECKS, find_control_token, find_pair_faults, find_text_faults
 from pipeline.preferences.columns import Columns
 from pipeline.preferences.pair import Message, Pair, encode_lines
 
@@ -30,6 +30,12 @@ def pair_codes(pairs: Sequence[Pair]) -> list[str]:
 def test_answers_may_differ_by_five_times_or_by_a_hundred_characters(short, long, codes, is_chosen_long):
     chosen, rejected = ("a" * long, "b" * short) if is_chosen_long else ("a" * short, "b" * long)
     assert pair_codes([pair(chosen=chosen, rejected=rejected)]) == codes
+
+
+@pytest.mark.parametrize(("is_answer", "found"), [(True, None), (False, "the token <|channel|> inside a message")])
+def test_only_an_answer_may_begin_with_thinking(is_answer, found):
+    thinking = "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>"
+    assert find_control_token(f"{thinking}b", is_answer) == found
 
 
 def test_every_control_character_is_found_in_plain_utf8_and_no_other():

@@ -62,8 +62,9 @@ def test_a_row_without_an_id_is_called_by_its_line(convert):
     assert [row["id"] for row in convert(lines(pair("one")) + b"\n" + lines(pair("two")))] == ["row-1", "row-3"]
 
 
-def test_a_number_is_an_id_too(convert):
-    assert convert(lines(pair("one", id=7)))[0]["id"] == "7"
+@pytest.mark.parametrize("number", [7, 7.0])
+def test_a_whole_number_is_an_id_too(convert, number):
+    assert convert(lines(pair("one", id=number)))[0]["id"] == "7"
 
 
 def test_keys_that_training_does_not_read_are_left_behind(convert):

@@ -12,6 +12,8 @@ import pytest
 import zstandard
 
 from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.preferences.formats import recognise_format
+from pipeline.preferences.formats.trl import common_beginning
 from tests.support.conversion import GOLDEN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
 
 FORMATS = GOLDEN / "formats"
@@ -177,6 +179,15 @@ def test_a_pair_that_another_file_has_too_is_named_with_that_file(mixed):
     assert reject["problem"].endswith("mixed/alpaca.jsonl:2")
 
 
+def test_a_pair_that_an_earlier_array_has_is_named_with_its_row_in_its_own(tmp_path):
+    for name, questions in (("a", ["1?", "2?"]), ("b", ["3?", "2?"])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(list(map(pair, questions)), indent=0), encoding="utf-8")
+    convert(f"{tmp_path}/*.json", tmp_path / "out", on_problem="drop")
+    (reject,) = read_rejects(tmp_path / "out")
+    assert (reject["file"], reject["row"], reject["code"]) == (f"{tmp_path}/b.json", 2, "duplicate-pair")
+    assert "a.json:" in reject["problem"] and reject["problem"].endswith(" (row 2)")
+
+
 def test_a_glob_names_some_files_of_a_folder(mixed):
     assert convert("mixed/*.tsv", mixed / "out") is None
     assert read_pairs(mixed / "out") == expected_pairs("mqm")
@@ -236,6 +247,10 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
 # The wrong format
 
 
+def test_a_row_with_a_rejected_response_is_ms_swifts_whatever_else_it_holds():
+    assert recognise_format(pair("?") | {"prompt": "?", "chosen": "a", "rejected": "b"}) == "swift"
+
+
 def test_a_wrong_format_is_named_with_the_right_one(tmp_path):
     message = convert(FORMATS / "trl-text.jsonl", tmp_path, format="swift")
     assert message and "'messages' is a required property; the keys are those of the trl format" in message
@@ -248,7 +263,7 @@ def test_json_lines_are_no_mqm(tmp_path):
 
 def test_another_table_is_no_mqm(tmp_path):
     message = convert(FORMATS / "trl-tabs.tsv", tmp_path, format="mqm")
-    assert message and "these are not the columns of MQM annotations" in message
+    assert message and "trl-tabs.tsv:1: these are not the columns of MQM annotations" in message
 
 
 def test_rows_of_two_formats_in_one_file_are_named(tmp_path):
@@ -283,6 +298,84 @@ def test_a_rejected_answer_without_an_end_or_to_another_prompt_and_a_blank_promp
     convert(tmp_path / "raw.jsonl", tmp_path / "out")
     (reject,) = read_rejects(tmp_path / "out")
     assert f"{reject['code']}: {reject['path']}" == fault
+
+
+@pytest.mark.parametrize(
+    ("row", "format_name", "fault"),
+    [
+        ({"chosen": f"x{TRANSCRIPT}", "rejected": TRANSCRIPT}, "hh", "wrong-structure: $.chosen"),
+        ({"chosen": TRANSCRIPT, "rejected": "b"}, "hh", "wrong-structure: $.rejected"),
+        ({"chosen": "a", "rejected": "b"}, "trl", "no-user-turn: $"),
+    ],
+)
+def test_answers_from_which_no_prompt_can_be_taken_are_named(row, format_name, fault, tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", format=format_name)
+    (reject,) = read_rejects(tmp_path / "out")
+    assert f"{reject['code']}: {reject['path']}" == fault
+
+
+@pytest.mark.parametrize(("one", "two"), [("ab", "abc"), ("abc", "ab"), ("ab", "ab"), ("abcd", "abdc")])
+def test_an_implicit_prompt_is_what_both_answers_begin_with(one, two):
+    assert common_beginning(one, two) == "ab"
+
+
+CONTROL = "<|end|>"  # which no text may hold
+SCORED = [{"response": text, "score": score} for text, score in (("b", 1), (CONTROL, 5), ("c", 9))]
+
+
+def turn(text: str, speaker: str = "gpt") -> dict[str, str]:
+    return {"from": speaker, "value": text}
+
+
+RANKED = {"conversations": [turn("?", "human")], "chosen": turn("a"), "rejected": turn("b")}
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ({"instruction": "?", "chosen": "a", "rejected": "b", "system": CONTROL}, "$.system"),
+        ({"instruction": "?", "chosen": "a", "rejected": "b", "history": [["?", CONTROL]]}, "$.history[0][1]"),
+        ({"instruction": CONTROL, "chosen": "a", "rejected": "b"}, "$.instruction"),
+        ({"instruction": "?", "chosen": CONTROL, "rejected": "b"}, "$.chosen"),
+        ({"instruction": "?", "chosen": "a", "rejected": CONTROL}, "$.rejected"),
+        (RANKED | {"conversations": [turn(CONTROL, "human")]}, "$.conversations[0].value"),
+        (RANKED | {"chosen": turn(CONTROL)}, "$.chosen.value"),
+        (RANKED | {"rejected": turn(CONTROL)}, "$.rejected.value"),
+        ({"prompt": CONTROL, "chosen": "a", "rejected": "b"}, "$.prompt"),
+        ({"prompt": "?", "chosen": CONTROL, "rejected": "b"}, "$.chosen"),
+        ({"prompt": "?", "chosen": "a", "rejected": CONTROL}, "$.rejected"),
+        ({"prompt": CONTROL, "completions": SCORED[::2]}, "$.prompt"),
+        ({"prompt": "?", "completions": SCORED[:2]}, "$.completions[1]"),
+        ({"prompt": "?", "completions": SCORED[1:]}, "$.completions[0]"),
+        ({"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD | {"content": CONTROL}]}, "$.rejected[1].content"),
+        ({"chosen": [ASKED, GOOD | {"content": CONTROL}], "rejected": [ASKED, BAD]}, "$.chosen[1].content"),
+    ],
+)
+def test_a_fault_is_named_with_the_path_of_its_text_in_the_row(row, path, tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out")
+    (reject,) = read_rejects(tmp_path / "out")
+    assert (reject["code"], reject["path"]) == ("control-token", path)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [ASKED, GOOD], "rejected_response": "b"},
+        {"messages": [ASKED, GOOD], "rejected_messages": [ASKED, BAD]},
+        {"instruction": "?", "chosen": "a", "rejected": "b"},
+        {"chosen": TRANSCRIPT, "rejected": "\n\nHuman: ?\n\nAssistant: b"},
+        RANKED,
+        {"prompt": "?", "chosen": "a", "rejected": "b"},
+        {"chosen": [ASKED, GOOD], "rejected": [ASKED, BAD]},
+        {"prompt": "?", "completions": [{"response": "b", "score": 1}, {"response": "a", "score": 9}]},
+    ],
+)
+def test_a_row_of_every_format_keeps_its_id_and_its_tag(row, tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [{"id": "n1", "tag": "tone"} | row])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out") is None
+    assert read_pairs(tmp_path / "out") == [pair("?", "a", "b", id="n1", tag="tone")]
 
 
 # Any number of processes

@@ -158,6 +158,11 @@ def test_an_escaped_slash_hides_no_think_tag(find, answer, code):
     assert find(line(pair("关闭文件", "ANSWER")).replace(b"ANSWER", answer.encode())) == [(1, code)]
 
 
+def test_a_text_that_is_not_utf8_is_found_under_a_key_that_is_not_read(find):
+    row = line(pair("关闭文件", note="#")).replace(b"#", b"\xff")
+    assert find(GOOD, row) == [(2, "not-utf8")]
+
+
 @pytest.mark.parametrize("text", ['"id" : "b", "id": "c"', '"id": "b", "id"\t: "c"'])
 def test_a_key_that_stands_twice_is_found_with_any_spacing(find, text):
     row = line(pair("关闭文件", id="b")).replace(b'"id": "b"', text.encode())
@@ -179,10 +184,11 @@ def test_an_id_that_a_nameless_row_gets_is_taken(find):
     assert find(line(pair("1?", id="row-2")), line(pair("2?"))) == [(2, "duplicate-id")]
 
 
-def test_all_faults_of_a_row_are_named(tmp_path):
-    (tmp_path / "raw.jsonl").write_bytes(line(pair("<|end|>", "<think>a</think>", " ")))
+@pytest.mark.parametrize("beside", [b"", b"?\n"], ids=["alone", "beside a bad row"])
+def test_all_faults_of_a_row_are_named(tmp_path, beside):
+    (tmp_path / "raw.jsonl").write_bytes(beside + line(pair("<|end|>", "<think>a</think>", " ")))
     convert(tmp_path / "raw.jsonl", tmp_path / "out")
-    (reject,) = read_rejects(tmp_path / "out")
+    *_, reject = read_rejects(tmp_path / "out")
     assert {reject["code"], *(more["code"] for more in reject["more"])} == {"control-token", "think-text", "blank-text"}
 
 

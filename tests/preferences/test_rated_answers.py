@@ -18,7 +18,7 @@ PAIR = {
 
 def test_each_answer_keeps_its_prompt_and_gets_a_label(tmp_path):
     (tmp_path / "train.jsonl").write_text(json.dumps(PAIR) + "\n", encoding="utf-8")
-    written = write_rated_answers(tmp_path / "train.jsonl", tmp_path / "checkpoints")
+    written = write_rated_answers(tmp_path / "train.jsonl", tmp_path / "run" / "checkpoints")
     chosen, rejected = (json.loads(line) for line in written.read_text(encoding="utf-8").splitlines())
     assert chosen == {"messages": PAIR["messages"], "label": True}
     assert rejected["messages"] == [*PAIR["messages"][:3], {"role": "assistant", "content": "Shut"}]

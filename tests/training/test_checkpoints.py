@@ -1,5 +1,7 @@
 """checkpoints.py: which checkpoint a training goes on from, and who may write there."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 
@@ -8,7 +10,14 @@ import pytest
 from pipeline.files.folder_manifest import write_manifest
 from pipeline.files.json_lines import trim_log
 from pipeline.training import checkpoints
-from pipeline.training.checkpoints import MANIFEST, claim_folder, newest_checkpoint, require_room, set_aside_other_code
+from pipeline.training.checkpoints import (
+    LOCK,
+    MANIFEST,
+    claim_folder,
+    newest_checkpoint,
+    require_room,
+    set_aside_other_code,
+)
 from tests.support.processes import PATIENCE
 from tests.support.project import ROOT
 
@@ -81,6 +90,23 @@ def test_a_folder_stays_claimed_as_long_as_a_process_of_its_training_lives(tmp_p
             claim_folder(tmp_path)
 
 
+def test_the_processes_of_a_training_can_share_its_claim(tmp_path):
+    claim_folder(tmp_path)
+    with (tmp_path / LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # BlockingIOError, if it were claimed for one process
+
+
+def test_where_the_file_system_has_no_locks_it_is_said_and_nobody_is_kept_out(tmp_path, monkeypatch, capsys):
+    def refuse(lock: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(checkpoints, "lock_soon", refuse)
+    for _ in range(2):
+        claim_folder(tmp_path)
+    said = f"{tmp_path / LOCK}: No locks available; see yourself that no two trainings write there"
+    assert capsys.readouterr().out.splitlines() == [said, said]
+
+
 def test_a_full_disk_stops_a_training_with_one_line(tmp_path, monkeypatch):
     require_room(tmp_path)
     monkeypatch.setattr(checkpoints, "FULL_BYTES", 1 << 62)
@@ -95,7 +121,7 @@ def test_checkpoints_of_other_code_are_set_aside_and_named(tmp_path, capsys):
     set_aside_other_code(tmp_path, ["plugins/a.py 1"])
     (tmp_path / "checkpoint-1").mkdir()
     set_aside_other_code(tmp_path, ["plugins/a.py 2"])
-    assert [path.name for path in tmp_path.glob("before-*/checkpoint-*")] == ["checkpoint-1"]
+    assert [path.name for path in tmp_path.glob("before-[0-9]*T*[0-9]/checkpoint-*")] == ["checkpoint-1"]
     assert not list(tmp_path.glob("checkpoint-*"))
     assert "plugins/a.py changed since these checkpoints were written" in capsys.readouterr().out
 

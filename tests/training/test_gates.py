@@ -13,8 +13,9 @@ TUTORIAL = [{"step": s, "loss": loss} for s, loss in ((1, 0.88), (5, 0.30), (10,
 
 
 def test_gates_json_is_a_list_of_gates(tmp_path):
-    write_gates(tmp_path / "gates.json", [gate("first_loss", True, 0.6931, "0.6931 within 0.0001")])
-    assert json.loads((tmp_path / "gates.json").read_text(encoding="utf-8")) == [
+    path = tmp_path / "run" / "dpo" / "gates.json"  # folders are made
+    write_gates(path, [gate("first_loss", True, 0.6931, "0.6931 within 0.0001")])
+    assert json.loads(path.read_text(encoding="utf-8")) == [
         {"gate": "first_loss", "passed": True, "value": 0.6931, "expected": "0.6931 within 0.0001"}
     ]
 
@@ -63,6 +64,12 @@ def test_a_loss_that_only_falls_has_not_collapsed():
     assert judge_collapse(TUTORIAL[:2], 0.02, ["sigmoid"])["passed"]
 
 
+@pytest.mark.parametrize(("last", "passed"), [(0.11, True), (0.09, False)])
+def test_a_loss_collapses_below_a_share_of_the_first_one(last, passed):
+    rows = [{"step": 1, "loss": 2.0}, {"step": 5, "loss": last}]
+    assert judge_collapse(rows, 0.05, ["sigmoid"])["passed"] is passed
+
+
 @pytest.mark.parametrize("loss", ["ipo", "hinge", "sppo_hard"])
 def test_a_loss_that_is_best_at_zero_is_not_judged(loss):
     found = judge_collapse(TUTORIAL, 0.02, [loss])
@@ -74,6 +81,12 @@ def test_chosen_answers_that_grow_unlikely_are_found_at_their_step():
     found = judge_chosen(rows, beta=0.1, nats=20)
     assert (found["passed"], found["value"]) == (False, "30 nats below at step 5")
     assert judge_chosen(rows, beta=0.1, nats=40)["passed"]
+
+
+@pytest.mark.parametrize(("nats", "passed"), [(8.0, True), (7.9, False)])
+def test_chosen_answers_may_fall_by_the_nats_that_are_allowed(nats, passed):
+    rows = [{"step": 1, "loss": 1, "rewards/chosen": -4.0}]
+    assert judge_chosen(rows, beta=0.5, nats=nats)["passed"] is passed
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])

@@ -14,8 +14,20 @@ pytestmark = [
 
 SHARE = 0.9
 WORKFLOW, TRAINING = (f"{environment}/bin/python" for environment in (".venv", ".venv-training"))
+MANY_ROWS = ("any_bytes", "conversion_faults", "screen_agrees")
 AREAS = {
-    "pairs": Area(WORKFLOW, ["pipeline/preferences/*"], ["tests/preferences"]),
+    "pairs": Area(
+        WORKFLOW,
+        ["pipeline/preferences/*"],
+        # Not those that look for faults in thousands of rows: they would take hours, and the others notice enough. Nor
+        # those of a row so large that other processes read it: mutmut does not get on with those in another folder.
+        [
+            "tests/preferences",
+            *(f"--ignore=tests/preferences/test_{name}.py" for name in MANY_ROWS),
+            "-k",
+            "not too-large",
+        ],
+    ),
     "evaluation": Area(WORKFLOW, ["pipeline/evaluation/*"], ["tests/evaluation"]),
     "gates and digests": Area(
         WORKFLOW,
@@ -27,7 +39,8 @@ AREAS = {
         ],
         [
             *("tests/training", "tests/models/test_model_gate.py", "tests/files", "tests/graph/test_code_of.py"),
-            *("tests/graph/test_changed_code.py", "tests/publishing/test_write_dvc_yaml.py"),
+            *("tests/graph/test_changed_code.py", "tests/publishing/test_code_digests.py"),
+            "tests/publishing/test_write_dvc_yaml.py",
         ],
     ),
     "plugins": Area(
@@ -45,14 +58,23 @@ AREAS = {
         ],
     ),
 }
-# What changes nothing that anybody could see, by the line that was changed, with the reason.
+# Changes that no test notices, by a part of the changed line, with the reason why that is right.
 KNOWN: dict[str, str] = tomllib.loads(Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8"))
+EQUIVALENT = "equivalent: "  # a reason that begins so: nothing could notice the change, and it is not counted
 
 
 @pytest.mark.parametrize("area", AREAS)
 def test_nine_in_ten_changes_are_noticed_and_the_others_are_known(area, tmp_path):
     tried, survivors = find_survivors(AREAS[area], tmp_path / "project")
-    print(f"{area}: {tried} changes, {tried - len(survivors)} noticed")
-    new = [found.change for found in survivors if not any(line in found.change for line in KNOWN)]
-    assert tried and len(survivors) <= (1 - SHARE) * tried, "\n".join(found.change for found in survivors)
-    assert new == []
+    reasons = {found.change: reason_for(found.change) for found in survivors}
+    missed = [change for change, reason in reasons.items() if not reason.startswith(EQUIVALENT)]
+    counted = tried - len(reasons) + len(missed)
+    print(f"{area}: {counted} changes, {counted - len(missed)} noticed; {tried - counted} more make no difference")
+    assert [change for change in missed if not reasons[change]] == []
+    assert counted - len(missed) >= SHARE * counted > 0, "\n".join(missed)
+
+
+def reason_for(change: str) -> str:
+    """Return the reason why no test notices a change, "" where it is not known."""
+    changed = "\n".join(line for line in change.splitlines() if line.startswith("+"))
+    return next((reason for part, reason in KNOWN.items() if part in changed), "")

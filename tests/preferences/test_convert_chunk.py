@@ -1,0 +1,26 @@
+"""preferences/convert_chunk.py: what it counts, and the limit of a row."""
+
+import json
+
+import pytest
+
+from pipeline.preferences.chunk import Chunk
+from pipeline.preferences.convert_chunk import Options, convert_chunk
+
+
+def row(chosen: str, rejected: str) -> bytes:
+    """Return a line in TRL's format."""
+    return json.dumps({"prompt": "?", "chosen": chosen, "rejected": rejected}).encode() + b"\n"
+
+
+def test_answers_of_one_length_count_for_neither_side():
+    rows = row("long", "no") + row("no", "long") + row("yes", "long") + row("one", "two")
+    assert convert_chunk(Chunk("raw.jsonl", "trl", rows, 1), Options()).longer == (1, 2)
+
+
+@pytest.mark.parametrize(("above", "rejected"), [(0, []), (1, [1])])
+def test_a_row_may_be_as_large_as_the_limit(above, rejected, monkeypatch):
+    line = row("a", "b")
+    monkeypatch.setattr("pipeline.preferences.convert_chunk.MAX_ROW_BYTES", len(line) - above)
+    converted = convert_chunk(Chunk("raw.jsonl", "trl", line, 1), Options())
+    assert [number for number, *_ in converted.rejected] == rejected
