@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.preferences.duplicates import find_near_prompts, prompt_text, similar, similar_answers
+from pipeline.preferences.duplicates import compare_answers, find_near_prompts, prompt_text, similar, similar_answers
 from pipeline.preferences.keys import SIGNATURE_BITS
 from pipeline.preferences.pair import Message, Pair
 from pipeline.preferences.spill import Spill
@@ -36,6 +36,14 @@ def test_of_long_texts_the_first_8192_bytes_are_compared(same, alike):
 )
 def test_answers_are_similar_where_both_are(chosen, rejected, alike):
     assert similar_answers(pair("?", TEXT[:100], TEXT[100:200]), pair("?", chosen, rejected)) is alike
+
+
+def test_every_pair_that_contradicts_another_is_named():
+    # The lowest bit tells the order of the answers.
+    values, rows = np.array([2, 3, 6, 7, 8, 8], np.uint64), np.array([0, 5, 1, 4, 2, 3], np.uint64)
+    duplicates, contradictions = compare_answers(values, rows)
+    assert duplicates.tolist() == [[3, 2]]
+    assert contradictions.tolist() == [[0, 5], [5, 0], [1, 4], [4, 1]]
 
 
 def test_a_prompt_is_compared_without_its_system_message_and_its_answer():

@@ -45,8 +45,9 @@ def test_every_file_has_its_pairs_beside_it():
 
 @pytest.mark.parametrize("raw", RAW, ids=lambda path: path.name)
 def test_a_file_becomes_the_pairs_that_its_format_means(raw, tmp_path):
-    assert convert(raw, tmp_path) is None
-    assert read_pairs(tmp_path) == expected_pairs(name_of(raw))
+    out = tmp_path / "run" / "data"  # which are made
+    assert convert(raw, out) is None
+    assert read_pairs(out) == expected_pairs(name_of(raw))
 
 
 @pytest.mark.parametrize("raw", RAW, ids=lambda path: path.name)
@@ -247,6 +248,12 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
 # The wrong format
 
 
+def test_the_format_of_a_file_without_a_known_one_is_called_unknown(tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [{"question": "?"}])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out")
+    assert [file["format"] for file in read_quality(tmp_path / "out")["files"]] == ["unknown"]
+
+
 def test_a_row_with_a_rejected_response_is_ms_swifts_whatever_else_it_holds():
     assert recognise_format(pair("?") | {"prompt": "?", "chosen": "a", "rejected": "b"}) == "swift"
 
@@ -258,7 +265,7 @@ def test_a_wrong_format_is_named_with_the_right_one(tmp_path):
 
 def test_json_lines_are_no_mqm(tmp_path):
     message = convert(FORMATS / "swift.jsonl", tmp_path, format="mqm")
-    assert message and "swift.jsonl" in message and "MQM" in message
+    assert message and "swift.jsonl:1: MQM annotations are read from .tsv files only" in message
 
 
 def test_another_table_is_no_mqm(tmp_path):

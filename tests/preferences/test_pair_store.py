@@ -1,4 +1,4 @@
-"""preferences/pair_store.py and spill.py: what is sent to another process reads the same files."""
+"""preferences/pair_store.py: what is sent to another process reads the same files."""
 
 import pickle
 from contextlib import closing
