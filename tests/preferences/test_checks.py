@@ -32,6 +32,19 @@ def test_answers_may_differ_by_five_times_or_by_a_hundred_characters(short, long
     assert pair_codes([pair(chosen=chosen, rejected=rejected)]) == codes
 
 
+@pytest.mark.parametrize(
+    ("rejected", "codes"),
+    [
+        ("Save it", ["same-answers"]),
+        (" save\nIT", ["nearly-same-answers"]),
+        ("Saveit", ["nearly-same-answers"]),
+        ("Save all", []),
+    ],
+)
+def test_answers_that_differ_in_white_space_or_case_are_nearly_the_same(rejected, codes):
+    assert pair_codes([pair(chosen="Save it", rejected=rejected)]) == codes
+
+
 @pytest.mark.parametrize(("is_answer", "found"), [(True, None), (False, "the token <|channel|> inside a message")])
 def test_only_an_answer_may_begin_with_thinking(is_answer, found):
     thinking = "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>"

@@ -64,7 +64,7 @@ def test_a_row_without_an_id_is_called_by_its_line(convert):
 
 @pytest.mark.parametrize("number", [7, 7.0])
 def test_a_whole_number_is_an_id_too(convert, number):
-    assert convert(lines(pair("one", id=number)))[0]["id"] == "7"
+    assert convert(lines(pair("one", id=number, tag="tone"))) == [pair("one", id="7", tag="tone")]
 
 
 def test_keys_that_training_does_not_read_are_left_behind(convert):

@@ -254,8 +254,17 @@ def test_the_format_of_a_file_without_a_known_one_is_called_unknown(tmp_path):
     assert [file["format"] for file in read_quality(tmp_path / "out")["files"]] == ["unknown"]
 
 
-def test_a_row_with_a_rejected_response_is_ms_swifts_whatever_else_it_holds():
-    assert recognise_format(pair("?") | {"prompt": "?", "chosen": "a", "rejected": "b"}) == "swift"
+@pytest.mark.parametrize(
+    ("more", "format_name"),
+    [
+        ({"prompt": "?"}, "trl"),
+        ({"prompt": "?", "input": "x"}, "trl"),
+        ({"question": "?"}, None),  # which would be taken for no prompt
+        (pair("?"), "swift"),
+    ],
+)
+def test_the_format_of_two_texts_depends_on_what_stands_beside_them(more, format_name):
+    assert recognise_format({"chosen": "a", "rejected": "b"} | more) == format_name
 
 
 def test_a_wrong_format_is_named_with_the_right_one(tmp_path):
