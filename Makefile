@@ -62,10 +62,10 @@ define run_tests
 	exit $$failed
 endef
 
-test: check ## Check the code, run the default run once and all fast tests; 12 minutes on two cores
+test: check ## Check the code, run the default run once and all fast tests; 13 minutes on two cores
 	$(call run_tests,not ci and not nightly)
 
-test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 35 minutes on two cores
+test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 32 minutes on two cores
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@envs/install.sh provenance .venv-provenance
