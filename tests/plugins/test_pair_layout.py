@@ -30,6 +30,10 @@ def test_what_both_sequences_begin_with_stands_once(layout):
     assert layout.pair[:10].tolist() == [0] * 6 + [1] * 4
 
 
+def test_all_of_a_layout_goes_to_another_device(layout):
+    assert {tensor.device.type for tensor in vars(layout.to("meta")).values()} == {"meta"}
+
+
 def test_each_token_keeps_its_position_in_its_own_sequence(layout):
     assert layout.positions[0, :10].tolist() == [0, 1, 2, 3, 4, 3, 0, 1, 1, 2]
 

@@ -2,7 +2,6 @@
 
 import importlib
 import math
-import os
 import runpy
 import shutil
 import subprocess
@@ -160,21 +159,42 @@ def test_a_config_in_a_model_folder_runs_no_code(built, tmp_path):
     assert not trace.exists()
 
 
-def test_deepspeed_may_run_without_an_accelerator(monkeypatch):
-    from accelerate.state import DistributedType, PartialState
+@pytest.fixture
+def one_of_several(monkeypatch) -> None:
+    """Be a process that torchrun started on a machine without a GPU; undo afterwards what cpu_zero3 changes."""
+    from accelerate.state import PartialState
     from transformers import training_args
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU, where the plugin does nothing")
-    monkeypatch.setattr(PartialState, "_prepare_backend", PartialState._prepare_backend)
-    monkeypatch.setattr(training_args, "is_torch_bf16_gpu_available", training_args.is_torch_bf16_gpu_available)
+    monkeypatch.setenv("LOCAL_RANK", "0")
     backend = importlib.import_module("deepspeed.comm.torch")
-    monkeypatch.setattr(backend, "build_shm_op", backend.build_shm_op)
-    monkeypatch.setitem(os.environ, "LOCAL_RANK", "0")
+    for owner, name in (
+        (PartialState, "_prepare_backend"),
+        (training_args, "is_torch_bf16_gpu_available"),
+        (backend, "build_shm_op"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+
+
+@pytest.mark.usefixtures("one_of_several")
+def test_deepspeed_may_run_without_an_accelerator():
+    from accelerate.state import DistributedType, PartialState
+    from transformers import training_args
+
     runpy.run_path("plugins/cpu_zero3.py")
     assert training_args.is_torch_bf16_gpu_available()
-    assert backend.build_shm_op() is None  # nothing is compiled
+    assert importlib.import_module("deepspeed.comm.torch").build_shm_op() is None  # nothing is compiled
     assert PartialState._prepare_backend(object(), False, False, None) == ("gloo", DistributedType.MULTI_CPU)
+
+
+@pytest.mark.usefixtures("one_of_several")
+def test_a_backend_that_accelerate_finds_by_itself_is_kept(monkeypatch):
+    from accelerate.state import PartialState
+
+    monkeypatch.setattr(PartialState, "_prepare_backend", lambda self, cpu, backend=None: (backend, cpu))
+    runpy.run_path("plugins/cpu_zero3.py")
+    assert PartialState._prepare_backend(object(), True, backend="ccl") == ("ccl", True)
 
 
 # A process that is done while a thread of it goes on with tensors. Without the plugin it is aborted.
@@ -247,6 +267,17 @@ def test_a_model_with_weights_missing_or_left_over_is_refused(built, tmp_path, m
     assert AutoModelForCausalLM.from_pretrained(built[0])
     with pytest.raises(RuntimeError, match=rf"weights {change}: 1 \({name}\)"):
         AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.usefixtures("plugins_leave_no_trace")
+def test_the_weights_that_are_left_over_are_looked_for_in_every_file(tmp_path):
+    from safetensors.torch import save_file
+
+    stored_keys = runpy.run_path("plugins/whole_model.py")["stored_keys"]
+    for name in "ab":
+        save_file({name: torch.ones(1)}, tmp_path / f"{name}.safetensors")
+    assert stored_keys([str(path) for path in tmp_path.iterdir()]) == {"a", "b"}
+    assert stored_keys(None) == set()
 
 
 @pytest.mark.parametrize(("rows", "processes"), [(7, 4), (8, 4), (236, 2), (3, 4)])
