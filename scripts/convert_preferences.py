@@ -27,10 +27,10 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1"
 from tqdm import tqdm
 
 from pipeline.files.json_lines import iterate_json_lines
-from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.convert_files import convert_files, must_stop
 from pipeline.preferences.ledger import Counts
 from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.rejects import say_reject
@@ -52,7 +52,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def read_options(data: dict[str, Any]) -> Options:
     """Return the settings of the checks."""
     languages = data["languages"]
-    return Options(data["min_margin"], languages and (languages["source"], languages["target"]), data["system"])
+    return Options(
+        data["min_margin"],
+        languages and (languages["source"], languages["target"]),
+        data["system"],
+        tuple((data["columns"] or {}).items()),
+        frozenset(data["ignore"]),
+    )
 
 
 def print_table(counts: Counts) -> None:
@@ -100,8 +106,9 @@ def convert(args: argparse.Namespace, paths: list[Path]) -> Counts:
     size = sum(path.stat().st_size for path in paths)
     most_bytes = int(data["max_unpacked_gb"] * 1e9)
     with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
-        raw = RawFiles(paths, data["format"], data["min_margin"], most_bytes, bar.update)
-        return convert_files(raw, args.out, read_options(data), data["on_problem"] == "stop", args.cores)
+        options = read_options(data)
+        raw = RawFiles(paths, data["format"], options, most_bytes, bar.update)
+        return convert_files(raw, args.out, options, data["on_problem"] == "stop", args.cores)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -27,26 +26,19 @@ from pipeline.preferences.chunk import MAX_ROW_BYTES, Chunk, Place
 from pipeline.preferences.columns import REJECTED, Columns
 from pipeline.preferences.duplicates import EXAMPLES, PairKeys
 from pipeline.preferences.explain_row import explain_row, parse_strictly
-from pipeline.preferences.formats import FORMATS
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
+from pipeline.preferences.options import Options
 from pipeline.preferences.pair import Message, Pair, encode_lines
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
+from pipeline.preferences.read_row import read_row
+from pipeline.preferences.row_keys import Unread
 from pipeline.preferences.translation import translation_checks
 
 REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected)
 decode_pair = msgspec.json.Decoder(Pair).decode
 decode_any = msgspec.json.Decoder().decode
 WHITE = np.frombuffer(b" \t\r", np.uint8)
-
-
-@dataclass(frozen=True)
-class Options:
-    """Settings of `data:` that the conversion of a row depends on."""
-
-    min_margin: float = 1.0
-    languages: tuple[str, str] | None = None  # of source and answer
-    system: str | None = None
 
 
 @dataclass
@@ -63,6 +55,7 @@ class Converted:
     warned: Counter[str] = field(default_factory=Counter)  # rows by code
     examples: dict[str, list[Place]] = field(default_factory=dict)
     longer: tuple[int, int] = (0, 0)  # pairs whose chosen, and whose rejected answer is the longer one
+    unread: Unread = field(default_factory=Counter)  # rows that hold a key which is not read, by key
 
 
 class RowReader:
@@ -79,23 +72,29 @@ class RowReader:
         self.pairs: list[Pair] = []
         self.findings: dict[int, list[Finding]] = {index: [found] for index, found in chunk.problems.items()}
         self.rows_in = 0
-        self.as_pairs = False  # the rows were read as pairs, all at once
+        self.unread: Unread = Counter()
 
     def read(self) -> None:
         """Fill `pairs`, with the index of each one's line, and `findings`."""
-        small = len(self.chunk.data) <= MAX_ROW_BYTES
-        if self.chunk.format == "swift" and self.is_utf8 and not self.findings and small:
-            try:
-                self.pairs = list(map(decode_pair, self.lines))
-            except REFUSALS:
-                pass
-            else:
-                self.indices = list(range(len(self.lines)))
-                self.rows_in = len(self.lines)
-                self.as_pairs = True
-        if not self.as_pairs:
+        if not self.read_all():
             self.read_each()
-        self.drop_doubtful_rows()
+
+    def read_all(self) -> bool:
+        """Read all lines at once as pairs; say whether each is one, without a key that stands twice or is not read.
+
+        Where the raw text has as many keys as the pairs have fields, no row has such a key.
+        """
+        small = len(self.chunk.data) <= MAX_ROW_BYTES
+        if self.chunk.format != "swift" or not self.is_utf8 or self.findings or not small:
+            return False
+        try:
+            pairs = list(map(decode_pair, self.lines))
+        except REFUSALS:
+            return False
+        if count_keys(self.chunk.data) != sum(map(count_fields, pairs)):
+            return False
+        self.pairs, self.indices, self.rows_in = pairs, list(range(len(pairs))), len(pairs)
+        return True
 
     def read_each(self) -> None:
         """Read line by line."""
@@ -115,55 +114,47 @@ class RowReader:
     def read_line(self, line: bytes) -> Pair:
         """Return the pair of one line; raise Rejected if the line is not a pair."""
         if self.chunk.format is None or len(line) > MAX_ROW_BYTES:
-            raise Rejected(*explain_row(line, self.chunk.format))
+            raise Rejected(*explain_row(line, self.chunk.format, self.options))
         try:
             if not self.is_utf8:
                 line.decode()
-            return self.decode(line)
+            if self.chunk.format == "swift" and (pair := decode_plain(line)):
+                return pair
+            row = decode_any(line)
+            # As many keys as the row that is read have those that stand in the line, if none stands twice.
+            if count_keys(line) != count_keys(msgspec.json.encode(row)):
+                refuse_doubts(line)
+            return self.convert(row, self.unread).pair
         except Rejected as refused:
-            _, doubt = parse_strictly(line)
-            raise Rejected(doubt) if doubt else refused from None
+            refuse_doubts(line)
+            raise refused from None
         except REFUSALS as refused:
-            raise Rejected(*explain_row(line, self.chunk.format, refused)) from None
+            raise Rejected(*explain_row(line, self.chunk.format, self.options, refused)) from None
 
-    def decode(self, line: bytes) -> Pair:
-        """Return the pair of one line, whether or not it is in a chunk that was read all at once."""
-        if self.chunk.format == "swift":
-            with suppress(*REFUSALS):
-                return decode_pair(line)
-        return self.convert(line).pair
+    def convert(self, row: Any, unread: Unread) -> Source:
+        """Return the pair of a row, as its format converts it, and count the keys that are not read."""
+        assert self.chunk.format is not None
+        return read_row(row, self.chunk.format, self.options, unread)
 
     def place(self, finding: Finding) -> Finding:
         """Return a finding without its column where a row does not begin its line."""
         return finding._replace(column=None) if self.chunk.numbered else finding
 
-    def convert(self, line: bytes) -> Source:
-        """Return the pair of a row, as its format converts it."""
-        assert self.chunk.format is not None
-        row = row_decoder(self.chunk.format)(line)
-        source: Source = FORMATS[self.chunk.format].convert(row, self.options.min_margin)
-        return source
 
-    def drop_doubtful_rows(self) -> None:
-        """Reject rows in which a key occurs twice, which the decoder does not notice.
+def decode_plain(line: bytes) -> Pair | None:
+    """Return the pair of a line that holds nothing else, None where there is more to look at."""
+    try:
+        pair = decode_pair(line)
+    except REFUSALS:
+        return None
+    return pair if count_keys(line) == count_fields(pair) else None
 
-        Where the raw text has as many keys as the pairs have fields, none did. If not, the rows are
-        written again with all their keys, and counted one by one.
-        """
-        if self.as_pairs and count_keys(self.chunk.data) == sum(map(count_fields, self.pairs)):
-            return
-        doubtful = set()
-        for index in self.indices:
-            line = self.lines[index]
-            keys = count_keys(line)
-            if keys is None or keys != count_keys(msgspec.json.encode(decode_any(line))):
-                _, found = parse_strictly(line)
-                if found:
-                    self.findings[index] = [found]
-                    doubtful.add(index)
-        if doubtful:
-            rows = [row for row in zip(self.indices, self.pairs, strict=True) if row[0] not in doubtful]
-            self.indices, self.pairs = [index for index, _ in rows], [pair for _, pair in rows]
+
+def refuse_doubts(line: bytes) -> None:
+    """Raise Rejected if a line can be read in two ways, or is not what JSON is."""
+    _, doubt = parse_strictly(line)
+    if doubt:
+        raise Rejected(doubt)
 
 
 def is_utf8(data: bytes) -> bool:
@@ -175,12 +166,6 @@ def is_utf8(data: bytes) -> bool:
     except pl.exceptions.PolarsError:
         return False
     return True
-
-
-@cache
-def row_decoder(format_name: str) -> Any:
-    """Return the function that reads a row of a format."""
-    return msgspec.json.Decoder(FORMATS[format_name].Row).decode
 
 
 def count_keys(data: bytes) -> int | None:
@@ -243,7 +228,7 @@ def find_faults(columns: Columns, raw: bytes, checks: Sequence[PairCheck]) -> It
 def locate(faults: Sequence[Fault], reader: RowReader, index: int) -> list[Finding]:
     """Return the faults of a pair with the paths of the texts in the raw row."""
     try:
-        source = reader.convert(reader.lines[index])
+        source = reader.convert(decode_any(reader.lines[index]), Counter())
         paths = {None: "$", REJECTED: source.rejected_path} | dict(enumerate(source.message_paths))
     except REFUSALS:  # a blank text, which only the reading of whole pairs lets through
         paths = {fault.where: f"$.messages[{fault.where}].content" for fault in faults}
@@ -274,6 +259,7 @@ def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warning
             code: [chunk.place(index) for index in sorted(set(rows))[:EXAMPLES]] for code, rows in warnings.items()
         },
         longer=count_longer(columns, kept),
+        unread=reader.unread,
     )
 
 

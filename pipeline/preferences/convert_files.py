@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.ledger import Counts, Ledger
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.workers import Workers
@@ -57,6 +57,7 @@ def write_quality(path: Path, counts: Counts) -> None:
     account: dict[str, Any] = dataclasses.asdict(counts) | {
         "codes": {code: counts.codes[code] for code in order},
         "examples": {code: counts.examples[code] for code in order},
+        "keys_left": dict(sorted(counts.keys_left.items())),
     }
     path.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

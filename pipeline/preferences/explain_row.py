@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from jsonschema.exceptions import best_match
 
 from pipeline.preferences.checks import BLANK
 from pipeline.preferences.chunk import MAX_ROW_BYTES
-from pipeline.preferences.formats import FORMATS
+from pipeline.preferences.layouts import Renamed
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
+from pipeline.preferences.propose import propose
+from pipeline.preferences.read_row import our_row, prepare, their_path
+from pipeline.preferences.turns import plain_turns
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "pair.schema.json"
 MAX_DETAIL = 200  # characters
@@ -26,7 +31,9 @@ class NotFinite(ValueError):
     """A number is not one that JSON has."""
 
 
-def explain_row(line: bytes, format_name: str | None, refused: Exception | None = None) -> list[Finding]:
+def explain_row(
+    line: bytes, format_name: str | None, options: Options, refused: Exception | None = None
+) -> list[Finding]:
     """Return the faults of a line of JSON; an empty list only if neither this nor `refused` has one."""
     if len(line) > MAX_ROW_BYTES:
         return [Finding("too-large")]
@@ -34,9 +41,8 @@ def explain_row(line: bytes, format_name: str | None, refused: Exception | None 
     if finding:
         return [finding]
     if format_name is None:
-        keys = ", ".join(value) if isinstance(value, dict) else f"not an object but {type(value).__name__}"
-        return [Finding("unknown-format", "$", shorten(f"its keys: {keys}" if isinstance(value, dict) else keys))]
-    findings = list(explain_structure(value, format_name))
+        return [Finding("unknown-format", "$", explain_keys(value))]
+    findings = explain_structure(value, format_name, options)
     if not findings and refused:
         findings = [Finding("wrong-structure", "$", shorten(str(refused)))]
     return findings
@@ -113,13 +119,28 @@ def validator(format_name: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/$defs/{format_name}", "$defs": schema["$defs"]})
 
 
-def explain_structure(value: Any, format_name: str) -> list[Finding]:
-    """Return the errors that the schema finds in a row, by path."""
-    errors = sorted(validator(format_name).iter_errors(value), key=lambda error: error.json_path)
-    return [explain_error(error, value) for error in errors]
+def explain_keys(value: Any) -> str:
+    """Say which keys a row has that no format knows, and what would read it."""
+    if not isinstance(value, dict):
+        return f"not an object but {type(value).__name__}"
+    keys = shorten(f"its keys: {', '.join(value)}")
+    return f"{keys}; {remedy}" if (remedy := propose(value)) else keys
 
 
-def explain_error(error: ValidationError, value: Any) -> Finding:
+def explain_structure(value: Any, format_name: str, options: Options) -> list[Finding]:
+    """Return the errors that the schema finds in a row under our names, by the path in the raw row."""
+    if not isinstance(value, dict):
+        renamed = Renamed(value, {})
+    else:
+        renamed = our_row(value, options)
+        ours = plain_turns(prepare(renamed, format_name), options.ignore, Counter())
+        renamed = renamed._replace(row=ours)
+    errors = sorted(validator(format_name).iter_errors(renamed.row), key=lambda error: error.json_path)
+    found = [explain_error(error) for error in errors]
+    return [finding._replace(path=their_path(finding.path, renamed, value)) for finding in found]
+
+
+def explain_error(error: ValidationError) -> Finding:
     """Return one error of the schema as a finding."""
     if error.validator == "anyOf":
         parts: Any = error.validator_value
@@ -129,20 +150,7 @@ def explain_error(error: ValidationError, value: Any) -> Finding:
         error = best_match([error]) or error
     if error.validator == "pattern":
         return Finding("blank-text", error.json_path, BLANK)
-    if (
-        error.validator == "required"
-        and error.json_path == "$"
-        and isinstance(value, dict)
-        and (other := other_format(value))
-    ):
-        return Finding("wrong-structure", "$", shorten(f"{error.message}; the keys are those of the {other} format"))
     return Finding("wrong-structure", error.json_path, shorten(error.message))
-
-
-def other_format(value: dict[str, Any]) -> str | None:
-    """Return the format that a row would fit."""
-    fitting = (name for name, module in FORMATS.items() if module.recognise(value) and validator(name).is_valid(value))
-    return next(fitting, None)
 
 
 def shorten(text: str) -> str:

@@ -39,6 +39,7 @@ class Counts:
     files: list[dict[str, Any]] = field(default_factory=list)
     chosen_longer: int = 0
     rejected_longer: int = 0
+    keys_left: Counter[str] = field(default_factory=Counter)  # rows that hold a key which is not read, by key
 
     def note(self, code: str, place: Place | str, rows: int = 1) -> None:
         """Count rows under a code, and keep the first few places."""
@@ -68,6 +69,7 @@ class Ledger:
         self.finder.add(result.keys)
         self.counts.chosen_longer += result.longer[0]
         self.counts.rejected_longer += result.longer[1]
+        self.counts.keys_left.update(result.unread)
         for code, rows in result.warned.items():
             for place in result.examples[code]:
                 self.counts.note(code, place, 0)

@@ -2,20 +2,25 @@
 
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
 import msgspec
 
 from pipeline.preferences.chunk import BrokenFile, Chunk, Place, gather_chunks
-from pipeline.preferences.formats import recognise_format
 from pipeline.preferences.open_raw import kind_of, open_raw
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
 from pipeline.preferences.read_lines import ArrayReader, read_line_chunks
 from pipeline.preferences.read_mqm import MqmFile, is_mqm
+from pipeline.preferences.read_row import recognise_row
 from pipeline.preferences.read_tables import read_csv_header, read_csv_rows, read_parquet_rows
+
+MOST_RECOGNISED = 1000  # rows of a file that decide on its format
 
 
 @dataclass
@@ -42,12 +47,12 @@ class RawFiles:
     """Reads files one after the other; `files` holds what was read of each."""
 
     def __init__(
-        self, paths: list[Path], format_name: str, min_margin: float, max_unpacked_bytes: int,
+        self, paths: list[Path], format_name: str, options: Options, max_unpacked_bytes: int,
         progress: Callable[[int], object],
     ) -> None:  # fmt: skip
         self.paths = paths
         self.format_name = format_name
-        self.min_margin = min_margin
+        self.options = options
         self.max_unpacked_bytes = max_unpacked_bytes
         self.progress = progress  # is told how many packed bytes were read
         self.files: list[RawFile] = []
@@ -62,7 +67,7 @@ class RawFiles:
             try:
                 for chunk in self.read_file(file):
                     if file.format is None:
-                        file.format = recognise_rows(chunk)
+                        file.format = recognise_rows(chunk, self.options)
                     if file.mqm:
                         chunk = replace(chunk, format="swift", numbered=False)
                     file.numbered = chunk.numbered
@@ -105,19 +110,20 @@ class RawFiles:
             text.detach()
             raise BrokenFile("these are not the columns of MQM annotations (docs/data.md)", 1)
         if self.format_name in ("auto", "mqm") and delimiter == "\t" and is_mqm(header):
-            file.format, file.mqm = "mqm", MqmFile(self.min_margin)
+            file.format, file.mqm = "mqm", MqmFile(self.options.min_margin)
             file.mqm.read(header, text)
             return gather_chunks(file.name, file.mqm.pair_rows())
         return gather_chunks(file.name, read_csv_rows(header, text, delimiter))
 
 
-def recognise_rows(chunk: Chunk) -> str | None:
-    """Return the format of the first row that has one, None if no row has."""
-    for line in io.BytesIO(chunk.data):
+def recognise_rows(chunk: Chunk, options: Options) -> str | None:
+    """Return the format of most of a file's first rows, None if no row has one."""
+    found: Counter[str] = Counter()
+    for line in islice(io.BytesIO(chunk.data), MOST_RECOGNISED):
         try:
             row = msgspec.json.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
-        if found := recognise_format(row):
-            return found
-    return None
+        if name := recognise_row(row, options):
+            found[name] += 1
+    return max(found, key=found.__getitem__, default=None)

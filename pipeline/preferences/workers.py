@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.preferences.chunk import Chunk
-from pipeline.preferences.convert_chunk import Converted, Options, convert_chunk
+from pipeline.preferences.convert_chunk import Converted, convert_chunk
+from pipeline.preferences.options import Options
 from pipeline.preferences.slots import SLOT_BYTES, Slots
 
 AHEAD = 4  # chunks that lie ready for a process, which then has something to do while this one is busy

@@ -138,6 +138,9 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
+    given = list((config["data"]["columns"] or {}).values())
+    if twice := next((ours for ours in given if given.count(ours) > 1), None):
+        problems.append(f"data.columns: two keys are {twice}; keep one of them")
     problems += find_fast_problems(config) + find_infer_problems(config)
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 

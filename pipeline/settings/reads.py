@@ -32,7 +32,8 @@ RESULTS = tuple(name for name in load_schema()["properties"] if name not in ("dv
 POINTS = ("run", "sweep", *SECTIONS)
 READS: dict[str, tuple[str, ...]] = {
     "convert_preferences": (
-        *("data.raw", "data.format", "data.on_problem", "data.languages", "data.system", "data.min_margin"),
+        *("data.raw", "data.format", "data.columns", "data.ignore", "data.on_problem"),
+        *("data.languages", "data.system", "data.min_margin"),
         "data.max_unpacked_gb",
     ),
     "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),

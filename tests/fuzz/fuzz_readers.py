@@ -37,9 +37,9 @@ def load() -> tuple[Callable[[bytes, Path], None], list[bytes]]:
 
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     with atheris.instrument_imports(include=["pipeline.preferences"]):
-        from pipeline.preferences.convert_chunk import Options
         from pipeline.preferences.convert_files import convert_files  # noqa: F401  (what is imported here is watched)
         from pipeline.preferences.formats import FORMATS
+        from pipeline.preferences.options import Options
 
     from tests.fuzz.oracle import KINDS, account
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.convert_files import convert_files
 from pipeline.preferences.ledger import Counts
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
 
@@ -30,7 +30,7 @@ def account(
     with TemporaryDirectory(dir=scratch) as folder:
         source, out = Path(folder) / f"raw{kind}", Path(folder) / "out"
         source.write_bytes(data)
-        raw = RawFiles([source], format_name, 1.0, MAX_UNPACKED_BYTES, lambda count: None)
+        raw = RawFiles([source], format_name, options or Options(), MAX_UNPACKED_BYTES, lambda count: None)
         counts = convert_files(raw, out, options or Options(), stop=False, cores=1)
         names = {path.name for path in out.iterdir()}
         written = counts.pairs > 0 and not counts.codes["broken-file"]

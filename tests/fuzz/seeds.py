@@ -18,7 +18,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "swift-messages": {"id": None, "messages": CHOSEN, "rejected_messages": REJECTED},
     "trl": {"prompt": "Save", "chosen": "Yes", "rejected": "No", "id": 3},
     "trl-messages": {"chosen": CHOSEN, "rejected": REJECTED},
-    "sharegpt": {
+    "trl-turns": {
         "conversations": [{"from": "human", "value": "Hi"}],
         "chosen": {"from": "gpt", "value": "Hello"},
         "rejected": {"from": "assistant", "value": "Go"},
@@ -26,6 +26,7 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "alpaca": {"instruction": "Add", "input": "1 2", "chosen": "3", "rejected": "4", "history": [["a", "b"]]},
     "hh": {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: Go"},
+    "ab": {"context": [PROMPT], "response1": "Save %s 3", "response2": "No", "overall_preference": -2},
     "scored": {"instruction": "Hi", "completions": [{"response": "a", "score": 5}, {"text": "b", "rating": 1e0}]},
 }
 MQM = (

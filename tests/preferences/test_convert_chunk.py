@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipeline.preferences.chunk import Chunk
-from pipeline.preferences.convert_chunk import Options, convert_chunk
+from pipeline.preferences.convert_chunk import convert_chunk
+from pipeline.preferences.options import Options
 
 
 def row(chosen: str, rejected: str) -> bytes:

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.preferences.chunk import MAX_ROW_BYTES
 from pipeline.preferences.explain_row import explain_row, shorten
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
 
 PAIR = b'{"messages": [{"role": "user", "content": "?"}], "rejected_response": "b"}'
@@ -20,11 +21,11 @@ PAIR = b'{"messages": [{"role": "user", "content": "?"}], "rejected_response": "
     ids=["too large", "a list", "other keys", "refused by the reader alone"],
 )
 def test_a_line_is_named_with_its_fault(line, format_name, finding):
-    assert explain_row(line, format_name, ValueError("the reader refused it")) == [finding]
+    assert explain_row(line, format_name, Options(), ValueError("the reader refused it")) == [finding]
 
 
 def test_a_number_of_thousands_of_digits_is_no_json():
-    (found,) = explain_row(b"9" * 5000, "swift")
+    (found,) = explain_row(b"9" * 5000, "swift", Options())
     assert found[:2] == ("not-json", "$") and "4300 digits" in found.detail
 
 

@@ -12,8 +12,9 @@ import pytest
 import zstandard
 
 from pipeline.files.json_lines import read_json_lines, write_json_lines
-from pipeline.preferences.formats import recognise_format
 from pipeline.preferences.formats.trl import common_beginning
+from pipeline.preferences.options import Options
+from pipeline.preferences.read_row import recognise_row
 from tests.support.conversion import GOLDEN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
 
 FORMATS = GOLDEN / "formats"
@@ -22,9 +23,10 @@ OUTPUTS = ("pairs.jsonl", "rejects.jsonl", "quality.json")
 # Other files begin with the name of their format.
 FORMAT_OF = {
     "array-one-line": "alpaca",
-    "array-pretty": "sharegpt",
+    "array-pretty": "trl",
+    "sharegpt": "trl",
     "ultrafeedback-binarized": "trl",
-} | {name: name.partition("-")[0] for name in map(name_of, RAW) if not name.startswith(("array", "ultra"))}
+} | {name: name.partition("-")[0] for name in map(name_of, RAW) if not name.startswith(("array", "ultra", "share"))}
 
 
 def expected_pairs(name: str) -> list[dict]:
@@ -259,17 +261,19 @@ def test_the_format_of_a_file_without_a_known_one_is_called_unknown(tmp_path):
     [
         ({"prompt": "?"}, "trl"),
         ({"prompt": "?", "input": "x"}, "trl"),
-        ({"question": "?"}, None),  # which would be taken for no prompt
+        ({"question": "?"}, "trl"),
+        ({"instruction": "?"}, "alpaca"),
+        ({"a": "x", "b": "y"}, "ab"),
         (pair("?"), "swift"),
     ],
 )
 def test_the_format_of_two_texts_depends_on_what_stands_beside_them(more, format_name):
-    assert recognise_format({"chosen": "a", "rejected": "b"} | more) == format_name
+    assert recognise_row({"chosen": "a", "rejected": "b"} | more, Options()) == format_name
 
 
 def test_a_wrong_format_is_named_with_the_right_one(tmp_path):
     message = convert(FORMATS / "trl-text.jsonl", tmp_path, format="swift")
-    assert message and "'messages' is a required property; the keys are those of the trl format" in message
+    assert message and "trl-text.jsonl:1: its keys are those of the trl format" in message
 
 
 def test_json_lines_are_no_mqm(tmp_path):
@@ -286,7 +290,7 @@ def test_rows_of_two_formats_in_one_file_are_named(tmp_path):
     trl = {"prompt": "1 + 1?", "chosen": "2", "rejected": "3"}
     write_json_lines(tmp_path / "raw.jsonl", [pair("a?"), trl])
     message = convert(tmp_path / "raw.jsonl", tmp_path / "out")
-    assert message and "raw.jsonl:2: 'messages' is a required property; the keys are those of the trl" in message
+    assert message and "raw.jsonl:2: its keys are those of the trl format" in message
 
 
 # Faults of single formats

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.preferences.chunk import Chunk
-from pipeline.preferences.convert_chunk import Options, convert_chunk
+from pipeline.preferences.convert_chunk import convert_chunk
 from pipeline.preferences.ledger import Ledger
+from pipeline.preferences.options import Options
 from pipeline.preferences.read_files import RawFile
 from pipeline.preferences.workers import Workers
 

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.preferences import workers
 from pipeline.preferences.chunk import Chunk
-from pipeline.preferences.convert_chunk import Options, convert_chunk
+from pipeline.preferences.convert_chunk import convert_chunk
+from pipeline.preferences.options import Options
 from pipeline.preferences.slots import Slots
 from pipeline.preferences.workers import convert_slot
 

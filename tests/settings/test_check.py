@@ -61,6 +61,10 @@ def test_config_yaml_can_be_used():
             "model.tiny.key_value_heads: must divide model.tiny.attention_heads",
         ),
         (
+            {"data": {"columns": {"ask": "prompt", "text": "prompt"}}},
+            "data.columns: two keys are prompt; keep one of them",
+        ),
+        (
             {"model": {"tiny": {"experts": 4, "experts_per_token": 5}}},
             "model.tiny.experts_per_token: must not exceed model.tiny.experts",
         ),

@@ -1,19 +1,33 @@
 """UltraFeedback's kind: a prompt with several scored `completions`; the best one against the worst.
 
-Source: Cui et al. 2023, https://huggingface.co/datasets/openbmb/UltraFeedback. Its `overall_score` has known
-faults, which is why `fine-grained_score` goes before it.
+Sources: Cui et al. 2023, https://huggingface.co/datasets/openbmb/UltraFeedback, whose `overall_score` has known
+faults, which is why `fine-grained_score` goes before it; berkeley-nest/Nectar, which ranks from 1, the best.
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from pipeline.preferences.formats.source import Id, RawText, Source, Tag, make_pair
+from pipeline.preferences.checks import BLANK
+from pipeline.preferences.formats.source import (
+    Answer,
+    Id,
+    OptionalText,
+    RawText,
+    Source,
+    Tag,
+    begin_with,
+    make_pair,
+    prompt_of_text,
+)
+from pipeline.preferences.formats.trl import message_paths
 from pipeline.preferences.pair import Message
 from pipeline.preferences.problems import Finding, Rejected
 
 Score = float | UnsetType
+# Of a completion, beside its answer and its scores: how it was made, and remarks on it.
+ABOUT = frozenset({"principle", "custom_system_prompt", "annotations", "critique", "rationale"})
 
 
 class Completion(Struct, gc=False):
@@ -22,10 +36,12 @@ class Completion(Struct, gc=False):
     response: RawText | UnsetType = UNSET
     text: RawText | UnsetType = UNSET
     content: RawText | UnsetType = UNSET
+    answer: RawText | UnsetType = UNSET
     score: Score = UNSET
     fine_grained_score: Score = field(default=UNSET, name="fine-grained_score")
     overall_score: Score = UNSET
     rating: Score = UNSET
+    rank: Score = UNSET
 
     def __post_init__(self) -> None:
         if not self.answers or not self.scores:
@@ -34,31 +50,47 @@ class Completion(Struct, gc=False):
     @property
     def answers(self) -> list[str]:
         """The answer, once for each name that it has."""
-        return [text for text in (self.response, self.text, self.content) if not isinstance(text, UnsetType)]
+        texts = (self.response, self.text, self.content, self.answer)
+        return [text for text in texts if not isinstance(text, UnsetType)]
 
     @property
     def scores(self) -> list[float]:
-        """The scores, the one that counts first."""
-        scores = (self.score, self.fine_grained_score, self.overall_score, self.rating)
+        """The scores, the one that counts first. The best rank is the lowest."""
+        rank = self.rank if isinstance(self.rank, UnsetType) else -self.rank
+        scores = (self.score, self.fine_grained_score, self.overall_score, self.rating, rank)
         return [score for score in scores if not isinstance(score, UnsetType)]
 
 
 class Row(Struct, gc=False):
-    """A row; other keys are allowed and left behind."""
+    """A row."""
 
     completions: Annotated[list[Completion], Meta(min_length=2)]
     instruction: RawText | UnsetType = UNSET
-    prompt: RawText | UnsetType = UNSET
+    prompt: Answer | UnsetType = UNSET
+    system: OptionalText = UNSET
     id: Id = UNSET
     tag: Tag = UNSET
 
     def __post_init__(self) -> None:
         if self.instruction is UNSET and self.prompt is UNSET:
             raise ValueError("one of instruction and prompt is needed")
+        if isinstance(self.prompt, str) and not self.prompt.strip():
+            raise ValueError(BLANK)
 
 
 def recognise(row: Mapping[str, object]) -> bool:
     return "completions" in row
+
+
+def join_scores(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row in which a list of texts and a list of scores are one list of completions."""
+    texts, scores = row.get("completions"), row.get("scores")
+    if not isinstance(texts, list) or not isinstance(scores, list) or len(texts) != len(scores):
+        return row
+    if not all(isinstance(text, str) for text in texts):
+        return row
+    both = [{"text": text, "score": score} for text, score in zip(texts, scores, strict=True)]
+    return {key: value for key, value in row.items() if key != "scores"} | {"completions": both}
 
 
 def convert(row: Row, min_margin: float) -> Source:
@@ -68,10 +100,21 @@ def convert(row: Row, min_margin: float) -> Source:
     if scores[best] - scores[worst] < min_margin:
         detail = f"the best score is {scores[best]:g}, the worst {scores[worst]:g}"
         raise Rejected(Finding("small-margin", "$.completions", detail))
-    question, path = row.instruction, "$.instruction"
-    if isinstance(question, UnsetType):
-        question, path = row.prompt, "$.prompt"
-    assert not isinstance(question, UnsetType)
-    messages = [Message("user", question), Message("assistant", row.completions[best].answers[0])]
+    prompt, paths = read_prompt(row)
+    messages = [*prompt, Message("assistant", row.completions[best].answers[0])]
     pair = make_pair(messages, row.completions[worst].answers[0], row.id, row.tag)
-    return Source(pair, [path, f"$.completions[{best}]"], f"$.completions[{worst}]")
+    source = Source(pair, [*paths, f"$.completions[{best}]"], f"$.completions[{worst}]")
+    return begin_with(row.system, source)
+
+
+def read_prompt(row: Row) -> tuple[list[Message], list[str]]:
+    """Return the messages of the prompt, and the path of each."""
+    if isinstance(row.instruction, str):
+        if row.prompt not in (UNSET, row.instruction):
+            raise Rejected(Finding("prompts-differ", "$.prompt", "instruction and prompt differ"))
+        return [Message("user", row.instruction)], ["$.instruction"]
+    if isinstance(row.prompt, str):
+        messages = prompt_of_text(row.prompt, "$.prompt")
+        return messages, ["$.prompt"] * len(messages)
+    assert isinstance(row.prompt, list)
+    return list(row.prompt), message_paths("$.prompt", row.prompt)

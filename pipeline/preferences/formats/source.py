@@ -1,11 +1,12 @@
 """The result of converting a row: the pair, and the paths in the row that its texts came from."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from msgspec import UNSET, Meta, UnsetType
 
-from pipeline.preferences.pair import Message, Pair
+from pipeline.preferences.pair import Message, Pair, Role
 from pipeline.preferences.problems import Finding, Rejected
 
 Id = Annotated[str, Meta(min_length=1)] | int | float | UnsetType | None
@@ -13,12 +14,19 @@ Tag = Annotated[str, Meta(min_length=1)] | UnsetType | None
 
 
 RawText = Annotated[str, Meta(pattern=r"\S")]
+OptionalText = str | UnsetType | None  # an empty one counts as missing
+Score = float | UnsetType | None
 
 
 class RawMessage(Message, gc=False, forbid_unknown_fields=True):
     """One turn of a conversation, as schemas/pair.schema.json allows it."""
 
     content: RawText
+
+
+Messages = Annotated[list[RawMessage], Meta(min_length=1)]
+# A pattern for the text would be the natural way, but msgspec 0.22.0 then crashes when Python ends, now and then.
+Answer = str | Messages
 
 
 class Source(NamedTuple):
@@ -41,3 +49,48 @@ def make_pair(messages: Sequence[Message], rejected: str, id: Id = UNSET, tag: T
         messages=list(messages),
         rejected_response=rejected,
     )
+
+
+def begin_with(system: OptionalText, source: Source) -> Source:
+    """Return a pair that begins with a system message of the row's own; two that differ are refused."""
+    if not isinstance(system, str) or not system.strip():
+        return source
+    first = source.pair.messages[0]
+    if first.role == "system":
+        if first.content.strip() != system.strip():
+            raise Rejected(Finding("systems-differ", "$.system"))
+        return source
+    source.pair.messages.insert(0, Message("system", system))
+    return source._replace(message_paths=["$.system", *source.message_paths])
+
+
+def check_scores(chosen: Score, rejected: Score, margin: Score, min_margin: float) -> None:
+    """Refuse a row whose scores say that the rejected answer is better, or that both are nearly equal."""
+    if isinstance(chosen, float | int) and isinstance(rejected, float | int):
+        margin = chosen - rejected
+        if margin < 0:
+            raise Rejected(Finding("scores-reversed", "$.score_chosen", f"{chosen:g} chosen, {rejected:g} rejected"))
+    if isinstance(margin, float | int) and margin < min_margin:
+        raise Rejected(Finding("small-margin", "$", f"the scores differ by {margin:g}"))
+
+
+# Transcripts, as Anthropic's HH writes them
+
+SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
+
+
+def read_transcript(text: str, path: str) -> list[Message]:
+    """Return the turns of a transcript, which begins with a speaker; the last one may be empty."""
+    before, *turns = SPEAKER.split(text)
+    if before.strip() or not turns:
+        raise Rejected(Finding("wrong-structure", path, "does not begin with a blank line and `Human:`"))
+    return [Message(SPEAKERS[speaker], words.strip()) for speaker, words in zip(turns[::2], turns[1::2], strict=True)]
+
+
+def prompt_of_text(text: str, path: str) -> list[Message]:
+    """Return the messages of a prompt, whose turns a transcript holds, up to the answer that it may ask for."""
+    if not SPEAKER.match(text):
+        return [Message("user", text)]
+    turns = read_transcript(text, path)
+    return turns[:-1] if not turns[-1].content else turns

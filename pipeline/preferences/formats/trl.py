@@ -4,25 +4,42 @@ Source: TRL, docs/source/dataset_formats.md (Preference).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from pipeline.preferences.checks import BLANK
-from pipeline.preferences.formats.source import Id, RawMessage, Source, Tag, make_pair
-from pipeline.preferences.pair import Message
+from pipeline.preferences.formats.source import (
+    SPEAKER,
+    Answer,
+    Id,
+    Messages,
+    OptionalText,
+    Score,
+    Source,
+    Tag,
+    begin_with,
+    check_scores,
+    make_pair,
+    prompt_of_text,
+)
+from pipeline.preferences.pair import Message, Role
 from pipeline.preferences.problems import Finding, Rejected
 
-Messages = Annotated[list[RawMessage], Meta(min_length=1)]
+ROLES: tuple[Role, Role] = ("user", "assistant")
 
 
 class Row(Struct, gc=False):
-    """A row: both answers as text, or both as messages; other keys are allowed and left behind."""
+    """A row: both answers as text, or both as messages, which may hold the prompt, too."""
 
-    # A pattern for the text would be the natural way, but msgspec 0.22.0 then crashes when Python ends, now and then.
-    chosen: str | Messages
-    rejected: str | Messages
-    prompt: str | Messages | UnsetType | None = UNSET
+    chosen: Answer
+    rejected: Answer
+    prompt: Answer | UnsetType | None = UNSET
+    messages: Messages | UnsetType | None = UNSET  # the prompt, or the chosen conversation once more
+    system: OptionalText = UNSET
+    history: list[tuple[str, str]] | UnsetType | None = UNSET
+    score_chosen: Score = UNSET
+    score_rejected: Score = UNSET
+    margin: Score = UNSET
     id: Id = UNSET
     tag: Tag = UNSET
 
@@ -33,40 +50,88 @@ class Row(Struct, gc=False):
             raise ValueError(BLANK)
 
 
-PROMPTS = ("question", "query", "instruction", "input", "system")
+class Prompt:
+    """The messages before the answers, and the path in the row of each."""
+
+    def __init__(self, messages: Sequence[Message], paths: Sequence[str]) -> None:
+        self.messages = list(messages)
+        self.paths = list(paths)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a user speaks in it."""
+        return any(message.role == "user" for message in self.messages)
+
+    @property
+    def turns(self) -> list[Message]:
+        """The messages without a system message."""
+        return [message for message in self.messages if message.role != "system"]
 
 
 def recognise(row: Mapping[str, object]) -> bool:
-    if "chosen" not in row or "rejected" not in row:
-        return False
-    # A prompt under another name would be taken for none, and the answers' common beginning for the prompt.
-    return "prompt" in row or not isinstance(row["chosen"], str) or not any(name in row for name in PROMPTS)
+    return "chosen" in row and "rejected" in row
 
 
 def convert(row: Row, min_margin: float) -> Source:
     """Return the row as a pair."""
+    check_scores(row.score_chosen, row.score_rejected, row.margin, min_margin)
+    given = read_prompt(row)
     if isinstance(row.chosen, str) and isinstance(row.rejected, str):
-        return convert_text(row, row.chosen, row.rejected)
-    assert not isinstance(row.chosen, str) and not isinstance(row.rejected, str)
-    return convert_messages(row, row.chosen, row.rejected)
+        source = convert_text(row, given, row.chosen, row.rejected)
+    else:
+        assert not isinstance(row.chosen, str) and not isinstance(row.rejected, str)
+        source = convert_messages(row, given, row.chosen, row.rejected)
+    return begin_with(row.system, source)
 
 
-def convert_text(row: Row, chosen: str, rejected: str) -> Source:
+def read_prompt(row: Row) -> Prompt | None:
+    """Return the prompt that the row names, None where it names none."""
+    earlier = [Message(role, text) for turn in row.history or [] for role, text in zip(ROLES, turn, strict=True)]
+    paths = [f"$.history[{number // 2}][{number % 2}]" for number in range(len(earlier))]
+    if isinstance(row.prompt, str):
+        messages = prompt_of_text(row.prompt, "$.prompt")
+        given = Prompt([*earlier, *messages], [*paths, *["$.prompt"] * len(messages)])
+    elif isinstance(row.prompt, list):
+        given = Prompt([*earlier, *row.prompt], [*paths, *message_paths("$.prompt", row.prompt)])
+    elif earlier:
+        raise Rejected(Finding("no-user-turn", "$", "history without a prompt"))
+    else:
+        return read_messages(row, row.messages) if row.messages else None
+    return join_prompts(given, read_messages(row, row.messages), row.prompt) if row.messages else given
+
+
+def read_messages(row: Row, messages: Sequence[Message]) -> Prompt:
+    """Return the prompt in `messages`, which may end with the chosen answer once more."""
+    turns = list(messages)
+    if turns[-1].role == "assistant":
+        answer = row.chosen if isinstance(row.chosen, str) else row.chosen[-1].content
+        if turns.pop().content != answer:
+            raise Rejected(Finding("ambiguous-key", "$.messages", "messages ends with another answer than chosen"))
+    return Prompt(turns, message_paths("$.messages", turns))
+
+
+def message_paths(path: str, messages: Sequence[Message]) -> list[str]:
+    """Return the path of each message of a list."""
+    return [f"{path}[{number}].content" for number in range(len(messages))]
+
+
+# Plain answers
+
+
+def convert_text(row: Row, given: Prompt | None, chosen: str, rejected: str) -> Source:
     """Return a pair of plain answers. An implicit prompt is what both begin with, as TRL takes it."""
-    if row.prompt is None or isinstance(row.prompt, UnsetType):
+    if given is None:
         shared = common_beginning(chosen, rejected)
         # As TRL does: a space before the first difference belongs to the answers.
         shared = shared[:-1] if shared.endswith(" ") else shared
         if not shared.strip():
             raise Rejected(Finding("no-user-turn", "$", "no `prompt`, and the answers share no beginning"))
-        prompt, paths = [Message("user", shared)], ["$.chosen"]
+        given = Prompt([Message("user", shared)], ["$.chosen"])
         chosen, rejected = chosen[len(shared) :], rejected[len(shared) :]
-    elif isinstance(row.prompt, str):
-        prompt, paths = [Message("user", row.prompt)], ["$.prompt"]
-    else:
-        prompt, paths = list(row.prompt), prompt_paths(row.prompt)
-    pair = make_pair([*prompt, Message("assistant", chosen)], rejected, row.id, row.tag)
-    return Source(pair, [*paths, "$.chosen"], "$.rejected")
+    elif isinstance(row.prompt, str) and SPEAKER.match(row.prompt):  # a space follows `Assistant:`
+        chosen, rejected = chosen.strip(), rejected.strip()
+    pair = make_pair([*given.messages, Message("assistant", chosen)], rejected, row.id, row.tag)
+    return Source(pair, [*given.paths, "$.chosen"], "$.rejected")
 
 
 def common_beginning(one: str, two: str) -> str:
@@ -75,23 +140,37 @@ def common_beginning(one: str, two: str) -> str:
     return one[:length]
 
 
-def convert_messages(row: Row, chosen: Sequence[Message], rejected: Sequence[Message]) -> Source:
+# Answers as messages
+
+
+def convert_messages(row: Row, given: Prompt | None, chosen: Sequence[Message], rejected: Sequence[Message]) -> Source:
     """Return a pair of conversations, which hold the prompt themselves if they begin with more than an answer."""
     for name, answer in (("$.chosen", chosen), ("$.rejected", rejected)):
         if answer[-1].role != "assistant":
             raise Rejected(Finding("no-final-answer", name))
     if chosen[:-1] != rejected[:-1]:
         raise Rejected(Finding("prompts-differ", "$.rejected"))
-    prompt, paths = list(chosen[:-1]), [f"$.chosen[{number}].content" for number in range(len(chosen))]
-    # Where both are given (ultrafeedback_binarized), the prompt repeats what the conversations hold.
-    if not prompt and isinstance(row.prompt, str):
-        prompt, paths = [Message("user", row.prompt)], ["$.prompt", *paths]
-    elif not any(message.role == "user" for message in prompt) and isinstance(row.prompt, list):
-        prompt, paths = [*row.prompt, *prompt], [*prompt_paths(row.prompt), *paths]
-    pair = make_pair([*prompt, chosen[-1]], rejected[-1].content, row.id, row.tag)
+    held = Prompt(chosen[:-1], message_paths("$.chosen", chosen[:-1]))
+    prompt = join_prompts(given, held, row.prompt) if given else held
+    paths = [*prompt.paths, f"$.chosen[{len(chosen) - 1}].content"]
+    pair = make_pair([*prompt.messages, chosen[-1]], rejected[-1].content, row.id, row.tag)
     return Source(pair, paths, f"$.rejected[{len(rejected) - 1}].content")
 
 
-def prompt_paths(prompt: Sequence[Message]) -> list[str]:
-    """Return the path of each message of a prompt."""
-    return [f"$.prompt[{number}].content" for number in range(len(prompt))]
+def join_prompts(given: Prompt, held: Prompt, raw: object) -> Prompt:
+    """Return the prompt of a row that names one beside the one that its conversations hold.
+
+    Both are the same (ultrafeedback_binarized), or one has the system message alone. A text may be the first or the
+    last thing that the user says, or hold it, as where it was written from the conversation. Rejected: any other.
+    """
+    if not held.asks:
+        return Prompt([*given.messages, *held.messages], [*given.paths, *held.paths])
+    said = [message.content.strip() for message in held.messages if message.role == "user"]
+    if isinstance(raw, str) and (raw.strip() in (said[0], said[-1]) or said[0] in raw):
+        return held
+    if given.turns != held.turns:
+        raise Rejected(Finding("prompts-differ", "$.prompt", "the prompt is not the one in chosen"))
+    systems = {message.content for prompt in (given, held) for message in prompt.messages if message.role == "system"}
+    if len(systems) > 1:
+        raise Rejected(Finding("systems-differ", "$.prompt"))
+    return max((held, given), key=lambda prompt: len(prompt.messages))

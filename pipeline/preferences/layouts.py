@@ -1,0 +1,123 @@
+"""Give the keys of a row our names: by data.columns, by its set, by other usual names (layouts.yaml)."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+LISTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+NAMES: dict[str, list[str]] = LISTS["names"]
+EXPORTS: dict[str, dict[str, Any]] = LISTS["exports"]
+
+
+class Layout(NamedTuple):
+    """How a set names our keys."""
+
+    name: str
+    about: str
+    columns: dict[str, str]  # our key by the path of theirs
+    has: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def fits(self, keys: frozenset[str]) -> bool:
+        """Say whether a row of these keys is of this set."""
+        return {*map(top_of, self.columns), *self.has} <= keys and not keys & set(self.without)
+
+
+LAYOUTS = [
+    Layout(
+        name, said["about"], said.get("columns", {}), *(tuple(said.get(key, ())) for key in ("has", "aside", "without"))
+    )
+    for name, said in LISTS["layouts"].items()
+]
+
+
+class Renamed(NamedTuple):
+    """A row under our names, the path of each renamed key in the raw row, and what else is known of its keys."""
+
+    row: dict[str, Any]
+    paths: dict[str, str]
+    aside: tuple[str, ...] = ()  # patterns of keys that its set holds beside
+    twice: tuple[str, ...] = ()  # our keys that the row has too, with another value
+
+
+def top_of(path: str) -> str:
+    """Return the key at the top of a row that a path goes through: `input` for input.messages."""
+    return path.partition(".")[0]
+
+
+@cache
+def plan_of(keys: tuple[str, ...], columns: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple[str, str], ...], Layout]:
+    """Return which paths of a row with these keys get which of our names, and its layout."""
+    plan = [(path, ours) for path, ours in columns if top_of(path) in keys or path in keys]
+    left = frozenset(keys) - {path for path, _ in plan}
+    layout = next((layout for layout in LAYOUTS if layout.fits(left)), Layout("", "", {}))
+    plan += layout.columns.items()
+    present = (left | {ours for _, ours in plan}) - {path for path, _ in plan}
+    for ours, others in NAMES.items():
+        other = next((name for name in others if name in present), None)
+        if other and ours not in present:
+            plan.append((other, ours))
+    return tuple(plan), layout
+
+
+def rename(row: dict[str, Any], columns: tuple[tuple[str, str], ...]) -> Renamed:
+    """Return a row without nulls, under our names. A path that the row does not have changes nothing."""
+    if None in row.values():
+        row = {key: value for key, value in row.items() if value is not None}
+    plan, layout = plan_of(tuple(row), columns)
+    if not plan:
+        return Renamed(row, {}, layout.aside)
+    row, taken = dict(row), {}
+    for path, ours in plan:
+        parts = [path] if path in row else path.split(".")
+        value = value_at(row, parts)
+        if value is not None:
+            row = remove(row, parts)
+            taken[ours] = (value, path)
+    nested = {top_of(path) for _, path in taken.values() if "." in path}
+    row = spread(row, nested)
+    twice = tuple(ours for ours, (value, _) in taken.items() if row.get(ours) not in (None, "", [], value))
+    row |= {ours: value for ours, (value, _) in taken.items()}
+    return Renamed(row, {ours: path for ours, (_, path) in taken.items()}, layout.aside, twice)
+
+
+def value_at(value: Any, parts: list[str]) -> Any:
+    """Return what stands at a path, or None."""
+    for part in parts:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def remove(value: Any, parts: list[str]) -> Any:
+    """Return a copy without what stands at a path; in a list, null stands in its place."""
+    first, rest = parts[0], parts[1:]
+    if isinstance(value, list):
+        return [
+            (remove(child, rest) if rest else None) if str(at) == first else child for at, child in enumerate(value)
+        ]
+    changed = {first: remove(value[first], rest)} if rest else {}
+    return {key: child for key, child in value.items() if key != first} | changed
+
+
+def spread(row: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    """Return a row in which the rest of some objects stands under paths: `input.tools`."""
+    for key in keys & set(row):
+        rest = row.pop(key)
+        items = rest.items() if isinstance(rest, dict) else enumerate(rest)
+        row |= {f"{key}.{name}": child for name, child in items if child is not None}
+    return row
+
+
+def is_aside(key: str, patterns: Iterable[str]) -> bool:
+    """Say whether a key is one of those that a layout, or the user, sets aside."""
+    return any(fnmatchcase(key, pattern) for pattern in patterns)

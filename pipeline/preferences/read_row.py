@@ -1,0 +1,172 @@
+"""Turn one row, of whatever set, into a pair of which every key is accounted for."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from pipeline.preferences.formats import FORMATS, keys_of, recognise_format
+from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
+from pipeline.preferences.formats.source import Source
+from pipeline.preferences.layouts import Renamed, is_aside, rename, value_at
+from pipeline.preferences.options import Options
+from pipeline.preferences.problems import Finding, Rejected
+from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns, unpack_turns
+
+COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
+TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
+PROMPTS = frozenset({"prompt", "messages"})
+NUMBERS = ("preference", "number_of_winner", "a_wins", "score_a", "score_b", "score_chosen", "score_rejected", "margin")
+NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+
+
+def our_row(row: dict[str, Any], options: Options) -> Renamed:
+    """Return a row under our names, without what the user ignores."""
+    if not options.ignore.isdisjoint(row):
+        row = {key: value for key, value in row.items() if key not in options.ignore}
+    return rename(row, options.columns)
+
+
+def recognise_row(row: object, options: Options) -> str | None:
+    """Return the format of a row, None if no format has its keys."""
+    return recognise_format(our_row(row, options).row) if isinstance(row, dict) else None
+
+
+def read_row(row: Any, format_name: str, options: Options, unread: Unread) -> Source:
+    """Return the pair of a row and the paths of its texts, and count the keys that are not read.
+
+    Raises Rejected, or msgspec's error where the format's Row refuses the row.
+    """
+    if not isinstance(row, dict):
+        raise msgspec.ValidationError("not an object")
+    renamed = our_row(row, options)
+    try:
+        ours = prepare(renamed, format_name)
+        unread.update(left_keys(ours, renamed, format_name, options))
+        source: Source = FORMATS[format_name].convert(decode(ours, format_name, options, unread), options.min_margin)
+    except Rejected as refused:
+        found = [finding._replace(path=their_path(finding.path, renamed, row)) for finding in refused.findings]
+        raise Rejected(*found) from None
+    unread.update(key for key in options.ignore & row.keys() if not is_empty(row[key]))
+    paths = [their_path(path, renamed, row) for path in source.message_paths]
+    return Source(source.pair, paths, their_path(source.rejected_path, renamed, row))
+
+
+def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unread) -> Any:
+    """Return the format's Row of a row; conversations are written as ours where they are not."""
+    kind = FORMATS[format_name].Row
+    if not any(isinstance(text := row.get(key), str) and text.lstrip()[:1] in ("[", "{") for key in CONVERSATIONS):
+        try:
+            return msgspec.convert(row, kind)
+        except msgspec.ValidationError:
+            pass
+    return msgspec.convert(plain_turns(row, options.ignore, unread), kind)
+
+
+def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
+    """Return a row with what its format's Row does not read itself.
+
+    These are numbers and conversations in a table's cells, scores in a list of their own, a winner by the name of its
+    column, and a prompt under a name that may mean something else.
+    """
+    row = {key: read_number(value) if key in NUMBERS else value for key, value in renamed.row.items()}
+    if format_name == "scored":
+        return join_scores(row)
+    if format_name == "ab" and isinstance(row.get("winner"), str):
+        names = {renamed.paths.get(ours, ours).rpartition(".")[2]: ours for ours in ("a", "b")}
+        row["winner"] = names.get(row["winner"], row["winner"])
+    if PROMPTS.isdisjoint(row):
+        turns = {key: unpack_turns(row[key]) for key in ORIGIN_OR_PROMPT & row.keys()}
+        found = [key for key, value in turns.items() if is_conversation(value)]
+        if len(found) == 1:
+            renamed.paths["prompt"] = found[0]
+            row["prompt"] = turns[found[0]]
+            del row[found[0]]
+    return row
+
+
+def read_number(value: Any) -> Any:
+    """Return the number that a cell of a table holds as text; any other value as it is."""
+    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
+
+
+def is_conversation(value: Any) -> bool:
+    """Say whether a value is a list of messages."""
+    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
+
+
+def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: Options) -> set[str]:
+    """Return the keys that hold something and are not read, all of them known to be harmless or ignored.
+
+    Rejected: a key whose meaning would be lost, which may be the prompt, or which belongs to another format.
+    """
+    for ours in renamed.twice:
+        raise Rejected(
+            Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
+        )
+    used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
+    aside = (*renamed.aside, *options.ignore)
+    left = [key for key in row if key not in used and not is_empty(row[key])]
+    findings = list(find_possible_prompts(row, format_name))
+    named = {found.path[2:] for found in findings}
+    for key in left:
+        known = is_harmless(key) or key in TOGETHER or is_aside(key, aside) or is_copy(row[key], row, used)
+        if not known and key not in named:
+            findings.append(name_key(renamed.paths.get(key, key), "$"))
+    inner = list(left_in_completions(row)) if format_name == "scored" else []
+    for number, key in inner:
+        if not (key in ABOUT or key in options.ignore or is_harmless(key)):
+            findings.append(name_key(key, f"$.completions[{number}]"))
+    if findings and (other := recognise_format(row)) not in (None, format_name):
+        findings = [Finding("other-format", "$", f"its keys are those of the {other} format")]
+    if findings:
+        raise Rejected(*findings)
+    return {*(renamed.paths.get(key, key) for key in left), *(f"completions[].{key}" for _, key in inner)}
+
+
+def is_copy(value: Any, row: dict[str, Any], used: frozenset[str]) -> bool:
+    """Say whether a value is that of a key that is read, or a text at the end of its conversation."""
+    held = [row[key] for key in used & row.keys()]
+    return value in held or value in [last_text(known) for known in held]
+
+
+def last_text(value: Any) -> Any:
+    """Return the text of the last message of a conversation; None of other values, which no left key has."""
+    return value[-1].get("content") if is_conversation(value) else None
+
+
+def find_possible_prompts(row: dict[str, Any], format_name: str) -> Iterator[Finding]:
+    """Yield the keys that may hold the prompt of a row in which it would else be what both answers begin with."""
+    if format_name == "trl" and isinstance(row.get("chosen"), str) and PROMPTS.isdisjoint(row):
+        for key in sorted(ORIGIN_OR_PROMPT & row.keys()):
+            if not is_empty(row[key]):
+                yield Finding("unknown-key", f"$.{key}", f"{key!r} may be the prompt: data.columns: {{{key}: prompt}}")
+
+
+def left_in_completions(row: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield the number of a completion and its key, for each key that holds something and is not read."""
+    completions = row.get("completions")
+    for number, completion in enumerate(completions if isinstance(completions, list) else []):
+        for key, value in completion.items() if isinstance(completion, dict) else ():
+            if key not in COMPLETION_KEYS and not is_empty(value):
+                yield number, key
+
+
+def their_path(path: str, renamed: Renamed, row: Any) -> str:
+    """Return the path of a text in the raw row, for its path under our names."""
+    ours, rest = re.fullmatch(r"\$\.?([^.\[]*)(.*)", path).groups()  # type: ignore[union-attr]
+    theirs = renamed.paths.get(ours, ours)
+    if not rest or not isinstance(row, dict):
+        return f"$.{theirs}{rest}" if ours else path
+    value = value_at(row, [theirs] if theirs in row else theirs.split("."))
+    if isinstance(value, dict):  # one message in place of a list
+        rest, value = rest.removeprefix("[0]"), [value]
+    if (
+        rest.endswith(".content")
+        and isinstance(value, list)
+        and any("value" in turn for turn in value if is_turn(turn))
+    ):
+        rest = rest.removesuffix("content") + "value"
+    return f"$.{theirs}{rest}"

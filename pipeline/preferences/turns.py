@@ -1,0 +1,116 @@
+"""Write conversations of every kind as messages of a role and a text.
+
+Sources: openai-harmony (roles, channels), LLaMA-Factory data/README.md (from and value), OpenAI's content parts.
+"""
+
+import json
+import re
+from typing import Any
+
+from pipeline.preferences.problems import Finding, Rejected
+from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, name_key
+
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "ai": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+    "model": "assistant",
+}
+TOOL_ROLES = ("tool", "tool_call", "tool_response", "function", "function_call", "observation", "ipython")
+NAMES = {"from": "role", "value": "content"}
+ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
+PLACE = re.compile(r"\[\d+\]")
+THINKING = ("thinking", "reasoning_content", "reasoning")
+CONVERSATIONS = ("messages", "rejected_messages", "prompt", "chosen", "rejected", "rejected_response", "a", "b")
+
+
+def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
+    """Return a row whose conversations and messages have keys, roles and texts as in schemas/pair.schema.json.
+
+    What is no conversation stays as it is. Keys of messages that are not read are counted, as `messages[].name`.
+    Rejected: a key or a role whose meaning would be lost.
+    """
+    return {
+        key: read_turns(value, f"$.{key}", ignore, unread) if key in CONVERSATIONS else value
+        for key, value in row.items()
+    }
+
+
+def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) -> Any:
+    """Return the messages of a value, which may be one message or JSON text; any other value as it is."""
+    value = unpack_turns(value)
+    if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
+        if len(value) > 1:
+            raise Rejected(Finding("wrong-structure", path, f"{len(value)} texts: write a row for each"))
+        return value[0]
+    if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
+        return value
+    return [read_turn(turn, f"{path}[{number}]", ignore, unread) for number, turn in enumerate(value)]
+
+
+def unpack_turns(value: Any) -> Any:
+    """Return the messages that a value holds as JSON text, or as one message; any other value as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        parsed = parse_conversation(value)
+        value = value if parsed is None else parsed
+    return [value] if is_turn(value) else value
+
+
+def is_turn(value: Any) -> bool:
+    """Say whether a value is a message."""
+    return isinstance(value, dict) and ("role" in value or "from" in value)
+
+
+def parse_conversation(text: str) -> Any:
+    """Return the messages that a text holds as JSON, or None where it is other text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    turns = value if isinstance(value, list) else [value]
+    return turns if turns and all(map(is_turn, turns)) else None
+
+
+def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
+    """Return one message with a role and a text, its thinking as harmony's analysis channel."""
+    named = {NAMES.get(key, key): value for key, value in turn.items()}
+    role, content = named.pop("role", None), read_text(named.pop("content", None), path)
+    if role in TOOL_ROLES:
+        raise Rejected(
+            Finding("unsupported-key", f"{path}.role", f"a turn of {role!r} would be lost: tools are not trained")
+        )
+    thinking = {
+        str(named.pop(key)) for key in THINKING if role in ("assistant", "gpt") and not is_empty(named.get(key))
+    }
+    left = [key for key, value in named.items() if not is_empty(value)]
+    if lost := [key for key in left if not (key in ignore or is_harmless(key))]:
+        raise Rejected(*(name_key(key, path) for key in lost))
+    unread.update(f"{PLACE.sub('[]', path)[2:]}.{key}" for key in left)
+    if len(thinking) > 1:
+        raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(THINKING)} differ"))
+    if thinking and isinstance(content, str):
+        content = ANALYSIS.format(thinking.pop(), content)
+    return {"role": ROLES.get(role, role) if isinstance(role, str) else role, "content": content}
+
+
+def read_text(content: Any, path: str) -> Any:
+    """Return the text of a message's content, whose parts are put together; other parts than text are refused."""
+    if not isinstance(content, list) or not content or not all(isinstance(part, dict) for part in content):
+        return content
+    for part in content:
+        if part.get("type") not in ("text", "input_text", "output_text") or not isinstance(part.get("text"), str):
+            raise Rejected(
+                Finding(
+                    "unsupported-key",
+                    f"{path}.content",
+                    f"a part of type {part.get('type')!r}: the model reads text alone",
+                )
+            )
+    return "".join(part["text"] for part in content)

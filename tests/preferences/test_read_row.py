@@ -1,0 +1,252 @@
+"""preferences/read_row.py: every key of a row is used, set aside and counted, or named."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.files.json_lines import write_json_lines
+from pipeline.preferences.chunk import Chunk
+from pipeline.preferences.convert_chunk import Converted, convert_chunk
+from pipeline.preferences.explain_row import explain_keys
+from pipeline.preferences.formats import FORMATS, keys_of
+from pipeline.preferences.layouts import LAYOUTS, NAMES
+from pipeline.preferences.options import Options
+from pipeline.preferences.read_row import recognise_row
+from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
+from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
+
+RAW = [path for path in (GOLDEN / "formats").glob("*.jsonl") if ".pairs" not in path.name]
+EXAMPLES = {name_of(path): json.loads(path.read_text(encoding="utf-8").strip().splitlines()[0]) for path in RAW}
+PLAIN = Options()
+ROW = {"prompt": "Name a boat.", "chosen": "A canoe.", "rejected": "A cart."}
+ASKED, ANSWER = {"role": "user", "content": "?"}, {"role": "assistant", "content": "a"}
+SYSTEM = {"role": "system", "content": "B."}
+SWIFT: dict[str, Any] = {"messages": [ASKED, ANSWER], "rejected_response": "b"}
+
+
+def convert_rows(*rows: Any, options: Options = PLAIN) -> Converted:
+    """Return what becomes of some rows of one file."""
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    return convert_chunk(Chunk("raw.jsonl", recognise_row(rows[0], options), lines, 1), options)
+
+
+def findings_of(converted: Converted) -> list[str]:
+    return [f"{finding.code} {finding.path}" for _, found, _ in converted.rejected for finding in found]
+
+
+# Columns that nobody knows
+
+KNOWN = [*UNSUPPORTED, *ORIGIN_OR_PROMPT, *NAMES, *(name for others in NAMES.values() for name in others)]
+KNOWN += [name for layout in LAYOUTS for path, ours in layout.columns.items() for name in (path, ours)]
+KNOWN += [name for format_name in FORMATS for name in keys_of(format_name)]
+KEYS = st.sampled_from(sorted(set(KNOWN))) | st.text("abcxyz_", min_size=1, max_size=12)
+TURNS = [{"role": "user", "content": "Lost?"}, {"role": "assistant", "content": "Lost."}]
+VALUES = st.sampled_from(
+    [None, "", [], {}, {"x": None}, "Lost text.", 7, True, ["Lost."], {"x": "Lost."}, TURNS, TURNS[:1]]
+)
+
+
+def says(converted: Converted, key: str) -> bool:
+    """Say whether what becomes of a row names a key: as one that is not read, or in why the row is rejected."""
+    found = [finding for _, findings, _ in converted.rejected for finding in findings]
+    return any(key in left for left in converted.unread) or any(
+        key in f"{finding.path} {finding.detail}" for finding in found
+    )
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_no_column_of_a_row_disappears_unnamed(name):
+    row = EXAMPLES[name]
+    before = convert_rows(row)
+
+    @given(KEYS.filter(lambda key: key not in row), VALUES)
+    def check(key, value):
+        after = convert_rows({**row, key: value})
+        if after.pairs == before.pairs and not is_empty(value):
+            assert says(after, key) or value in row.values()
+        elif not after.pairs:
+            assert after.rejected
+
+    check()
+
+
+@pytest.mark.parametrize("name", ["swift", "trl-messages", "sharegpt", "ab-chatbot-arena", "scored"])
+def test_no_key_within_a_row_disappears_unnamed(name):
+    @given(KEYS, VALUES, st.integers(0, 99))
+    def check(key, value, number):
+        row = json.loads(json.dumps(EXAMPLES[name]))
+        lists = [child for child in row.values() if isinstance(child, list)]
+        inner = [part for child in lists for part in child if isinstance(part, dict)]
+        place = inner[number % len(inner)]
+        if key in place or is_empty(value):
+            return
+        before = convert_rows(EXAMPLES[name])
+        place[key] = value
+        after = convert_rows(row)
+        assert after.pairs != before.pairs or after.rejected or says(after, key)
+
+    check()
+
+
+# What the user says
+
+
+def test_columns_say_what_keys_are(tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [{"ask": {"text": "?"}, "yes": "a", "no": ["b"], "mood": "calm"}])
+    columns = {"ask.text": "prompt", "yes": "chosen", "no.0": "rejected"}
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out", columns=columns, ignore=["mood"]) is None
+    assert read_pairs(tmp_path / "out") == [{"id": "row-1"} | SWIFT]
+    assert read_quality(tmp_path / "out")["keys_left"] == {"mood": 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "verdict", "order"),
+    [
+        ({"one": "a", "two": "b", "who": "winner"}, "two", ("y", "x")),
+        ({"one": "a", "two": "b", "who": "winner"}, "a", ("x", "y")),
+        ({"one": "a", "two": "b", "who": "preference"}, -2, ("x", "y")),
+        ({"one": "a", "two": "b", "who": "number_of_winner"}, 1, ("y", "x")),
+        ({"one": "a", "two": "b", "who": "a_wins"}, 1, ("x", "y")),
+    ],
+)
+def test_columns_say_which_answer_wins(columns, verdict, order):
+    row = {"prompt": "?", "one": "x", "two": "y", "who": verdict}
+    converted = convert_rows(row, options=Options(columns=tuple(columns.items())))
+    pair = json.loads(converted.pairs)
+    assert (pair["messages"][-1]["content"], pair["rejected_response"]) == order
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"a": "x", "b": "y", "winner": "tie"}, "tie $"),
+        ({"a": "x", "b": "y", "preference": 0}, "tie $"),
+        ({"a": "x", "b": "y", "winner": "c"}, "wrong-structure $.winner"),
+        ({"a": "x", "b": "y"}, "wrong-structure $"),
+        ({"a": "x", "b": "y", "winner": "a", "preference": 1}, "wrong-structure $"),
+        ({"a": "x", "b": "y", "number_of_winner": 2}, "wrong-structure $.number_of_winner"),
+        ({"a": "x", "b": "y", "score_a": 1}, "wrong-structure $.score_b"),
+        ({"a": "x", "b": "y", "score_a": 1, "score_b": 1.5}, "small-margin $.score_a"),
+        ({"a": "x", "b": [{"role": "assistant", "content": "y"}], "winner": "a"}, "wrong-structure $.b"),
+    ],
+)
+def test_a_verdict_that_decides_nothing_is_named(row, fault):
+    assert findings_of(convert_rows({"prompt": "?"} | row)) == [fault]
+
+
+def test_what_is_left_of_a_nested_column_is_named():
+    row = {"in": {"messages": [{"role": "user", "content": "?"}], "mood": "calm"}, "yes": "a", "no": "b"}
+    options = Options(columns=(("in.messages", "prompt"), ("yes", "chosen"), ("no", "rejected")))
+    assert findings_of(convert_rows(row, options=options)) == ["unknown-key $.in.mood"]
+
+
+def test_an_ignored_key_may_stand_in_a_message_and_under_a_pattern():
+    row = json.loads(json.dumps(SWIFT)) | {"extra.x": 1}
+    row["messages"][0]["mood"] = "calm"
+    converted = convert_rows(row, options=Options(ignore=frozenset({"mood", "extra.*"})))
+    assert json.loads(converted.pairs)["messages"] == SWIFT["messages"]
+
+
+# What must not be guessed
+
+
+@pytest.mark.parametrize("key", sorted(ORIGIN_OR_PROMPT))
+def test_an_implicit_prompt_is_not_taken_where_a_column_could_be_it(key):
+    row = {key: "他来了。", "chosen": "The man has come.", "rejected": "The man has gone."}
+    assert findings_of(convert_rows(row)) == [f"unknown-key $.{key}"]
+
+
+@pytest.mark.parametrize("key", ["context", "conversation", "history", "messages"])
+def test_a_column_of_messages_beside_two_answers_is_the_prompt(key):
+    turns = [{"role": "user", "content": "?"}]
+    assert json.loads(convert_rows({key: turns, "chosen": "a", "rejected": "b"}).pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        (ROW | {"messages": [ASKED]}, "prompts-differ $.prompt"),
+        (ROW | {"messages": SWIFT["messages"]}, "ambiguous-key $.messages"),
+        (SWIFT | {"rejected_messages": [ASKED, {"role": "assistant", "content": "c"}]}, "ambiguous-key $"),
+        (SWIFT | {"system": "A.", "messages": [SYSTEM, *SWIFT["messages"]]}, "systems-differ $.system"),
+        (SWIFT | {"rejected_response": ["b", "c"]}, "wrong-structure $.rejected_response"),
+        (ROW | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
+        (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $"),
+    ],
+)
+def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
+    assert findings_of(convert_rows(row)) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("turn", "fault"),
+    [
+        ({"role": "tool", "content": "{}"}, "unsupported-key $.messages[0].role"),
+        ({"role": "user", "content": [{"type": "image"}]}, "unsupported-key $.messages[0].content"),
+        ({"role": "user", "content": "?", "weight": 0}, "unsupported-key $.messages[0].weight"),
+        ({"role": "user", "content": "?", "thinking": "Hm."}, "unknown-key $.messages[0].thinking"),
+    ],
+)
+def test_a_message_whose_meaning_would_be_lost_is_named(turn, fault):
+    assert findings_of(convert_rows(SWIFT | {"messages": [turn, SWIFT["messages"][1]]})) == [fault]
+
+
+def test_two_thoughts_of_one_message_that_differ_are_named():
+    answer = {"role": "assistant", "content": "a", "thinking": "x", "reasoning": "y"}
+    assert findings_of(convert_rows(SWIFT | {"messages": [SWIFT["messages"][0], answer]})) == [
+        "ambiguous-key $.messages[1]"
+    ]
+
+
+# The format of a file
+
+
+def test_one_odd_row_at_the_beginning_does_not_decide_on_the_format_of_a_file(tmp_path):
+    good = [
+        {"chosen": f"\n\nHuman: {n}?\n\nAssistant: a", "rejected": f"\n\nHuman: {n}?\n\nAssistant: b"} for n in "12"
+    ]
+    write_json_lines(tmp_path / "raw.jsonl", [{"chosen": "Yes, a", "rejected": "Yes, b"}, *good])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", on_problem="drop")
+    assert [pair["messages"][0]["content"] for pair in read_pairs(tmp_path / "out")] == ["1?", "2?"]
+    assert [(reject["line"], reject["code"]) for reject in read_rejects(tmp_path / "out")] == [(1, "wrong-structure")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"ask": "?", "good_one": "a", "bad_one": "b"},
+        {"user_input": "?", "preferred": "a", "dispreferred": "b", "mood": None},
+        {"fields": {"question": "?"}, "better": "a", "worse": "b"},
+        {"question_text": "?", "answer_1": "a", "answer_2": "b", "vote": "a"},
+        {"query_zh": "?", "left": "a", "right": "b", "verdict": "left"},
+    ],
+)
+def test_the_refusal_of_an_unknown_format_proposes_the_line_that_reads_it(row):
+    assert recognise_row(row, Options()) is None
+    said = explain_keys(row)
+    columns = yaml.safe_load(said[said.index("`") + 1 : said.rindex("`")])["data.columns"]
+    if "?" not in json.dumps([row[key.partition(".")[0]] for key in columns]):
+        columns["ask"] = "prompt"  # a name that tells nothing
+    converted = convert_rows(row, options=Options(columns=tuple(columns.items())))
+    assert json.loads(converted.pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize("tool", ["Argilla", "Label Studio", "Prodigy"])
+def test_a_record_of_an_annotation_tool_is_named_with_the_page_that_says_how_to_export(tool):
+    rows = {
+        "Argilla": {"fields": {"prompt": "?"}, "responses": {}},
+        "Label Studio": {"data": {}, "annotations": []},
+        "Prodigy": {"options": [], "accept": [0]},
+    }
+    assert f"it is of {tool}: export pairs as docs/formats.md says" in explain_keys(rows[tool])
+
+
+def test_the_keys_that_were_not_read_are_counted_by_row(tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [ROW | {"id": n, "url": u} for n, u in ((1, "x"), (2, None))])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", on_problem="drop")
+    assert Counter(read_quality(tmp_path / "out")["keys_left"]) == Counter(url=1)
