@@ -37,8 +37,10 @@ from pipeline.swift_commands.flag_knowledge import (
     read_release,
     release_of,
 )
+from pipeline.swift_commands.leftovers import said_of
 from pipeline.swift_commands.read_command import Command, read_command, read_run
-from pipeline.swift_commands.translate import Translation, in_force, kind_of, number, said_of, translate
+from pipeline.swift_commands.translate import Translation, in_force, kind_of, translate
+from pipeline.swift_commands.values import number
 
 WIDTH = 120
 

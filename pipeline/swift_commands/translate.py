@@ -1,6 +1,5 @@
 """Translate a swift command for pairs into settings of this project that train the same loss."""
 
-import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -9,39 +8,14 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from pipeline.launch.plugins import CALLBACKS
 from pipeline.settings.check import load_config, load_schema
 from pipeline.settings.losses import LOSSES, kinds_with
-from pipeline.swift_commands.flag_knowledge import (
-    OLD,
-    PINNED,
-    fault_of,
-    hint_for,
-    known_of,
-    load_defaults,
-    load_knowledge,
-    number_of,
-)
+from pipeline.swift_commands.flag_knowledge import OLD, PINNED, known_of, load_defaults, number_of
+from pipeline.swift_commands.leftovers import list_environment_left, list_flags_left
 from pipeline.swift_commands.read_command import Command
+from pipeline.swift_commands.values import as_bool, fit, last, number
 
-# What scripts/train_dpo.py gives to every training, or takes from elsewhere than a setting.
-ALWAYS_SET = {
-    "add_version": "false",
-    "check_model": "false",
-    "strict": "true",
-}
-OWN_PLACES = ("output_dir", "resume_from_checkpoint")
-OWN_NAMES = {
-    "external_plugins": re.compile(r"(?:.*/)?plugins/\w+\.py"),
-    "callbacks": re.compile("|".join(CALLBACKS)),
-}
 DATE_OF_OLD = "2025-08-06"
-# Variables of the environment that become settings, or that a run of this project sets itself.
-OWN_VARIABLES = (
-    *("NNODES", "DS_ACCELERATOR", "PROMPT_DATE", "TRACKING_MODE", "SWANLAB_API_HOST", "OMP_NUM_THREADS"),
-    *("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM", "MKL_NUM_THREADS"),
-)
-SECRET = re.compile(r"(token|secret|password|api_?key|webhook_url)$", re.IGNORECASE)
 
 
 @dataclass
@@ -67,8 +41,7 @@ def translate(command: Command, release: str, run: str) -> Translation:
     put_training(result, command, flags, release)
     put_tracking(result, command, flags, release)
     put_rest(result, command, flags)
-    name_leftovers(result, flags, release)
-    name_environment(result, command)
+    result.missing += [*list_flags_left(flags, release), *list_environment_left(command)]
     result.settings = without_defaults(result.settings, load_config([]))
     return result
 
@@ -98,18 +71,11 @@ def on_cpu(command: Command) -> bool:
     return as_bool(asked) is True or command.environment.get("DS_ACCELERATOR") == "cpu"
 
 
-def as_bool(values: list[str]) -> bool | None:
-    """Return the value of a switch; without a value it is on."""
-    return {"": True, "true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-        " ".join(values).lower()
-    )
-
-
 def put_places(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
     """Set where data, model and machine are, and the date of the prompt."""
     put_data(result, command, flags, release)
     model = flags.get("model", [])
-    if len(model) == 1 and model[0] not in command.unknown:
+    if len(model) == 1 and model[0] and model[0] not in command.unknown:
         result.put("model", "folder", model[0])
     else:
         said = f"--model {' '.join(model)}" if model else "--model: not in the command"
@@ -128,7 +94,7 @@ def put_data(result: Translation, command: Command, flags: dict[str, list[str]],
     """Set the section `data`."""
     data = flags.get("dataset", [])
     own = re.search(r"results/[^/]+/dpo/train\.jsonl$", data[0]) if data else None
-    if len(data) == 1 and "#" not in data[0] and not own and data[0] not in command.unknown:
+    if len(data) == 1 and data[0] and "#" not in data[0] and not own and data[0] not in command.unknown:
         result.put("data", "raw", data[0])
         result.put("data", "languages", None)
         if not Path(data[0]).suffix and not Path(data[0]).exists():
@@ -144,7 +110,7 @@ def put_data(result: Translation, command: Command, flags: dict[str, list[str]],
 
 def put_system(result: Translation, command: Command, flags: dict[str, list[str]]) -> None:
     """Set the system message, which swift reads from a file whose name ends with .txt."""
-    values = flags.get("system", [])
+    values = [value for value in flags.get("system", []) if value]
     said = f"--system {' '.join(values)}"
     if len(values) != 1 or values[0] in command.unknown:
         result.missing += [f"{said}: set data.system"] if values else []
@@ -240,42 +206,6 @@ def put_training(result: Translation, command: Command, flags: dict[str, list[st
         result.put("dpo", "save_steps", None)  # 500 unasked, and unused
 
 
-def fit(words: list[str], schema: dict[str, Any]) -> Any:
-    """Return the words of a command line as the schema of a setting allows them; Ellipsis if it does not."""
-    text = " ".join(words)
-    readings = [text, words, number(text), as_bool(words), [number(word) for word in words], as_object(text)]
-    read = [value for value in readings if value is not None]
-    none = [None] if text.lower() in ("none", "null") else []
-    allowed = Draft202012Validator(schema)
-    return next((value for value in [*read, *none] if allowed.is_valid(value)), ...)
-
-
-def as_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in a text; None if the text is not one."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def number(text: str) -> int | float | str:
-    """Return text as a whole or a finite number; unchanged, if it is not a number."""
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text) if math.isfinite(float(text)) else text
-    except ValueError:
-        return text
-
-
-def last(flags: dict[str, list[str]], flag: str, default: str) -> str:
-    """Return the last value of a flag; `default` without one."""
-    return (flags.get(flag) or [default])[-1]
-
-
 def put_tracking(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
     """Set the section `tracking`."""
     reported = flags.get("report_to", ["tensorboard"])
@@ -306,48 +236,6 @@ def put_rest(result: Translation, command: Command, flags: dict[str, list[str]])
         "torch_dtype": result.settings["dpo"].get("torch_dtype", "bfloat16"),
     }
     result.put("dvc", "push_merged", False)
-
-
-def name_leftovers(result: Translation, flags: dict[str, list[str]], release: str) -> None:
-    """Name each flag that has become no setting."""
-    sections = {"dataset", "model", "system", "split_dataset_ratio", "use_cpu", "report_to", "swanlab_mode"}
-    settled = sections | {"swanlab_project", "swanlab_exp_name", *OWN_PLACES, *load_config([])["dpo"]}
-    for flag, values in flags.items():
-        said = said_of(flag, values)
-        if fault := fault_of(flag, values):
-            result.missing.append(f"{said}: {fault}")
-        elif flag in settled or (flag in OWN_NAMES and all(map(OWN_NAMES[flag].fullmatch, values))):
-            continue
-        elif flag in ALWAYS_SET:
-            if values != [ALWAYS_SET[flag]]:
-                result.missing.append(f"{said}: here it is always {ALWAYS_SET[flag]}")
-        elif flag == "val_dataset":
-            result.missing.append(f"{said}: here data.val_fraction of the prompts in data.raw is held out")
-        elif flag not in load_defaults(release) and flag not in load_defaults(PINNED):
-            hint = hint_for(flag, release)
-            result.missing.append(f"{said}: not a flag of swift rlhf" + (f"; {hint}" if hint else ""))
-        elif number(" ".join(values)) != load_defaults(PINNED).get(flag, ...):
-            result.missing.append(f"{said}: no setting of this project")
-
-
-def name_environment(result: Translation, command: Command) -> None:
-    """Name each variable of the environment that has become no setting, and each value that is not known."""
-    for name, value in command.environment.items():
-        if name not in (*OWN_VARIABLES, *load_knowledge()["environment"]):
-            result.missing.append(f"{hide(name, value)}: in the environment; export it where snakemake runs")
-    for value, waits_for in command.unknown.items():
-        if any(value in values for values in command.flags.values()):
-            result.missing.append(f"{value}: the script alone does not say what {waits_for} is; write the setting")
-
-
-def said_of(flag: str, values: list[str]) -> str:
-    """Return a flag and its values in words, without a secret."""
-    return hide(f"--{flag}", " ".join(values), " ").strip()
-
-
-def hide(name: str, value: str, sign: str = "=") -> str:
-    """Return a name with its value, or with dots where the name is that of a secret."""
-    return f"{name}{sign}{'…' if value and SECRET.search(name) else value}"
 
 
 def without_defaults(settings: Any, base: Any) -> Any:

@@ -35,6 +35,7 @@ class Variables:
             whole = REFERENCE.fullmatch(part.text)
             if whole and whole["all"] and (listed := self.values.get(whole["name"])) is not None:
                 self.used.add(whole["name"])
+                listed = listed if part.quoted else " ".join(listed).split()
                 words[-1:] = [words[-1] + "".join(listed[:1]), *listed[1:]] if listed else words[-1:]
                 continue
             text = REFERENCE.sub(lambda found: self.value_of(found, unknown), part.text)

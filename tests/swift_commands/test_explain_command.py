@@ -13,8 +13,9 @@ import yaml
 from pipeline.settings.check import find_problems, load_config, merge
 from pipeline.settings.reads import part_for
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
+from pipeline.swift_commands.leftovers import ALWAYS_SET
 from pipeline.swift_commands.read_command import read_command
-from pipeline.swift_commands.translate import ALWAYS_SET, translate
+from pipeline.swift_commands.translate import translate
 from pipeline.training.command import tracking_of, training_command
 from scripts.train_dpo import read_training
 from tests.support.project import ROOT

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.swift_commands.flag_knowledge import PINNED
 from pipeline.swift_commands.read_command import read_command
+from pipeline.swift_commands.translate import translate
 from tests.support import random_inputs  # noqa: F401  (how many inputs)
+from tools.explain_command import describe
 
 START = "swift rlhf --model m "
 BROKEN = "ends the command for a shell: swift did not see"
@@ -192,3 +195,19 @@ def test_every_word_of_a_command_is_in_its_flags_or_named(built):
     named = " ".join(command.beside)
     left = ending.partition("#")[0].replace("\\", "").replace("&&", "").split()
     assert [word for word in left if word not in named] == []
+
+
+@given(scripts())
+def test_every_flag_is_explained_and_is_a_setting_or_named(built):
+    script, flags, _ = built
+    command = read_command(script)
+    explained = "".join("".join(describe(command, PINNED, "")).split())
+    said = ["".join(f"--{flag}{''.join(values)}".split()) for flag, values in flags.items()]
+    assert [words for words in said if words not in explained] == []
+    translation = translate(command, PINNED, "x")
+    left = "".join("".join(translation.missing).split())
+    default = {"beta": "0.1", "seed": "42", "lora_rank": "8", "system": "", "dataset": ""}
+    settings = translation.settings.get("dpo", {}) | translation.settings.get("data", {})
+    settings = settings | {"dataset": settings.get("raw")}
+    for flag, values in flags.items():
+        assert "".join(f"--{flag}".split()) in left or settings.get(flag) or values == [default.get(flag)]
