@@ -36,6 +36,7 @@ from pipeline.swift_commands.flag_knowledge import (
     out_of_range,
     read_release,
     release_of,
+    value_of,
 )
 from pipeline.swift_commands.leftovers import said_of
 from pipeline.swift_commands.read_command import Command, read_command, read_run
@@ -75,7 +76,7 @@ def read_source(args: argparse.Namespace) -> Command:
 
 def explain_flag(flag: str, command: Command, release: str) -> tuple[str, str]:
     """Return the effect of a flag under the pinned release, and its meaning there in words."""
-    value = " ".join(command.flags[flag])
+    value = value_of(flag, command.flags[flag])
     entry = known_of(flag, value)
     known, hint = load_defaults(release), hint_for(flag, release)
     hint = f"{hint[:1].upper()}{hint[1:]}" + ("." if hint and hint[-1] != "?" else "")

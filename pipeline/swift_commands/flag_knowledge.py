@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.swift_commands.values import as_bool
+
 FOLDER = Path(__file__).parents[2] / "schemas" / "swift_flags"
 OLD, PINNED = "3.7.0", "4.6.0"
 
@@ -87,9 +89,16 @@ def known_of(flag: str, value: str | None = None) -> dict[str, Any]:
     return entry | special
 
 
+def value_of(flag: str, values: list[str]) -> str:
+    """Return the value of a flag as one text; that of a switch is true or false, and true where it has none."""
+    text = " ".join(values)
+    switched = as_bool(values) if takes_values(flag)[0] else None
+    return text if switched is None else str(switched).lower()
+
+
 def effect_of(flag: str, flags: dict[str, list[str]]) -> str:
     """Return the effect of a flag under the pinned release; `works` if nothing is known of it."""
-    value = " ".join(flags.get(flag, []))
+    value = value_of(flag, flags.get(flag, []))
     entry = known_of(flag, value)
     if value in entry.get("values", {}):
         return "renamed"

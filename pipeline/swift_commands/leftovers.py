@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pipeline.launch.plugins import CALLBACKS
 from pipeline.settings.check import load_config
-from pipeline.swift_commands.flag_knowledge import PINNED, fault_of, hint_for, load_defaults, load_knowledge
+from pipeline.swift_commands.flag_knowledge import PINNED, fault_of, hint_for, load_defaults, load_knowledge, value_of
 from pipeline.swift_commands.read_command import Command
 from pipeline.swift_commands.values import number
 
@@ -39,7 +39,7 @@ def list_flags_left(flags: dict[str, list[str]], release: str) -> Iterator[str]:
         elif flag in settled or (flag in OWN_NAMES and all(map(OWN_NAMES[flag].fullmatch, values))):
             continue
         elif flag in ALWAYS_SET:
-            if values != [ALWAYS_SET[flag]]:
+            if value_of(flag, values) != ALWAYS_SET[flag]:
                 yield f"{said}: here it is always {ALWAYS_SET[flag]}"
         elif flag == "val_dataset":
             yield f"{said}: here data.val_fraction of the prompts in data.raw is held out"

@@ -6,12 +6,13 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+ON, OFF = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+
 
 def as_bool(values: list[str]) -> bool | None:
-    """Return the value of a switch; without a value it is on."""
-    return {"": True, "true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-        " ".join(values).lower()
-    )
+    """Return the value of a switch, which is on without a value; None for another value."""
+    text = " ".join(values).lower()
+    return True if text in ("", *ON) else False if text in OFF else None
 
 
 def fit(words: list[str], schema: dict[str, Any]) -> Any:

@@ -129,6 +129,8 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
         ("--beta 0.001", "0.001 is 1/500 to 1/10 of the usual 0.01 to 0.5"),
         ("--padding_free true", "--padding_free true refused"),
         ("--padding_free false", "--padding_free false works"),
+        ("--padding_free True", "--padding_free True refused"),
+        ("--padding_free", "--padding_free refused"),
         ("--lora_dropout 0.1", "--lora_dropout 0.1 no effect"),
         ("--overwrite_output_dir true", "--overwrite_output_dir true refused 4.6.0 has no such flag"),
         ("--modules_to_save lm_head", "--modules_to_save lm_head: no setting"),
@@ -143,6 +145,11 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
 )
 def test_it_says_of_a_flag(explained, flags, sentence):
     assert sentence in explained(f"{SHORT} {flags}")
+
+
+@pytest.mark.parametrize("flags", ["--strict", "--strict True", "--strict true", "--check_model False"])
+def test_a_switch_that_is_set_as_here_is_no_remainder(explained, flags):
+    assert "here it is always" not in explained(f"{SHORT} {flags}")
 
 
 def test_a_flag_of_the_other_release_is_named_as_such(explained):
