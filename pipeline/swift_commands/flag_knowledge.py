@@ -9,10 +9,9 @@ from typing import Any
 
 import yaml
 
-from pipeline.swift_commands.values import as_bool
-
 FOLDER = Path(__file__).parents[2] / "schemas" / "swift_flags"
 OLD, PINNED = "3.7.0", "4.6.0"
+ON, OFF = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
 @cache
@@ -87,6 +86,12 @@ def known_of(flag: str, value: str | None = None) -> dict[str, Any]:
     entry: dict[str, Any] = load_knowledge()["flags"].get(flag, {})
     special: dict[str, Any] = entry.get("by_value", {}).get(value, {})
     return entry | special
+
+
+def as_bool(values: list[str]) -> bool | None:
+    """Return the value of a switch, which is on without a value; None for another value."""
+    text = " ".join(values).lower()
+    return True if text in ("", *ON) else False if text in OFF else None
 
 
 def value_of(flag: str, values: list[str]) -> str:

@@ -10,10 +10,10 @@ from jsonschema import Draft202012Validator
 
 from pipeline.settings.check import load_config, load_schema
 from pipeline.settings.losses import LOSSES, kinds_with
-from pipeline.swift_commands.flag_knowledge import OLD, PINNED, known_of, load_defaults, number_of
+from pipeline.swift_commands.flag_knowledge import OLD, PINNED, as_bool, known_of, load_defaults, number_of
 from pipeline.swift_commands.leftovers import list_environment_left, list_flags_left
 from pipeline.swift_commands.read_command import Command
-from pipeline.swift_commands.values import as_bool, fit, last, number
+from pipeline.swift_commands.values import fit, last, number
 
 DATE_OF_OLD = "2025-08-06"
 

@@ -6,13 +6,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-ON, OFF = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
-
-
-def as_bool(values: list[str]) -> bool | None:
-    """Return the value of a switch, which is on without a value; None for another value."""
-    text = " ".join(values).lower()
-    return True if text in ("", *ON) else False if text in OFF else None
+from pipeline.swift_commands.flag_knowledge import as_bool
 
 
 def fit(words: list[str], schema: dict[str, Any]) -> Any:
