@@ -9,7 +9,8 @@ By hand, `python -m tools.check_pairs` does the same with less to type. Writes i
     quality.json    counts: rows_in = rows_used + rows_rejected, and rows by code
 
 Formats: docs/data.md. Codes: docs/problems.md. A rejected row ends the conversion with exit status 1 and
-without pairs.jsonl, unless data.on_problem is "drop".
+without pairs.jsonl, unless data.on_problem is "drop". With either, so does a file that breaks off, and a set in which
+more than half of the pairs are in other languages than data.languages says.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from pipeline.preferences.open_raw import list_raw_files
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
-from pipeline.preferences.rejects import say_reject
+from pipeline.preferences.rejects import say_dropped, say_reject
 from pipeline.settings.stage import stage_parser
 
 REJECTS = "rejects.jsonl"
@@ -92,12 +93,23 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
         return f"{args.raw}: no rows; expected preference pairs in one of the formats of docs/data.md"
     if counts.pairs and not must_stop(counts, stop):
         return None
+    if counts.in_other_languages:
+        return other_languages(args.settings["data"]["languages"], counts)
     rejects = args.out / REJECTS
     others = f" ({counts.rows_rejected - 1:,} more in {rejects})" if counts.rows_rejected > 1 else ""
     if counts.codes["broken-file"]:
         return first_fault(rejects, "broken-file") + others
     hint = ", or go on without such rows: data.on_problem: drop" if counts.pairs else "; no pair is left"
     return first_fault(rejects, None) + others + hint
+
+
+def other_languages(declared: dict[str, str], counts: Counts) -> str:
+    """Return a line about pairs that are not in the languages that are declared."""
+    share = f"{counts.codes['wrong-language']:,} of {counts.pairs_read:,} pairs"
+    return (
+        f"{counts.examples['wrong-language'][0]}: {share} are in other languages than data.languages says, "
+        f"{declared['source']} to {declared['target']}; set data.languages to theirs, or to null (wrong-language)"
+    )
 
 
 def convert(args: argparse.Namespace, paths: list[Path]) -> Counts:
@@ -128,6 +140,8 @@ def main(argv: list[str] | None = None) -> None:
         print("", *rejects, sep="\n")
     if message := end_message(args, counts):
         sys.exit(message)
+    if counts.rows_rejected:
+        print(f"\n{say_dropped(counts.rows_rejected, counts.rows_in, counts.codes)}; named in {args.out / REJECTS}")
 
 
 if __name__ == "__main__":

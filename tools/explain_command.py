@@ -1,11 +1,12 @@
-"""Explain a swift DPO command, flag by flag, and write it as an experiment of this project.
+"""Explain a swift command for preference pairs, flag by flag, and write it as an experiment of this project.
 
     python -m tools.explain_command 'NPROC_PER_NODE=4 swift rlhf --rlhf_type dpo …'
     python -m tools.explain_command --from results/tiny
     python -m tools.explain_command @train.sh --overlay experiments/mine.yaml
 
-The command is one argument in quotes, @FILE, or - for standard input. Every flag is explained under ms-swift 4.6.0,
-which this project pins; a command for 3.7.0 is translated so that it trains the same loss.
+The command is one argument in quotes, @FILE, or - for standard input; in a script, it is the first `swift rlhf`. Every
+flag is explained under ms-swift 4.6.0, which this project pins; a command for an older release is translated so that it
+trains the same loss. Whatever becomes no setting is named.
 """
 
 import argparse
@@ -19,22 +20,28 @@ from pathlib import Path
 import yaml
 
 from pipeline.settings.check import find_problems, load_config, merge
+from pipeline.settings.losses import kinds_with
 from pipeline.settings.stage import stage_parser
 from pipeline.swift_commands.flag_knowledge import (
     OLD,
     PINNED,
-    RELEASES,
     effect_of,
+    fault_of,
+    hint_for,
     known_of,
+    life_of,
     load_defaults,
     load_knowledge,
     moved_defaults,
-    nearest_flag,
     out_of_range,
+    read_release,
     release_of,
+    value_of,
 )
+from pipeline.swift_commands.leftovers import said_of
 from pipeline.swift_commands.read_command import Command, read_command, read_run
-from pipeline.swift_commands.translate import Translation, in_force, number, translate
+from pipeline.swift_commands.translate import Translation, in_force, kind_of, translate
+from pipeline.swift_commands.values import number
 
 WIDTH = 120
 
@@ -44,7 +51,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("command", nargs="?", help="the command in quotes, @FILE, or - for standard input")
     source.add_argument("--from", dest="run_folder", type=Path, metavar="RESULTS", help="a run's folder: results/<run>")
-    parser.add_argument("--release", choices=RELEASES, help="what the command is written for; as far as flags tell")
+    parser.add_argument("--release", help="of ms-swift that the command is written for, as 3.9; unasked, as flags tell")
     parser.add_argument("--overlay", type=Path, help="write the settings to this file, which must be new")
     return parser.parse_args(argv)
 
@@ -53,33 +60,39 @@ def read_source(args: argparse.Namespace) -> Command:
     """Return the command that the command line names; ValueError if it is not one."""
     if args.run_folder:
         return read_run(args.run_folder)
-    if args.command == "-":
-        return read_command(sys.stdin.read())
-    if args.command.startswith("@"):
-        try:
-            return read_command(Path(args.command[1:]).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{args.command[1:]}: cannot be read: {error}") from None
-    return read_command(args.command)
+    if args.command != "-" and not args.command.startswith("@"):
+        return read_command(args.command)
+    name = "standard input" if args.command == "-" else args.command[1:]
+    try:
+        written = sys.stdin.buffer.read() if args.command == "-" else Path(name).read_bytes()
+        return read_command(written.decode("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{name}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: cannot be read: not UTF-8; save it as UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def explain_flag(flag: str, command: Command, release: str) -> tuple[str, str]:
     """Return the effect of a flag under the pinned release, and its meaning there in words."""
-    value = " ".join(command.flags[flag])
+    value = value_of(flag, command.flags[flag])
     entry = known_of(flag, value)
-    old, pinned = load_defaults(OLD), load_defaults(PINNED)
-    if flag not in old and flag not in pinned and not entry:
-        near = nearest_flag(flag, release)
-        return "unknown", f"not a flag of {release}, which stops at it" + (f"; did you mean --{near}?" if near else "")
-    if flag not in pinned and not entry:
-        return "refused", f"{PINNED} has no such flag, and stops at it"
+    known, hint = load_defaults(release), hint_for(flag, release)
+    hint = f"{hint[:1].upper()}{hint[1:]}" + ("." if hint and hint[-1] != "?" else "")
+    if flag not in known and flag not in load_defaults(PINNED) and not entry:
+        return "unknown", f"Not a flag of {release}, which stops at it. {hint}".strip()
+    if fault := fault_of(flag, command.flags[flag]):
+        return "refused", f"{entry.get('meaning', '')} Here {fault}.".strip()
+    if flag not in load_defaults(PINNED) and not entry:
+        return "refused", f"{PINNED} has no such flag, and stops at it. {hint}".strip()
     words = [entry.get("meaning", "Not examined by this project."), entry.get("now")]
     if new := entry.get("values", {}).get(value):
         words.append(f"This value is {new} now.")
     if "only_with" in entry and not set(entry["only_with"]) & set(command.flags):
         words.append(f"Nothing without --{' or --'.join(entry['only_with'])}.")
-    if release == OLD and flag not in old:
-        words.append(f"{OLD} does not know the flag.")
+    if flag not in known:
+        words.append(f"{release} does not know the flag. {hint}")
     elif release == OLD and "was" in entry:
         words.append(f"Under {OLD}: {entry['was']}")
     return effect_of(flag, command.flags), " ".join(filter(None, words))
@@ -87,10 +100,7 @@ def explain_flag(flag: str, command: Command, release: str) -> tuple[str, str]:
 
 def list_flags(command: Command, release: str) -> Iterator[str]:
     """Yield the table of flags: as written, the effect, and what it means."""
-    rows = [
-        (f"--{flag} {' '.join(values)}".strip(), *explain_flag(flag, command, release))
-        for flag, values in command.flags.items()
-    ]
+    rows = [(said_of(flag, values), *explain_flag(flag, command, release)) for flag, values in command.flags.items()]
     environment = load_knowledge()["environment"]
     rows += [
         (f"{name}={value}", environment[name]["effect"], environment[name]["meaning"])
@@ -112,13 +122,15 @@ def aligned(columns: list[tuple[str, int]], text: str) -> Iterator[str]:
     yield from textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
-def list_unasked(command: Command) -> Iterator[str]:
+def list_unasked(command: Command, older: str) -> Iterator[str]:
     """Yield the defaults that differ between the releases and that the command does not set."""
-    moved = {flag: pair for flag, pair in moved_defaults().items() if flag not in command.flags}
+    kind = kind_of(command.flags)
+    moved = {flag: pair for flag, pair in moved_defaults(older).items() if flag not in command.flags}
     without = load_knowledge()["without_a_part"]
     for flag, (old, new) in moved.items():
-        if flag not in without:
-            yield from aligned([(flag, 30), (f"{old} -> {new}", 20)], known_of(flag)["meaning"])
+        if flag not in without and kind in (kinds_with(flag) or (kind,)):
+            meaning = known_of(flag).get("meaning", "Not examined by this project.")
+            yield from aligned([(flag, 30), (f"{old} -> {new}", 20)], meaning)
     for name, entry in load_knowledge()["unasked"].items():
         yield from aligned([(name, 30), ("", 20)], f"{OLD}: {entry['was']} {PINNED}: {entry['now']}")
     others = ", ".join(flag for flag in moved if flag in without)
@@ -127,21 +139,27 @@ def list_unasked(command: Command) -> Iterator[str]:
 
 def list_unusual(command: Command, release: str) -> Iterator[str]:
     """Yield the values, set or by default, outside of the range that recipes and papers use."""
-    unasked = in_force(command, command.flags, release)
+    kind, unasked = kind_of(command.flags), in_force(command, command.flags, release)
     for flag, entry in load_knowledge()["flags"].items():
         asked = flag in command.flags
         value = number(" ".join(command.flags[flag])) if asked else unasked.get(flag)
-        if "usual" in entry and isinstance(value, int | float) and (line := out_of_range(flag, value)):
+        if kind not in entry.get("usual", {}).get("kinds", [kind]) or not isinstance(value, int | float):
+            continue
+        if "usual" in entry and (line := out_of_range(flag, value)):
             yield from aligned([(f"--{flag}" if asked else f"{flag}, unasked", 30)], line)
 
 
 def describe(command: Command, release: str, reason: str) -> Iterator[str]:
     """Yield the explanation of the command, section by section."""
-    yield f"Read as a command for ms-swift {release} ({reason}), and explained under {PINNED}."
+    yield from textwrap.wrap(
+        f"Read as a command for ms-swift {release} ({reason}), and explained under {PINNED}.", WIDTH
+    )
+    older = OLD if release == PINNED else release
     sections: list[tuple[str, list[str]]] = [
         ("As it is written", [line for remark in command.remarks for line in aligned([], remark)]),
+        ("Beside the command, and not read", [line for text in command.beside for line in aligned([], text)]),
         ("Its flags", list(list_flags(command, release))),
-        (f"Not in the command, and not the same under {OLD} and {PINNED}", list(list_unasked(command))),
+        (f"Not in the command, and not the same under {older} and {PINNED}", list(list_unasked(command, older))),
         ("Outside of what recipes and papers use", list(list_unusual(command, release))),
     ]
     for title, lines in sections:
@@ -151,7 +169,7 @@ def describe(command: Command, release: str, reason: str) -> Iterator[str]:
 
 def overlay_text(translation: Translation, release: str) -> str:
     """Return the settings as an overlay of config.yaml; its head names what no setting expresses."""
-    head = [f"A swift DPO command for ms-swift {release}, written by tools/explain_command.py."]
+    head = [f"A swift command for ms-swift {release}, written by tools/explain_command.py."]
     if "infer" in translation.settings:
         head += ["The sections infer and dvc are not from the command: what a run on GPUs needs beside it."]
     if translation.missing:
@@ -182,9 +200,11 @@ def explain(args: argparse.Namespace) -> Iterator[str]:
     """Yield the explanation, and the overlay or where it was written; ValueError for what cannot be explained."""
     command = read_source(args)
     release, telling = release_of(command.flags)
-    reason = f"--{telling} is of that release" if telling else "no flag tells another"
+    reason = (
+        f"--{telling}: {life_of(telling) or 'it tells'}; --release says another" if telling else "no flag tells another"
+    )
     if args.release:
-        release, reason = args.release, "as --release says"
+        release, reason = read_release(args.release), "as --release says"
     translation = translate(command, release, run_name(command, args.overlay))
     if problems := find_problems(merge(load_config([]), translation.settings)):
         raise ValueError("\n".join(f"the command gives no settings: {problem}" for problem in problems))
@@ -206,6 +226,8 @@ def main(argv: list[str] | None = None) -> None:
         lines = list(explain(args))
     except ValueError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("stopped; nothing was written")
     print("\n".join(lines))
 
 

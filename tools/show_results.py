@@ -7,12 +7,15 @@ Without --run, it lists those of the run that config.yaml names.
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from pipeline.files.folder_manifest import CARD
 from pipeline.files.json_lines import read_json_lines
 from pipeline.gates import read_gates
+from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.rejects import say_dropped
 from pipeline.report.sweep_table import find_lowest_loss
 from pipeline.settings.check import load_config
 from pipeline.settings.stage import stage_parser
@@ -28,12 +31,22 @@ def describe_curves(rows: list[dict[str, Any]]) -> str:
 
 
 def describe_quality(path: Path) -> str:
-    """Return how many rows were used, and the codes of what was found in them."""
+    """Return how many rows were used and dropped, and the codes of what was found in them."""
     account = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if not account:
         return ""
-    found = ", ".join(account["codes"])
-    return f"{account['rows_used']} of {account['rows_in']} rows used" + (f"; found: {found}" if found else "")
+    said = f"{account['rows_used']} of {account['rows_in']} rows used"
+    if account["rows_rejected"]:
+        said = say_dropped(account["rows_rejected"], account["rows_in"], account["codes"])
+    found = ", ".join(code for code in account["codes"] if PROBLEMS[code].severity == "warning")
+    return said + (f"; found: {found}" if found else "")
+
+
+def describe_token_rejects(path: Path) -> str:
+    """Return how many pairs were dropped for their tokens, and the codes why."""
+    codes = Counter(row["code"] for row in read_json_lines(path)) if path.is_file() else Counter[str]()
+    said = ", ".join(f"{count:,} {code}" for code, count in codes.most_common())
+    return f"{codes.total():,} pairs dropped for their tokens: {said}" if codes else ""
 
 
 def describe_evaluation(path: Path) -> str:
@@ -81,10 +94,11 @@ def show_results(run: str) -> str:
     predictions = folder / "infer" / "predictions.jsonl"
     curves = folder / "dpo" / "curves.jsonl"
     table = folder / "sweep.csv"
-    quality = folder / "data" / "quality.json"
+    quality, tokens = folder / "data" / "quality.json", folder / "data" / "token_rejects.jsonl"
     answers, rows = (read_json_lines(path) if path.is_file() else [] for path in (predictions, curves))
     lines = [
         (quality, describe_quality(quality)),
+        (tokens, describe_token_rejects(tokens)),
         (predictions, f"{len(answers)} answers to held-out prompts"),
         (folder / "evaluate" / "metrics.json", describe_evaluation(folder / "evaluate" / "metrics.json")),
         (folder / "report.html", "all of this on one page, in English and Chinese"),
@@ -100,7 +114,7 @@ def show_results(run: str) -> str:
         (folder / "stages.csv", "how long each job took, and how much memory"),
         (folder / "logs", "a log for each stage"),
     ]
-    there = [(str(path), text) for path, text in lines if path.exists()]
+    there = [(str(path), text) for path, text in lines if path.exists() and (text or path != tokens)]
     width = max((len(path) for path, _ in there), default=0)
     shown = [f"  {path:<{max(width, 42)}} {text}" for path, text in there]
     return "\n".join([f"Run {run}:", *shown])

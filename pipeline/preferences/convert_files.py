@@ -40,7 +40,9 @@ def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores:
 
 
 def must_stop(counts: Counts, stop: bool) -> bool:
-    """Say whether rejected rows stop the run."""
+    """Say whether rejected rows, or pairs in other languages than are declared, stop the run."""
+    if counts.in_other_languages:
+        return True
     return counts.codes["broken-file"] > 0 or (stop and counts.rows_at_fault > 0)
 
 

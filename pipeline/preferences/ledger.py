@@ -34,6 +34,7 @@ class Counts:
     rows_rejected: int = 0
     rows_at_fault: int = 0  # rejected for a fault, and not only because a partner or a margin is missing
     pairs: int = 0
+    pairs_read: int = 0  # with those that were then left out because they repeat others
     codes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
@@ -46,6 +47,11 @@ class Counts:
         self.codes[code] += rows
         if len(places := self.examples.setdefault(code, [])) < EXAMPLES:
             places.append(str(place))
+
+    @property
+    def in_other_languages(self) -> bool:
+        """Whether more than half of the pairs are not in the languages that are declared."""
+        return 2 * self.codes["wrong-language"] > self.pairs_read
 
 
 class Ledger:
@@ -104,7 +110,7 @@ class Ledger:
         self.finder.compare(workers.run)
         self.warn_of_repeats(workers)
         self.warn_of_bias()
-        self.counts.pairs = self.numbers.count
+        self.counts.pairs = self.counts.pairs_read = self.numbers.count
         with (self.folder / "repeat-rejects").open("w+b") as repeats:
             self.pairs.leave_out(self.reject_repeats(repeats))
             others = sorted(self.broken_records() + self.mqm_records())

@@ -1,7 +1,8 @@
 """The rows of rejects.jsonl: where a row stands, what is wrong with it, and what to do."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.preferences.chunk import Place
@@ -31,3 +32,10 @@ def say_reject(reject: dict[str, Any]) -> str:
     column = f"column {reject['column']}: " if "column" in reject else ""
     path = f"{reject['path']}: " if reject["path"] != "$" else ""
     return f"{place}: {column}{path}{reject['problem']}; {reject['fix']} ({reject['code']})"
+
+
+def say_dropped(rejected: int, rows: int, codes: Mapping[str, int]) -> str:
+    """Say how many rows were dropped, and why: the most frequent codes first."""
+    why = Counter({code: count for code, count in codes.items() if PROBLEMS[code].severity != "warning"})
+    said = ", ".join(f"{count:,} {code}" for code, count in why.most_common())
+    return f"{rejected:,} of {rows:,} rows dropped ({rejected / rows:.1%}): {said}"

@@ -1,30 +1,20 @@
-"""Translate a swift DPO command into settings of this project that train the same loss."""
+"""Translate a swift command for pairs into settings of this project that train the same loss."""
 
-import json
 import math
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from pipeline.launch.plugins import CALLBACKS
 from pipeline.settings.check import load_config, load_schema
-from pipeline.settings.losses import kinds_with
-from pipeline.swift_commands.flag_knowledge import OLD, PINNED, known_of, load_defaults
+from pipeline.settings.losses import LOSSES, kinds_with
+from pipeline.swift_commands.flag_knowledge import OLD, PINNED, as_bool, known_of, load_defaults, number_of
+from pipeline.swift_commands.leftovers import list_environment_left, list_flags_left
 from pipeline.swift_commands.read_command import Command
+from pipeline.swift_commands.values import fit, last, number
 
-# What scripts/train_dpo.py gives to every training, or takes from elsewhere than a setting.
-ALWAYS_SET = {
-    "add_version": "false",
-    "check_model": "false",
-    "strict": "true",
-}
-OWN_PLACES = ("output_dir", "resume_from_checkpoint")
-OWN_NAMES = {
-    "external_plugins": re.compile(r"(?:.*/)?plugins/\w+\.py"),
-    "callbacks": re.compile("|".join(CALLBACKS)),
-}
 DATE_OF_OLD = "2025-08-06"
 
 
@@ -51,7 +41,7 @@ def translate(command: Command, release: str, run: str) -> Translation:
     put_training(result, command, flags, release)
     put_tracking(result, command, flags, release)
     put_rest(result, command, flags)
-    name_leftovers(result, flags, release)
+    result.missing += [*list_flags_left(flags, release), *list_environment_left(command)]
     result.settings = without_defaults(result.settings, load_config([]))
     return result
 
@@ -61,7 +51,7 @@ def renamed(flags: dict[str, list[str]], release: str) -> dict[str, list[str]]:
     result = {}
     for flag, values in flags.items():
         entry = known_of(flag)
-        if release == OLD:
+        if release != PINNED:
             values = [entry.get("values", {}).get(value, value) for value in values]
         result[entry.get("renamed", flag)] = values
     return result
@@ -81,37 +71,56 @@ def on_cpu(command: Command) -> bool:
     return as_bool(asked) is True or command.environment.get("DS_ACCELERATOR") == "cpu"
 
 
-def as_bool(values: list[str]) -> bool | None:
-    """Return the value of a switch; without a value it is on."""
-    return {"": True, "true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-        " ".join(values).lower()
-    )
-
-
 def put_places(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
     """Set where data, model and machine are, and the date of the prompt."""
-    data = flags.get("dataset", [])
-    if len(data) == 1 and "#" not in data[0] and not re.search(r"results/[^/]+/dpo/train\.jsonl$", data[0]):
-        result.put("data", "raw", data[0])
-        result.put("data", "languages", None)
+    put_data(result, command, flags, release)
+    model = flags.get("model", [])
+    if len(model) == 1 and model[0] and model[0] not in command.unknown:
+        result.put("model", "folder", model[0])
     else:
-        result.missing.append(f"--dataset {' '.join(data)}: data.raw names one file, folder or glob; set it")
-    if "system" in flags:
-        result.put("data", "system", " ".join(flags["system"]))
-    ratio = number(last(flags, "split_dataset_ratio", "0"))
-    if ratio:
-        result.put("data", "val_fraction", ratio)
-    if flags.get("model"):
-        result.put("model", "folder", flags["model"][0])
-    else:
-        result.missing.append("--model: not in the command; set model.folder")
-    if date := command.environment.get("PROMPT_DATE") or (DATE_OF_OLD if release == OLD else None):
+        said = f"--model {' '.join(model)}" if model else "--model: not in the command"
+        result.missing.append(f"{said}; set model.folder")
+    oldest = number_of(release) <= number_of(OLD)
+    if date := command.environment.get("PROMPT_DATE") or (DATE_OF_OLD if oldest else None):
         result.put("prompt", "date", date)
     else:
         result.missing.append(
-            f"the date in the system prompt: {PINNED} writes the day of the run; prompt.date is fixed"
+            f"the date in the system prompt: {release} writes the day of the run; prompt.date is fixed"
         )
     put_machine(result, command)
+
+
+def put_data(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
+    """Set the section `data`."""
+    data = flags.get("dataset", [])
+    own = re.search(r"results/[^/]+/dpo/train\.jsonl$", data[0]) if data else None
+    if len(data) == 1 and data[0] and "#" not in data[0] and not own and data[0] not in command.unknown:
+        result.put("data", "raw", data[0])
+        result.put("data", "languages", None)
+        if not Path(data[0]).suffix and not Path(data[0]).exists():
+            result.missing.append(f"--dataset {data[0]}: no such folder here; a data set of a hub must be downloaded")
+    else:
+        said = f"--dataset {' '.join(data)}" if data else "--dataset: not in the command"
+        result.missing.append(f"{said}: data.raw names one file, folder or glob, and takes all of its rows; set it")
+    put_system(result, command, flags)
+    ratio = number(last(flags, "split_dataset_ratio", str(load_defaults(release).get("split_dataset_ratio", 0))))
+    if ratio and "val_dataset" not in flags:
+        result.put("data", "val_fraction", ratio)
+
+
+def put_system(result: Translation, command: Command, flags: dict[str, list[str]]) -> None:
+    """Set the system message, which swift reads from a file whose name ends with .txt."""
+    values = [value for value in flags.get("system", []) if value]
+    said = f"--system {' '.join(values)}"
+    if len(values) != 1 or values[0] in command.unknown:
+        result.missing += [f"{said}: set data.system"] if values else []
+    elif values[0].endswith(".txt"):
+        try:
+            result.put("data", "system", Path(values[0]).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            result.missing.append(f"{said}: swift reads this file, which is not here, or not UTF-8; set data.system")
+    else:
+        result.put("data", "system", values[0].replace("\\n", "\n"))
 
 
 def put_machine(result: Translation, command: Command) -> None:
@@ -128,18 +137,46 @@ def put_machine(result: Translation, command: Command) -> None:
 def in_force(command: Command, flags: dict[str, list[str]], release: str) -> dict[str, Any]:
     """Return the release's own values of the settings of `dpo` that the command does not name."""
     defaults = load_defaults(PINNED) | load_defaults(release)
-    used = (key for key in load_config([])["dpo"] if "dpo" in (kinds_with(key) or ("dpo",)))
+    kind = kind_of(flags)
+    used = (key for key in load_config([])["dpo"] if kind in (kinds_with(key) or (kind,)))
     values = {key: defaults[key] for key in used if key in defaults}
-    values = {key: known_of(key).get("resolved") if value is None else value for key, value in values.items()}
+    values = {key: resolved(key, kind) if value is None else value for key, value in values.items()}
     pairs = fit(flags.get("per_device_train_batch_size", ["1"]), {"type": "integer", "minimum": 1})
     batch = math.prod(processes(command)) * (1 if pairs is ... else pairs)
     values["gradient_accumulation_steps"] = max(1, math.ceil(16 / batch))
-    held_out = any(flag in flags for flag in ("val_dataset", "split_dataset_ratio"))
+    held_out = "val_dataset" in flags or "split_dataset_ratio" in flags or defaults["split_dataset_ratio"]
     values["eval_strategy"] = last(flags, "save_strategy", "steps") if held_out else "no"
-    if release == OLD:
+    if is_old(release):
         # What 3.7.0 did with it, whatever it was told.
         values["router_aux_loss_coef"] = known_of("router_aux_loss_coef")["amounts_to"]
     return values
+
+
+def kind_of(flags: dict[str, list[str]]) -> str:
+    """Return the kind of training."""
+    return last(flags, "rlhf_type", "dpo")
+
+
+def resolved(flag: str, kind: str) -> Any:
+    """Return the value that the trainer takes where a flag's default is null."""
+    entry = known_of(flag)
+    return entry.get("resolved_for", {}).get(kind, entry.get("resolved"))
+
+
+def is_old(release: str) -> bool:
+    """Say whether a release is 3.7 or older."""
+    return number_of(release)[:2] <= number_of(OLD)[:2]
+
+
+def without_part(key: str, values: list[str], flags: dict[str, list[str]]) -> bool:
+    """Say whether a flag of the loss has no part in it, given the kind of training and its losses."""
+    kind = kind_of(flags)
+    if key == "loss_type":
+        return kind == "orpo"
+    if key == "label_smoothing":
+        losses = [] if kind == "orpo" else flags.get("loss_type") or [resolved("loss_type", kind)]
+        return bool(number(" ".join(values))) and not any(LOSSES[name].is_smoothed for name in losses if name in LOSSES)
+    return kind not in (kinds_with(key) or (kind,))
 
 
 def put_training(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
@@ -147,9 +184,14 @@ def put_training(result: Translation, command: Command, flags: dict[str, list[st
     schema = load_schema()["properties"]["dpo"]["properties"]
     unasked = in_force(command, flags, release)
     for key, part in schema.items():
-        fixed = release == OLD and "amounts_to" in known_of(key)
+        fixed = is_old(release) and "amounts_to" in known_of(key)
+        if key in flags and without_part(key, flags[key], flags):
+            result.missing.append(f"--{key} {' '.join(flags[key])}: no part in this loss")
+            result.put("dpo", key, 0 if key == "label_smoothing" else None)
+            continue
         if key in flags and not fixed:
-            value, said = fit(flags[key], part), f"--{key} {' '.join(flags[key])}"
+            known = not command.unknown.keys() & set(flags[key])
+            value, said = fit(flags[key], part) if known else ..., f"--{key} {' '.join(flags[key])}"
         elif key in unasked:
             allowed = Draft202012Validator(part).is_valid(unasked[key])
             value, said = unasked[key] if allowed else ..., f"--{key}, which is {unasked[key]} unasked"
@@ -162,42 +204,6 @@ def put_training(result: Translation, command: Command, flags: dict[str, list[st
             result.put("dpo", key, value)
     if result.settings["dpo"].get("save_strategy") != "steps":
         result.put("dpo", "save_steps", None)  # 500 unasked, and unused
-
-
-def fit(words: list[str], schema: dict[str, Any]) -> Any:
-    """Return the words of a command line as the schema of a setting allows them; Ellipsis if it does not."""
-    text = " ".join(words)
-    readings = [text, words, number(text), as_bool(words), [number(word) for word in words], as_object(text)]
-    read = [value for value in readings if value is not None]
-    none = [None] if text.lower() in ("none", "null") else []
-    allowed = Draft202012Validator(schema)
-    return next((value for value in [*read, *none] if allowed.is_valid(value)), ...)
-
-
-def as_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in a text; None if the text is not one."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def number(text: str) -> int | float | str:
-    """Return text as a whole or a finite number; unchanged, if it is not a number."""
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text) if math.isfinite(float(text)) else text
-    except ValueError:
-        return text
-
-
-def last(flags: dict[str, list[str]], flag: str, default: str) -> str:
-    """Return the last value of a flag; `default` without one."""
-    return (flags.get(flag) or [default])[-1]
 
 
 def put_tracking(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
@@ -230,25 +236,6 @@ def put_rest(result: Translation, command: Command, flags: dict[str, list[str]])
         "torch_dtype": result.settings["dpo"].get("torch_dtype", "bfloat16"),
     }
     result.put("dvc", "push_merged", False)
-
-
-def name_leftovers(result: Translation, flags: dict[str, list[str]], release: str) -> None:
-    """Name each flag that has become no setting."""
-    sections = {"dataset", "model", "system", "split_dataset_ratio", "use_cpu", "report_to", "swanlab_mode"}
-    settled = sections | {"swanlab_project", "swanlab_exp_name", *OWN_PLACES, *load_config([])["dpo"]}
-    for flag, values in flags.items():
-        said = f"--{flag} {' '.join(values)}".strip()
-        if flag in settled or (flag in OWN_NAMES and all(map(OWN_NAMES[flag].fullmatch, values))):
-            continue
-        if flag in ALWAYS_SET:
-            if values != [ALWAYS_SET[flag]]:
-                result.missing.append(f"{said}: here it is always {ALWAYS_SET[flag]}")
-        elif flag == "val_dataset":
-            result.missing.append(f"{said}: here data.val_fraction of the prompts in data.raw is held out")
-        elif flag not in load_defaults(release) and flag not in load_defaults(PINNED):
-            result.missing.append(f"{said}: not a flag of swift rlhf")
-        elif number(" ".join(values)) != load_defaults(PINNED).get(flag, ...):
-            result.missing.append(f"{said}: no setting of this project")
 
 
 def without_defaults(settings: Any, base: Any) -> Any:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scripts.convert_preferences import main
-from tests.support.conversion import options
+from tests.support.conversion import ZH_EN, options
 
 PAIR = {
     "id": "a",
@@ -132,6 +132,36 @@ def test_the_terminal_shows_a_table_and_the_first_five_rejects(convert, capsys):
     assert shown[0] == "10 rows in, 1 used, 9 rejected; 1 pairs"
     assert "not-json               error            9  raw.jsonl:2" in shown
     assert sum(line.startswith("raw.jsonl:") for line in shown) == 5
+
+
+def test_the_last_line_says_how_many_rows_were_dropped_and_why(convert, capsys):
+    rows = [PAIR, pair("x", rejected_response=" "), pair("y", rejected_response="Save")]
+    convert(b"?\n" + lines(*rows) + b"?\n", on_problem="drop")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == ("4 of 5 rows dropped (80.0%): 2 not-json, 1 blank-text, 1 same-answers; named in out/rejects.jsonl")
+
+
+def test_where_no_row_is_dropped_nothing_is_said_of_it(convert, capsys):
+    convert(lines(PAIR))
+    assert "dropped" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("on_problem", ["stop", "drop"])
+def test_more_than_half_of_the_pairs_in_another_language_end_it(convert, on_problem):
+    rows = lines(PAIR, pair("one"), pair("two"))
+    assert convert(rows, languages=ZH_EN, on_problem=on_problem) == (
+        "raw.jsonl:2: 2 of 3 pairs are in other languages than data.languages says, zh to en; set data.languages to "
+        "theirs, or to null (wrong-language)"
+    )
+
+
+def test_half_of_the_pairs_in_another_language_are_warned_of(convert):
+    assert len(convert(lines(PAIR, pair("one")), languages=ZH_EN)) == 2
+
+
+def test_pairs_that_are_left_out_as_repeats_count_among_those_of_all_languages(convert):
+    wrong, right = [pair("one")] * 2, [pair("保存"), pair("关闭")]
+    assert len(convert(lines(*wrong, *right), languages=ZH_EN, on_problem="drop")) == 3
 
 
 def test_pairs_of_an_earlier_run_do_not_outlive_a_failed_one(convert):

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,8 +13,9 @@ import yaml
 from pipeline.settings.check import find_problems, load_config, merge
 from pipeline.settings.reads import part_for
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
+from pipeline.swift_commands.leftovers import ALWAYS_SET
 from pipeline.swift_commands.read_command import read_command
-from pipeline.swift_commands.translate import ALWAYS_SET, translate
+from pipeline.swift_commands.translate import translate
 from pipeline.training.command import tracking_of, training_command
 from scripts.train_dpo import read_training
 from tests.support.project import ROOT
@@ -84,7 +86,10 @@ def test_the_tutorials_command_is_the_tutorials_experiment():
 
 
 def test_the_tutorials_command_is_said_to_be_for_3_7_0(explained):
-    assert "Read as a command for ms-swift 3.7.0 (--train_type is of that release)" in explained(TUTORIAL)
+    assert (
+        "Read as a command for ms-swift 3.7.0 (--train_type: ms-swift 3.0 to 4.0 had it; --release says another)"
+        in explained(TUTORIAL)
+    )
 
 
 def test_a_command_without_a_sign_of_its_release_is_read_for_the_pinned_one(explained):
@@ -117,13 +122,15 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
     [
         (
             "--lerning_rate 1e-5",
-            "--lerning_rate 1e-5 unknown not a flag of 4.6.0, which stops at it; did you mean --learning_rate?",
+            "--lerning_rate 1e-5 unknown Not a flag of 4.6.0, which stops at it. Did you mean --learning_rate?",
         ),
         ("--num_train_epo 9", "--num_train_epochs 9 is 3 to 9 times the usual 1 to 3"),
         ("--seed 1", "learning_rate, unasked 0.0001 is 10 to 20 times the usual"),
         ("--beta 0.001", "0.001 is 1/500 to 1/10 of the usual 0.01 to 0.5"),
         ("--padding_free true", "--padding_free true refused"),
         ("--padding_free false", "--padding_free false works"),
+        ("--padding_free True", "--padding_free True refused"),
+        ("--padding_free", "--padding_free refused"),
         ("--lora_dropout 0.1", "--lora_dropout 0.1 no effect"),
         ("--overwrite_output_dir true", "--overwrite_output_dir true refused 4.6.0 has no such flag"),
         ("--modules_to_save lm_head", "--modules_to_save lm_head: no setting"),
@@ -138,6 +145,11 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
 )
 def test_it_says_of_a_flag(explained, flags, sentence):
     assert sentence in explained(f"{SHORT} {flags}")
+
+
+@pytest.mark.parametrize("flags", ["--strict", "--strict True", "--strict true", "--check_model False"])
+def test_a_switch_that_is_set_as_here_is_no_remainder(explained, flags):
+    assert "here it is always" not in explained(f"{SHORT} {flags}")
 
 
 def test_a_flag_of_the_other_release_is_named_as_such(explained):
@@ -210,6 +222,110 @@ def test_pairs_are_held_out_where_the_command_holds_some_out():
     assert settings_of(held_out)["dpo"]["eval_strategy"] == "epoch"
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("kto", {"loss_type": "kto", "beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.0}),
+        ("simpo", {"loss_type": "simpo", "beta": 2.0, "simpo_gamma": 1, "cpo_alpha": 1.0}),
+        ("cpo", {"loss_type": "sigmoid", "beta": 0.1, "cpo_alpha": 1.0, "simpo_gamma": None}),
+        ("orpo", {"loss_type": None, "beta": 0.1, "cpo_alpha": None}),
+    ],
+)
+@pytest.mark.parametrize("release", [OLD, PINNED])
+def test_a_kind_of_training_has_its_own_defaults(kind, expected, release):
+    settings = settings_of(f"{SHORT.replace('dpo', kind)} --rpo_alpha 1", release)
+    assert settings["dpo"]["rlhf_type"] == kind
+    assert {key: settings["dpo"][key] for key in [*expected, "rpo_alpha"]} == expected | {"rpo_alpha": None}
+    assert find_problems(settings) == []
+
+
+def test_what_has_no_part_in_the_loss_of_a_kind_is_named(explained):
+    said = explained(f"{SHORT.replace('dpo', 'orpo')} --rpo_alpha 1 --label_smoothing 0.1 --loss_type sigmoid")
+    for flag in ("--rpo_alpha 1", "--label_smoothing 0.1", "--loss_type sigmoid"):
+        assert f"{flag}: no part in this loss" in said
+
+
+def test_the_usual_range_of_dpo_is_not_that_of_other_kinds(explained):
+    assert "2 is 4 to 200 times" in explained(f"{SHORT} --beta 2")
+    assert "2 is 4 to 200 times" not in explained(f"{SHORT.replace('dpo', 'simpo')} --beta 2")
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (f"{SHORT} --model_name", "--model_name: it has no value, and swift stops at it"),
+        (f"{SHORT} --system Be brief", "--system Be brief: it takes one value, and swift stops at the others: brief"),
+        (f"{SHORT} --model a b", "--model a b; set model.folder"),
+        (f"{SHORT} --system gone.txt", "--system gone.txt: swift reads this file, which is not here, or not UTF-8"),
+        (f"{SHORT} --dataset a.jsonl b#500", "--dataset a.jsonl b#500: data.raw names one file, folder or glob"),
+        (f"{SHORT} --dataset org/name", "--dataset org/name: no such folder here; a data set of a hub must be"),
+        (f"USE_HF=1 {SHORT}", "USE_HF=1: in the environment; export it where snakemake runs"),
+        (f"{SHORT} --learning_rate $LR", "--learning_rate $LR: not a value of dpo.learning_rate, which stays 0.001"),
+        (f"{SHORT} --learning_rate $LR", "$LR: the script alone does not say what $LR is; write the setting"),
+        (f"{SHORT} --model $M/x", "--model $M/x; set model.folder"),
+        (
+            f"{SHORT} --sft_type lora",
+            "--sft_type lora: not a flag of swift rlhf; a flag of ms-swift 2: it is",
+        ),
+        (
+            f"{SHORT} --model_id_or_path m",
+            "--model_id_or_path m unknown Not a flag of 4.6.0, which stops at it. A flag",
+        ),
+        (f"srun -N 2 {SHORT} > log", "not read before the command: srun -N 2 after the command: > log"),
+    ],
+)
+def test_a_word_that_becomes_no_setting_is_named(explained, command, sentence):
+    assert sentence in explained(command)
+
+
+def test_a_secret_is_shown_nowhere(tmp_path, explained):
+    overlay = tmp_path / "mine.yaml"
+    command = f"SWANLAB_API_KEY=abc123 {SHORT} --hub_token abc123 --swanlab_lark_webhook_url abc123"
+    assert "abc123" not in explained(command) + explained(command, "--overlay", str(overlay)) + overlay.read_text()
+
+
+def test_a_system_message_in_a_file_is_read_from_it(tmp_path):
+    (tmp_path / "system.txt").write_text("Be brief.\n", encoding="utf-8")
+    assert settings_of(f"{SHORT} --system {tmp_path}/system.txt")["data"]["system"] == "Be brief.\n"
+
+
+def test_a_line_break_in_a_system_message_is_one():
+    assert settings_of(f"{SHORT} --system 'Be\\nbrief'")["data"]["system"] == "Be\nbrief"
+
+
+@pytest.mark.parametrize(
+    ("release", "section", "key", "value"),
+    [
+        ("3.5", "data", "val_fraction", 0.01),
+        ("3.5", "prompt", "date", "2025-08-06"),
+        ("3.8", "prompt", "date", "2026-01-01"),
+        ("3.8", "dpo", "load_from_cache_file", True),
+        ("3.9", "dpo", "load_from_cache_file", False),
+    ],
+)
+def test_a_command_for_another_release_has_its_defaults(explained, tmp_path, release, section, key, value):
+    overlay = tmp_path / "mine.yaml"
+    explained(SHORT, "--release", release, "--overlay", str(overlay))
+    assert load_config([overlay])[section][key] == value
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"swift rlhf --rlhf_type ppo\n"])
+def test_a_script_that_cannot_be_explained_is_named(tmp_path, content):
+    script = tmp_path / "train.sh"
+    script.mkdir() if content is None else script.write_bytes(content)
+    with pytest.raises(SystemExit, match=rf"^{re.escape(str(script))}: [^\n]+$"):
+        main([f"@{script}"])
+
+
+def test_ctrl_c_ends_it_in_one_line(monkeypatch):
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=SimpleNamespace(read=stop)))
+    with pytest.raises(SystemExit, match="stopped; nothing was written"):
+        main(["-"])
+
+
 def recorded_run(folder: Path, config: dict) -> Path:
     """Return a run's folder with the settings.json that scripts/train_dpo.py writes for these settings."""
     gpus, cpu_processes = config["train"]["gpus"], config["train"]["cpu_processes"]
@@ -280,11 +396,14 @@ def test_a_command_may_come_from_a_file(tmp_path, explained):
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        ("swift sft --model m", "not a swift rlhf dpo command: it has no `swift rlhf`"),
-        ("swift rlhf --rlhf_type kto", "not a swift rlhf dpo command: --rlhf_type is kto"),
-        ("swift rlhf 'x", "not a swift rlhf dpo command: No closing quotation"),
-        ("swift rlhf train.yaml", "not a swift rlhf dpo command: 'train.yaml' stands before the first flag"),
-        ("", "not a swift rlhf dpo command"),
+        ("swift sft --model m", "not a swift rlhf command for pairs: it is swift sft: SFT is a stage before DPO here"),
+        (
+            "swift rlhf --rlhf_type grpo",
+            "not a swift rlhf command for pairs: --rlhf_type is grpo; this project trains dpo",
+        ),
+        ("swift rlhf 'x", "not a swift rlhf command for pairs: line 1: No closing quotation"),
+        ("swift rlhf train.yaml", "not a swift rlhf command for pairs: 'train.yaml' stands before the first flag"),
+        ("", "not a swift rlhf command for pairs"),
         (f"NPROC_PER_NODE=$N {SHORT}", r"NPROC_PER_NODE and NNODES are \$N and 1; write numbers above 0"),
         ("@nowhere.sh", "nowhere.sh: cannot be read"),
         (f"{SHORT} --split_dataset_ratio 2", "the command gives no settings: data.val_fraction: 2 is"),

@@ -22,7 +22,7 @@ from swift.pipelines import rlhf_main
 from swift.rlhf_trainers import DPOTrainer
 from transformers.integrations.liger import apply_liger_kernel
 
-from pipeline.swift_commands.flag_knowledge import PINNED, known_of, load_defaults
+from pipeline.swift_commands.flag_knowledge import PINNED, known_of, load_defaults, load_knowledge
 
 pytestmark = pytest.mark.training_environment
 
@@ -62,6 +62,16 @@ def test_the_dump_is_the_installed_release():
         made = field.default_factory is not dataclasses.MISSING
         installed[field.name] = field.default_factory() if made else field.default
     assert load_defaults(PINNED) == installed
+
+
+def test_the_forms_of_flags_are_those_of_the_installed_release():
+    switches, lists = set(), set()
+    for field in dataclasses.fields(RLHFArguments):
+        form, default = str(field.type), load_defaults(PINNED).get(field.name)
+        switches |= {field.name} if "bool" in form and "dict" not in form and not isinstance(default, bool) else set()
+        lists |= {field.name} if "list" in form.lower() and not isinstance(default, list) else set()
+    known = {name: set(named) for name, named in load_knowledge()["forms"].items()}
+    assert known == {"switches": switches, "lists": lists}
 
 
 def test_train_type_is_refused(prepared):

@@ -1,0 +1,44 @@
+"""show_results.py: what a run has dropped is said in the list at its end."""
+
+import json
+
+import pytest
+
+from pipeline.files.json_lines import write_json_lines
+from tools.show_results import show_results
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """Return the folder of the data of the run x."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "x" / "data"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("used", "codes", "said"),
+    [
+        (9, {"lost-number": 2}, "9 of 9 rows used; found: lost-number"),
+        (
+            6,
+            {"blank-text": 1, "same-answers": 2, "lost-number": 2},
+            "3 of 9 rows dropped (33.3%): 2 same-answers, 1 blank-text; found: lost-number",
+        ),
+    ],
+)
+def test_rows_that_were_dropped_are_said_with_their_codes(data, used, codes, said):
+    account = {"rows_in": 9, "rows_used": used, "rows_rejected": 9 - used, "codes": codes}
+    (data / "quality.json").write_text(json.dumps(account), encoding="utf-8")
+    assert show_results("x").splitlines()[1].split(maxsplit=1)[1] == said
+
+
+def test_pairs_that_were_dropped_for_their_tokens_are_said(data):
+    write_json_lines(data / "token_rejects.jsonl", [{"code": "other-prompt"}, *[{"code": "too-many-tokens"}] * 2])
+    assert "3 pairs dropped for their tokens: 2 too-many-tokens, 1 other-prompt" in show_results("x")
+
+
+def test_where_no_pair_was_dropped_for_its_tokens_nothing_is_said(data):
+    write_json_lines(data / "token_rejects.jsonl", [])
+    assert show_results("x") == "Run x:"
