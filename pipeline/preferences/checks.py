@@ -6,6 +6,7 @@ A screen may flag too much, never too little. `decide` then looks at each flagge
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.preferences.columns import ASSISTANT, REJECTED, SYSTEM, USER, Columns, as_utf8
+from pipeline.preferences.marks import MARKS_OF, SIGNS, find_mark
 
 MAX_LENGTH_RATIO = 5
 MIN_LENGTH_DIFFERENCE = 100  # characters
@@ -52,36 +54,36 @@ THINKING = re.compile(
     r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*<\|end\|><\|start\|>assistant<\|channel\|>final<\|message\|>",
     re.DOTALL,
 )
-THINK_TAG = re.compile(r"</?think(?:ing)?>", re.IGNORECASE | re.ASCII)
+THINK_TAG = re.compile(r"</?think(?:ing)?(?::[a-z]+)?>", re.IGNORECASE | re.ASCII)
 EMPTY_THINK = re.compile(r"<(think(?:ing)?)>\s*</\1>", re.IGNORECASE | re.ASCII)
 BLANK = "empty, or white space alone"
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
-def find_blank(text: str, is_answer: bool) -> str | None:
+def find_blank(text: str, role: int) -> str | None:
     """Find text of white space alone."""
     return None if text.strip() else BLANK
 
 
-def find_control_token(text: str, is_answer: bool) -> str | None:
+def find_control_token(text: str, role: int) -> str | None:
     """Find a chat template's own token. Only an answer may begin with harmony's analysis channel."""
-    thinking = THINKING.match(text) if is_answer else None
+    thinking = THINKING.match(text) if role == ASSISTANT else None
     found = CONTROL_TOKEN.search(text, thinking.end() if thinking else 0)
-    return f"the token {found[0]} inside a message" if found else None
+    return f"the token {found[0]} inside a message" if found else find_mark("control-token", text, role)
 
 
-def find_think_text(text: str, is_answer: bool) -> str | None:
+def find_think_text(text: str, role: int) -> str | None:
     """Find a think tag around something."""
     found = THINK_TAG.search(EMPTY_THINK.sub("", text))
-    return f"{found[0]} inside a message" if found else None
+    return f"{found[0]} inside a message" if found else find_mark("think-text", text, role)
 
 
-def find_empty_think(text: str, is_answer: bool) -> str | None:
+def find_empty_think(text: str, role: int) -> str | None:
     """Find a think block with nothing in it."""
     return "an empty think block" if EMPTY_THINK.search(text) else None
 
 
-def find_control_character(text: str, is_answer: bool) -> str | None:
+def find_control_character(text: str, role: int) -> str | None:
     """Find a control character."""
     found = CONTROL_CHARACTER.search(text)
     return f"U+{ord(found[0]):04X} at character {found.start() + 1}" if found else None
@@ -89,30 +91,42 @@ def find_control_character(text: str, is_answer: bool) -> str | None:
 
 @dataclass(frozen=True)
 class TextCheck:
-    """A check of one text."""
+    """A check of one text, by its role, where one of some screens flags it."""
 
     code: str
-    screen: pl.Expr
-    decide: Callable[[str, bool], str | None]
+    screens: tuple[str, ...]
+    decide: Callable[[str, int], str | None]
 
 
 def contains(*signs: str) -> pl.Expr:
     """Return the screen of texts that hold one of these."""
-    return pl.any_horizontal(pl.col("text").str.contains(sign, literal=True) for sign in signs)
+    return pl.col("text").str.contains("|".join(map(re.escape, signs)))
 
 
-# str.strip() counts four separators as white space that Unicode does not.
-BLANK_SCREEN = ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]")
-THINK = pl.col("text").str.contains("(?i)</?think")
+SCREENS = {
+    # str.strip() counts four separators as white space that Unicode does not.
+    "blank": ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]"),
+    # Two, because a search for texts that begin with one of two bytes is fast.
+    "brackets": contains("<|", "<｜", *(sign for sign in SIGNS if sign[0] in "<[")),
+    "words": contains(*(sign for sign in SIGNS if sign[0] not in "<[")),
+    "think": pl.col("text").str.contains("(?i)</?think"),
+    # Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
+    "control": pl.col("text").str.contains(CONTROL_CHARACTER.pattern),
+    "rare": contains("\x7f", "\ufffd"),
+}
+MARKS = ("brackets", "words")
 TEXT_CHECKS = (
-    TextCheck("blank-text", BLANK_SCREEN, find_blank),
-    TextCheck("control-token", contains("<|", "<｜"), find_control_token),
-    TextCheck("empty-think", THINK, find_empty_think),
-    TextCheck("think-text", THINK, find_think_text),
+    TextCheck("blank-text", ("blank",), find_blank),
+    TextCheck("control-token", MARKS, find_control_token),
+    TextCheck("empty-think", ("think",), find_empty_think),
+    TextCheck("think-text", ("think", *MARKS), find_think_text),
+    *(
+        TextCheck(code, MARKS, partial(find_mark, code))
+        for code in MARKS_OF
+        if code not in ("control-token", "think-text")
+    ),
 )
-# Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
-CONTROL = TextCheck("control-character", pl.col("text").str.contains(CONTROL_CHARACTER.pattern), find_control_character)
-RARE = TextCheck("control-character", contains("\x7f", "\ufffd"), find_control_character)
+CONTROL, RARE = (TextCheck("control-character", (screen,), find_control_character) for screen in ("control", "rare"))
 ESCAPED = np.frombuffer(b"ubf", np.uint8)  # after a backslash
 FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa0 after it, and some signs
 
@@ -120,13 +134,13 @@ FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa
 def find_text_faults(columns: Columns, raw: bytes) -> Iterator[Fault]:
     """Yield the faults of single texts; `raw` is the JSON that the pairs were read from."""
     checks = [*TEXT_CHECKS, CONTROL if may_hold_controls(raw) else RARE]
-    screens = {id(check.screen): check.screen for check in checks}
-    flags = columns.texts.to_frame().select(screen.alias(str(name)) for name, screen in screens.items())
+    screens = dict.fromkeys(screen for check in checks for screen in check.screens)
+    flags = columns.texts.to_frame().select(SCREENS[screen].alias(screen) for screen in screens)
     for check in checks:
-        for text in flags[str(id(check.screen))].arg_true().to_list():
+        for text in flags.select(pl.any_horizontal(*check.screens)).to_series().arg_true().to_list():
             pair, where = columns.place_of(text)
-            is_answer = where == REJECTED or columns.roles[text] == ASSISTANT
-            if (detail := check.decide(columns.texts[text], is_answer)) is not None:
+            role = ASSISTANT if where == REJECTED else int(columns.roles[text])
+            if (detail := check.decide(columns.texts[text], role)) is not None:
                 yield Fault(pair, check.code, where, detail)
 
 
