@@ -5,11 +5,12 @@
 
 By hand, `python -m tools.check_pairs` does the same with less to type. Writes into the folder:
     pairs.jsonl     the pairs (schemas/pair.schema.json)
+    places.jsonl    where they stand in the raw files: from each `pair` on, every next pair is one line or row further
     rejects.jsonl   every row that is not a pair, with its place, its fault, and what to do
     quality.json    counts: rows_in = rows_used + rows_rejected, and rows by code
 
 Formats: docs/data.md. Codes: docs/problems.md. A rejected row ends the conversion with exit status 1 and
-without pairs.jsonl, unless data.on_problem is "drop".
+without pairs.jsonl and places.jsonl, unless data.on_problem is "drop".
 """
 
 import argparse
@@ -43,7 +44,7 @@ LONG_BYTES = 32 << 20  # of input, from which a progress bar is shown
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = stage_parser(__doc__, out="pairs.jsonl, rejects.jsonl and quality.json")
+    parser = stage_parser(__doc__, out="pairs.jsonl, places.jsonl, rejects.jsonl and quality.json")
     parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="does not change what is written")
     return parser.parse_args(argv)

@@ -38,6 +38,7 @@ def convert(tmp_path, monkeypatch):
             return stop.code
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
             "pairs.jsonl",
+            "places.jsonl",
             "quality.json",
             "rejects.jsonl",
         ]
