@@ -91,40 +91,47 @@ def find_control_character(text: str, role: int) -> str | None:
 
 @dataclass(frozen=True)
 class TextCheck:
-    """A check of one text, by its role, where one of some screens flags it."""
+    """A check of one text, by its role, where one of some screens flags it.
+
+    Many texts may hold some mark; only those that match `signs` are decided on.
+    """
 
     code: str
     screens: tuple[str, ...]
     decide: Callable[[str, int], str | None]
+    signs: str | None = None
 
 
-def contains(*signs: str) -> pl.Expr:
-    """Return the screen of texts that hold one of these."""
-    return pl.col("text").str.contains("|".join(map(re.escape, signs)))
+def any_of(*signs: str) -> str:
+    """Return the pattern of texts that hold one of these."""
+    return "|".join(map(re.escape, signs))
 
 
+def mark_check(code: str, decide: Callable[[str, int], str | None], signs: str = "") -> TextCheck:
+    """Return the check of the marks with a code; `signs` is a pattern of what else `decide` may find."""
+    of_marks = any_of(*(sign for mark in MARKS_OF[code] for sign in mark.signs))
+    return TextCheck(code, ("think", "brackets", "words"), decide, f"{signs}|{of_marks}" if signs else of_marks)
+
+
+OWN_MARKS = ("control-token", "think-text")  # with more to find than marks
+TOKEN_SIGNS, THINK_SIGNS = "<[|｜]", "(?i:</?think)"
 SCREENS = {
     # str.strip() counts four separators as white space that Unicode does not.
     "blank": ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]"),
     # Two, because a search for texts that begin with one of two bytes is fast.
-    "brackets": contains("<|", "<｜", *(sign for sign in SIGNS if sign[0] in "<[")),
-    "words": contains(*(sign for sign in SIGNS if sign[0] not in "<[")),
-    "think": pl.col("text").str.contains("(?i)</?think"),
+    "brackets": pl.col("text").str.contains(any_of("<|", "<｜", *(sign for sign in SIGNS if sign[0] in "<["))),
+    "words": pl.col("text").str.contains(any_of(*(sign for sign in SIGNS if sign[0] not in "<["))),
+    "think": pl.col("text").str.contains(THINK_SIGNS),
     # Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
     "control": pl.col("text").str.contains(CONTROL_CHARACTER.pattern),
-    "rare": contains("\x7f", "\ufffd"),
+    "rare": pl.col("text").str.contains("[\x7f\ufffd]"),
 }
-MARKS = ("brackets", "words")
 TEXT_CHECKS = (
     TextCheck("blank-text", ("blank",), find_blank),
-    TextCheck("control-token", MARKS, find_control_token),
+    mark_check("control-token", find_control_token, TOKEN_SIGNS),
     TextCheck("empty-think", ("think",), find_empty_think),
-    TextCheck("think-text", ("think", *MARKS), find_think_text),
-    *(
-        TextCheck(code, MARKS, partial(find_mark, code))
-        for code in MARKS_OF
-        if code not in ("control-token", "think-text")
-    ),
+    mark_check("think-text", find_think_text, THINK_SIGNS),
+    *(mark_check(code, partial(find_mark, code)) for code in MARKS_OF if code not in OWN_MARKS),
 )
 CONTROL, RARE = (TextCheck("control-character", (screen,), find_control_character) for screen in ("control", "rare"))
 ESCAPED = np.frombuffer(b"ubf", np.uint8)  # after a backslash
@@ -137,10 +144,15 @@ def find_text_faults(columns: Columns, raw: bytes) -> Iterator[Fault]:
     screens = dict.fromkeys(screen for check in checks for screen in check.screens)
     flags = columns.texts.to_frame().select(SCREENS[screen].alias(screen) for screen in screens)
     for check in checks:
-        for text in flags.select(pl.any_horizontal(*check.screens)).to_series().arg_true().to_list():
-            pair, where = columns.place_of(text)
-            role = ASSISTANT if where == REJECTED else int(columns.roles[text])
-            if (detail := check.decide(columns.texts[text], role)) is not None:
+        flagged = flags.select(pl.any_horizontal(*check.screens)).to_series().arg_true()
+        texts = columns.texts.gather(flagged)
+        if check.signs:
+            matching = texts.str.contains(check.signs)
+            flagged, texts = flagged.filter(matching), texts.filter(matching)
+        roles = columns.speakers[flagged.to_numpy()].tolist()
+        for number, text, role in zip(flagged.to_list(), texts.to_list(), roles, strict=True):
+            if (detail := check.decide(text, role)) is not None:
+                pair, where = columns.place_of(number)
                 yield Fault(pair, check.code, where, detail)
 
 
