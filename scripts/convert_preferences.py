@@ -28,6 +28,8 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1"
 from tqdm import tqdm
 
 from pipeline.files.json_lines import iterate_json_lines
+from pipeline.preferences.checks import explain_text
+from pipeline.preferences.columns import SYSTEM
 from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.convert_files import convert_files, must_stop
 from pipeline.preferences.ledger import Counts
@@ -51,8 +53,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def read_options(data: dict[str, Any]) -> Options:
-    """Return the settings of the checks."""
+    """Return the settings of the checks; stop with one line if the system message of data.system has a fault."""
     languages = data["languages"]
+    if data["system"] and (said := explain_text(data["system"], SYSTEM)):
+        sys.exit(f"data.system: {said}")
     return Options(data["min_margin"], languages and (languages["source"], languages["target"]), data["system"])
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.preferences.columns import ASSISTANT, REJECTED, SYSTEM, USER, Columns, as_utf8
 from pipeline.preferences.marks import MARKS_OF, SIGNS, find_mark
+from pipeline.preferences.problems import PROBLEMS
 
 MAX_LENGTH_RATIO = 5
 MIN_LENGTH_DIFFERENCE = 100  # characters
@@ -154,6 +155,14 @@ def find_text_faults(columns: Columns, raw: bytes) -> Iterator[Fault]:
             if (detail := check.decide(text, role)) is not None:
                 pair, where = columns.place_of(number)
                 yield Fault(pair, check.code, where, detail)
+
+
+def explain_text(text: str, role: int) -> str | None:
+    """Say in one line what is wrong with one text of a role, and what to do; None if nothing is."""
+    for check in (*TEXT_CHECKS, CONTROL):
+        if (detail := check.decide(text, role)) is not None:
+            return f"{detail}; {PROBLEMS[check.code].fix} ({check.code})"
+    return None
 
 
 def may_hold_controls(raw: bytes) -> bool:

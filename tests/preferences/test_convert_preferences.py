@@ -72,6 +72,11 @@ def test_keys_that_training_does_not_read_are_left_behind(convert):
     assert convert(lines(PAIR | {"source": "manual"})) == [PAIR]
 
 
+def test_a_system_message_of_the_settings_is_checked_as_those_of_rows_are(convert):
+    said = convert(lines(PAIR), system="Translate.\nReasoning: high")
+    assert said == "data.system: Reasoning: high inside a message; take the line out (reasoning-effort)"
+
+
 def test_a_system_message_is_given_to_pairs_that_have_none(convert):
     own = pair("two", messages=[{"role": "system", "content": "Own."}, *pair("two")["messages"]])
     first, second = convert(lines(pair("one"), own), system="Translate.")
