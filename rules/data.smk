@@ -2,7 +2,7 @@
 From raw preference data to the files that training and inference read.
 
 Reads      data.raw (the embedded pairs are fetched by data.dvc)
-Writes     results/{run}/data/{pairs.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl,gates.json}
+Writes     results/{run}/data/{pairs.jsonl,places.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl,gates.json}
 Stages     convert_preferences -> split_preferences
 """
 
@@ -19,6 +19,7 @@ rule convert_preferences:
         raw=list_raw_files(config["data"]["raw"]),
     output:
         pairs="results/{run}/data/pairs.jsonl",
+        places="results/{run}/data/places.jsonl",
     log:
         "results/{run}/logs/convert_preferences.log",
         rejects="results/{run}/data/rejects.jsonl",
