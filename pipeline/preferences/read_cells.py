@@ -33,6 +33,7 @@ class CellReader:
         while line := self.text.readline(MAX_ROW_BYTES):
             self.line += 1
             is_remark = line.startswith("#") and self.delimiter not in line
+            is_remark = is_remark or line.strip() == f"sep={self.delimiter}"  # to Excel
             if line.strip() and not is_remark:
                 break
         self.encloses_names = line.startswith('"')
@@ -92,10 +93,11 @@ def find_header_fault(header: Sequence[str], line: str, delimiter: str) -> str |
     """Return the fault of the line that should name the columns."""
     if twice := sorted({name for name in header if header.count(name) > 1 and name}):
         return f"the column {twice[0]!r} stands twice"
+    if any("\udc80" <= letter <= "\udcff" for letter in line):
+        return "the bytes are not UTF-8; save the file as UTF-8"
+    if line.count(found := max(SEPARATORS, key=line.count)) > line.count(delimiter):
+        return f"{SEPARATORS[found]} separate the columns, and not {SEPARATORS[delimiter]}"
     if len(header) == 1:
-        found = max(SEPARATORS, key=line.count)
-        if line.count(found):
-            return f"{SEPARATORS[found]} separate the columns, and not {SEPARATORS[delimiter]}"
         return f"one column only: {header[0][:60]!r}; begin a remark above it with #"
     if len(header) > 2 and header[0] and not any(header[1:]):
         return f"columns without a name, beside {header[0][:60]!r}; begin a remark above it with #"

@@ -12,6 +12,7 @@ from typing import IO, cast
 import msgspec
 
 from pipeline.preferences.chunk import BrokenFile, Chunk, Place, gather_chunks
+from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.formats import recognise_format
 from pipeline.preferences.list_raw import readable_name
 from pipeline.preferences.open_raw import kind_of, open_raw, seekable
@@ -21,7 +22,7 @@ from pipeline.preferences.read_cells import CellReader
 from pipeline.preferences.read_json import HEAD_BYTES, read_json_chunks
 from pipeline.preferences.read_mqm import MqmFile, is_mqm
 from pipeline.preferences.read_tables import read_table_rows
-from pipeline.preferences.sniff import BINARY_KINDS, refuse_other_content
+from pipeline.preferences.sniff import BINARY_KINDS, refuse_other_content, refuse_pointer
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 
@@ -33,6 +34,7 @@ class RawFile:
     path: Path
     before: int  # rows, or lines, in the files before it
     format: str | None = None
+    header_line: int | None = None  # of a table
     numbered: bool = False  # rows have a number beside their line, or no line
     rows_in: int = 0
     rows_rejected: int = 0  # of MQM
@@ -72,6 +74,8 @@ class RawFiles:
                 for chunk in self.read_file(file):
                     if file.format is None:
                         file.format = recognise_rows(chunk)
+                    if file.format is None and file.header_line:
+                        refuse_columns(chunk, file.header_line)
                     if file.mqm:
                         chunk = replace(chunk, format="swift", numbered=False)
                     file.numbered = chunk.numbered
@@ -87,6 +91,7 @@ class RawFiles:
         """Yield the chunks of one file; say at its end if it is not the file any more that it was."""
         with cast(io.BufferedReader, file.path.open("rb", buffering=HEAD_BYTES)) as packed:
             before, position = os.fstat(packed.fileno()), 0
+            refuse_pointer(packed.peek(HEAD_BYTES))
             for chunk in self.read_kind(file, open_raw(file.path, packed, self.max_unpacked_bytes)):
                 yield chunk
                 if not packed.closed and packed.seekable():  # Arrow closes what it has read to the end
@@ -111,6 +116,7 @@ class RawFiles:
         """Yield the rows of a table, or the pairs that its MQM annotations make."""
         with seekable(stream) if delimiter == "\t" else nullcontext(stream) as source:
             table = CellReader(source, delimiter)
+            file.header_line = table.line
             if self.format_name == "mqm" and not is_mqm(table.header):
                 table.text.detach()
                 raise BrokenFile("these are not the columns of MQM annotations (docs/data.md)", table.line)
@@ -145,3 +151,11 @@ def recognise_rows(chunk: Chunk) -> str | None:
         if found := recognise_format(row):
             return found
     return None
+
+
+def refuse_columns(chunk: Chunk, line: int) -> None:
+    """Refuse a table whose columns no format has: this is a fault of its header, and none of each row."""
+    rows = (row for index, row in enumerate(io.BytesIO(chunk.data)) if index not in chunk.problems)
+    if first := next(rows, None):
+        fault = explain_row(first, None)[0]
+        raise BrokenFile(fault.detail, line, code=fault.code)

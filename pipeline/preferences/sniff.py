@@ -20,13 +20,21 @@ OTHERS = {
 BINARY_KINDS = (".parquet", ".arrow", ".feather")
 
 
-def refuse_other_content(head: bytes, kind: str) -> None:
-    """Refuse a file that is not what its name says, by its first bytes."""
+def refuse_pointer(head: bytes) -> None:
+    """Refuse a pointer that stands in place of a file of any kind, packed or not."""
     if head.startswith(LFS_POINTER):
         raise BrokenFile("a Git LFS pointer, in place of the data", 1, code="git-lfs-pointer")
+    if head.startswith(b"/annex/objects/"):
+        raise BrokenFile("a pointer of git-annex, in place of the data: run `git annex get` in its folder", 1)
+
+
+def refuse_other_content(head: bytes, kind: str) -> None:
+    """Refuse a file that is not what its name says, by its first bytes."""
     if head.startswith(FEATHER_1):
         raise BrokenFile("Feather version 1: write it again with pyarrow.feather.write_feather, version 2")
     if kind not in BINARY_KINDS:
         for begins, advice in OTHERS.items():
             if head.startswith(begins):
                 raise BrokenFile(advice)
+        if head[:100].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            raise BrokenFile("a web page: download the file itself (on the hub, /resolve/ in place of /blob/)", 1)

@@ -13,7 +13,7 @@ HEADER = "prompt\tchosen\trejected\n"
 
 def read(text: str, delimiter: str = "\t", quoting: bool | None = None) -> list[tuple[int, list[str]]]:
     """Return the rows of a table with their lines."""
-    return list(CellReader(io.BytesIO(text.encode()), delimiter).read_rows(quoting))
+    return list(CellReader(io.BytesIO(text.encode("utf-8", "surrogateescape")), delimiter).read_rows(quoting))
 
 
 def cells(text: str) -> list[list[str]]:
@@ -44,6 +44,8 @@ def test_the_header_may_stand_below_remarks_and_blank_lines(above):
         ("prompt|chosen|rejected", ",", "bars separate the columns, and not commas"),
         ("From the second round", ",", "one column only: 'From the second round'; begin a remark above it with #"),
         ("Second round,,", ",", "columns without a name, beside 'Second round'; begin a remark above it with #"),
+        ("prompt;chosen, of two;rejected", ",", "semicolons separate the columns, and not commas"),
+        ("prompt,\udcc4,chosen", ",", "the bytes are not UTF-8; save the file as UTF-8"),
         ("prompt,chosen,chosen", ",", "the column 'chosen' stands twice"),
     ],
 )
@@ -51,6 +53,10 @@ def test_a_first_line_that_names_no_columns_is_said_once(header, delimiter, prob
     with pytest.raises(BrokenFile) as broken:
         read(f"{header}\na{delimiter}b{delimiter}c\n", delimiter)
     assert (broken.value.line, broken.value.problem, broken.value.code) == (1, problem, "wrong-header")
+
+
+def test_the_line_that_tells_excel_the_separator_is_passed_over():
+    assert read("sep=,\na,b\n1,2\n", ",") == [(3, ["1", "2"])]
 
 
 # The rows

@@ -59,6 +59,21 @@ def test_a_file_that_stays_as_it_is_is_not_named(tmp_path):
     assert read(tmp_path / "raw.json").files[0].broken is None
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_columns_that_no_format_has_are_named_once(tmp_path, ending):
+    cells = [["question", "better", "worse"], *(["a", "b", "c"] for _ in range(9))]
+    text = "\n".join({"csv": ",", "tsv": "\t"}[ending].join(row) for row in cells)
+    (tmp_path / f"raw.{ending}").write_text(text)
+    file = read(tmp_path / f"raw.{ending}").files[0]
+    assert file.broken and (file.broken[0].line, file.broken[1].code) == (1, "unknown-format")
+    assert "question, better, worse" in file.broken[1].detail
+
+
+def test_a_table_whose_first_rows_are_all_wrong_is_not_called_unknown(tmp_path):
+    (tmp_path / "raw.csv").write_text("prompt,chosen,rejected\na\nb\n")
+    assert read(tmp_path / "raw.csv").files[0].broken is None
+
+
 def test_a_pipe_is_read_and_has_no_size_to_change(tmp_path):
     reader, writer = os.pipe()
     os.write(writer, ROW.encode())

@@ -7,8 +7,9 @@ import zipfile
 import pytest
 
 from pipeline.preferences.chunk import BrokenFile
-from pipeline.preferences.sniff import refuse_other_content
+from pipeline.preferences.sniff import refuse_other_content, refuse_pointer
 from tests.fuzz.seeds import write_arrow, write_parquet
+from tests.support.conversion import convert
 
 ROW = {"prompt": "a", "chosen": "b", "rejected": "c"}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n"
@@ -27,9 +28,18 @@ def refusal(data: bytes, kind: str) -> BrokenFile:
     return broken.value
 
 
-@pytest.mark.parametrize("kind", [".jsonl", ".parquet", ".arrow", ".csv"])
-def test_a_pointer_of_git_lfs_is_named_whatever_the_kind(kind):
-    assert refusal(POINTER, kind).code == "git-lfs-pointer"
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.arrow", "a.csv", "a.jsonl.gz", "a.csv.zst"])
+def test_a_pointer_of_git_lfs_is_named_whatever_the_kind(tmp_path, name):
+    (tmp_path / name).write_bytes(POINTER)
+    assert convert(tmp_path / name, tmp_path / "out") == (
+        f"{tmp_path}/{name}:1: a Git LFS pointer, in place of the data; "
+        "run `git lfs pull` in the folder of the file (git-lfs-pointer)"
+    )
+
+
+def test_a_pointer_of_git_annex_is_named_with_its_remedy():
+    with pytest.raises(BrokenFile, match="`git annex get`"):
+        refuse_pointer(b"/annex/objects/SHA256E-s12--0.jsonl\n")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +49,7 @@ def test_a_pointer_of_git_lfs_is_named_whatever_the_kind(kind):
         (write_arrow([ROW], as_file=True), "Arrow by its first bytes: name it .arrow"),
         (gzip.compress(b"{}"), "packed by gzip: let its name end in .gz"),
         (workbook(), "an Excel workbook or a ZIP archive: export a table as .csv, or unpack it"),
+        (b"<!DOCTYPE html>\n", "a web page: download the file itself (on the hub, /resolve/ in place of /blob/)"),
         ("{}".encode("utf-16"), "UTF-16 by its first bytes: save it as UTF-8"),
     ],
 )
