@@ -25,7 +25,7 @@ from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import name_files
 from pipeline.publishing.code_digests import write_digests
 from pipeline.graph.unshare_records import unshare_records
-from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.list_raw import list_raw
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.reads import hand_parts

@@ -16,7 +16,7 @@ rule convert_preferences:
     """
     input:
         schema="schemas/pair.schema.json",
-        raw=list_raw_files(config["data"]["raw"]),
+        raw=list_raw(config["data"]["raw"], f"{SHARED}/data").files,
     output:
         pairs="results/{run}/data/pairs.jsonl",
         places="results/{run}/data/places.jsonl",

@@ -33,9 +33,10 @@ from pipeline.preferences.checks import explain_text
 from pipeline.preferences.columns import SYSTEM
 from pipeline.preferences.convert_files import convert_files, must_stop
 from pipeline.preferences.ledger import Counts
-from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.list_raw import Listing, list_raw
+from pipeline.preferences.open_raw import UnreadableRaw
 from pipeline.preferences.options import Options
-from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.problems import PROBLEMS, UNREADABLE
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.rejects import say_dropped, say_reject
 from pipeline.settings.stage import stage_parser
@@ -102,8 +103,8 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
         return other_languages(args.settings["data"]["languages"], counts)
     rejects = args.out / REJECTS
     others = f" ({counts.rows_rejected - 1:,} more in {rejects})" if counts.rows_rejected > 1 else ""
-    if counts.codes["broken-file"]:
-        return first_fault(rejects, "broken-file") + others
+    if unreadable := next((code for code in UNREADABLE if counts.codes[code]), None):
+        return first_fault(rejects, unreadable) + others
     hint = ", or go on without such rows: data.on_problem: drop" if counts.pairs else "; no pair is left"
     return first_fault(rejects, None) + others + hint
 
@@ -117,24 +118,37 @@ def other_languages(declared: dict[str, str], counts: Counts) -> str:
     )
 
 
-def convert(args: argparse.Namespace, paths: list[Path]) -> Counts:
+def print_left(listing: Listing) -> None:
+    """Name the files beside the data that are not read; all of them are in quality.json."""
+    left = listing.account()
+    for file in left[:SHOWN]:
+        print(f"not read: {file['file']}: {file['why']}")
+    if len(left) > SHOWN:
+        print(f"not read: {len(left) - SHOWN:,} more files; quality.json names them in files_left")
+
+
+def convert(args: argparse.Namespace, listing: Listing) -> Counts:
     """Convert the files, with a progress bar for large ones, and return the counts."""
-    data = args.settings["data"]
+    data, paths = args.settings["data"], listing.files
     size = sum(path.stat().st_size for path in paths)
     most_bytes = int(data["max_unpacked_gb"] * 1e9)
     with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
         options = read_options(data)
-        raw = RawFiles(paths, data["format"], options, most_bytes, bar.update)
+        raw = RawFiles(paths, data["format"], options, most_bytes, bar.update, listing.account())
         return convert_files(raw, args.out, options, data["on_problem"] == "stop", args.cores)
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
-    paths = list_raw_files(args.raw)
-    if not paths:
+    try:
+        listing = list_raw(args.raw, args.out)
+    except UnreadableRaw as error:
+        sys.exit(str(error))
+    print_left(listing)
+    if not listing.files:
         sys.exit(f"{args.raw}: no such file; name a file, a folder with data files in it, or a glob in quotes")
     try:
-        counts = convert(args, paths)
+        counts = convert(args, listing)
     except OSError as error:
         sys.exit(f"{error.filename or args.out}: {error.strerror or error}; nothing was written")
     except KeyboardInterrupt:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.models.model_folder import find_model_problem
-from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.list_raw import list_raw, refuse_results
+from pipeline.preferences.open_raw import UnreadableRaw
 
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
@@ -19,7 +20,13 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     `ceilings` maps a resource to its limit (`--resources`, or a profile).
     """
     raw = config["data"]["raw"]
-    if not list_raw_files(raw):
+    results = Path("results") / config["run"]
+    try:
+        listing = list_raw(raw, results / "data")
+        refuse_results(raw, listing.files, results)
+    except UnreadableRaw as error:
+        sys.exit(str(error))
+    if not listing.files:
         fix = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
         sys.exit(f"{raw}: no such file; {fix}")
     own = config["sft"]["data"]

@@ -50,10 +50,13 @@ class Chunk:
 
 
 class BrokenFile(Exception):
-    """A file that cannot be read beyond some place, and the message about it."""
+    """A file that cannot be read beyond some place, and the message about it, under a code that ends a file."""
 
-    def __init__(self, problem: str, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self, problem: str, line: int | None = None, column: int | None = None, code: str = "broken-file"
+    ) -> None:
         super().__init__(problem)
+        self.code = code
         self.problem = problem
         self.line = line
         self.column = column

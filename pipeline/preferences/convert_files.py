@@ -3,18 +3,18 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pipeline.preferences.ledger import Counts, Ledger
+from pipeline.preferences.list_raw import ACCOUNT, PAIRS
 from pipeline.preferences.options import Options
-from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.problems import PROBLEMS, UNREADABLE
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.workers import Workers
 
-ACCOUNT = ("rejects.jsonl", "quality.json")
-PAIRS = ("places.jsonl", "pairs.jsonl")
 SMALL_BYTES = 16 << 20  # of input, for which starting more processes does not pay
 MOST_CORES = 8  # that one process can feed with rows
 
@@ -34,7 +34,7 @@ def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores:
             for chunk, result in workers.convert(raw.read(), options):
                 ledger.add(chunk, result)
             counts = ledger.write(work, workers)
-        write_quality(work / "quality.json", counts)
+        write_quality(work / "quality.json", counts, raw.left)
         publish(work, out, with_pairs=counts.pairs > 0 and not must_stop(counts, stop))
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -43,9 +43,8 @@ def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores:
 
 def must_stop(counts: Counts, stop: bool) -> bool:
     """Say whether rejected rows, or pairs in other languages than are declared, stop the run."""
-    if counts.in_other_languages:
-        return True
-    return counts.codes["broken-file"] > 0 or (stop and counts.rows_at_fault > 0)
+    unreadable = any(counts.codes[code] for code in UNREADABLE)
+    return counts.in_other_languages or unreadable or (stop and counts.rows_at_fault > 0)
 
 
 def publish(work: Path, out: Path, with_pairs: bool) -> None:
@@ -56,13 +55,14 @@ def publish(work: Path, out: Path, with_pairs: bool) -> None:
         (work / name).replace(out / name)
 
 
-def write_quality(path: Path, counts: Counts) -> None:
-    """Write the account, codes in the order of docs/problems.md."""
+def write_quality(path: Path, counts: Counts, left: Sequence[Mapping[str, str]]) -> None:
+    """Write the account, codes in the order of docs/problems.md, with the files that were not read."""
     order = [code for code in PROBLEMS if counts.codes[code]]
     account: dict[str, Any] = dataclasses.asdict(counts) | {
         "codes": {code: counts.codes[code] for code in order},
         "examples": {code: counts.examples[code] for code in order},
         "keys_left": dict(sorted(counts.keys_left.items())),
+        "files_left": left,
     }
     path.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

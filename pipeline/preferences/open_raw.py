@@ -1,38 +1,42 @@
-"""Find the raw files that data.raw names, and unpack them up to a limit."""
+"""Open raw files of the kinds that are read, and unpack them up to a limit."""
 
 import gzip
 import io
+import shutil
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 import pyarrow as pa
 
 from pipeline.preferences.chunk import BrokenFile
 
-KINDS = (".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv")
+KINDS = (".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", ".csv", ".tsv")
 PACKED = (".gz", ".zst")
 
 
-def list_raw_files(raw: str) -> list[Path]:
-    """Return the files that a path, a folder or a glob names, sorted; none where there is nothing."""
-    path = Path(raw)
-    if path.is_dir():
-        found = [file for file in path.rglob("*") if kind_of(file) in KINDS]
-        return sorted(file for file in found if not is_hidden(file.relative_to(path)) and file.is_file())
-    if path.exists():
-        return [path]
-    return sorted(file for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if file.is_file())
-
-
-def is_hidden(path: Path) -> bool:
-    """Say whether a file, or a folder on the way to it, begins with a dot."""
-    return any(part.startswith(".") for part in path.parts)
+class UnreadableRaw(Exception):
+    """What data.raw names cannot be listed; the message is one line."""
 
 
 def kind_of(path: Path) -> str:
     """Return the file's ending without that of a packer: `.jsonl` for rows.jsonl.gz."""
-    return (path.with_suffix("") if path.suffix in PACKED else path).suffix.lower()
+    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
+
+
+@contextmanager
+def seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Give a stream that can be read twice: itself, or a copy in a temporary file."""
+    if stream.seekable():
+        yield stream
+        return
+    with TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        yield copy
 
 
 class Bounded(io.RawIOBase):
@@ -63,11 +67,11 @@ class Bounded(io.RawIOBase):
         return len(block)
 
 
-def open_raw(path: Path, packed: IO[bytes], max_unpacked_bytes: int) -> IO[bytes]:
+def open_raw(path: Path, packed: io.BufferedReader, max_unpacked_bytes: int) -> io.BufferedReader:
     """Return a stream of what a file holds, unpacked where its name ends in .gz or .zst."""
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         unpacked: Any = gzip.GzipFile(fileobj=packed)
-    elif path.suffix == ".zst":
+    elif path.suffix.lower() == ".zst":
         # Unlike zstandard's own reader, Arrow's tells a truncated file from a whole one.
         unpacked = pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd")
     else:

@@ -21,10 +21,12 @@ class Problem:
     severity: Severity
     meaning: str
     fix: str
+    ends_file: bool = False  # nobody can tell which rows are missing: it stops with `drop`, too
 
 
 TABLE = Path(__file__).with_name("problems.yaml")
 PROBLEMS = {code: Problem(code, **said) for code, said in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
+UNREADABLE = [code for code, problem in PROBLEMS.items() if problem.ends_file]
 
 
 class Finding(NamedTuple):

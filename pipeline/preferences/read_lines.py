@@ -1,4 +1,4 @@
-"""Read JSON Lines, and JSON arrays row by row, in chunks of a few megabytes."""
+"""Read JSON Lines in chunks of a few megabytes, and other JSON value by value."""
 
 import codecs
 import io
@@ -41,10 +41,11 @@ def skip_line(stream: IO[bytes]) -> bool:
     return read > 0
 
 
-class ArrayReader:
-    """Reads a JSON array one element at a time, holding little more than one element."""
+class JsonReader:
+    """Reads the elements of a JSON array, or objects one after another, holding little more than one of them."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], what: str) -> None:
+        self.what = what  # is read, in words
         # Bytes that are not UTF-8 come through unchanged, and are named with their row.
         self.stream = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         self.decode = json.JSONDecoder(parse_int=float).raw_decode  # which knows no limit of digits
@@ -54,7 +55,17 @@ class ArrayReader:
         self.counted = 0  # newlines are in `line` up to here
         self.ended = False
 
-    def read_rows(self) -> Iterator[TableRow]:
+    def read_objects(self) -> Iterator[TableRow]:
+        """Yield each object with the line that it begins on."""
+        try:
+            while found := self.peek():
+                if found != "{":
+                    raise self.broken("expected {")
+                yield self.read_element()
+        finally:
+            self.stream.detach()
+
+    def read_array(self) -> Iterator[TableRow]:
         """Yield each element with the line that it begins on."""
         try:
             self.expect("[")
@@ -129,7 +140,7 @@ class ArrayReader:
         return position - newline - 1 if newline >= 0 else self.column + position
 
     def broken(self, problem: str, position: int | None = None) -> BrokenFile:
-        """Return the error that says where the array cannot be read."""
+        """Return the error that says from where on nothing can be read."""
         where = self.position if position is None else position
         line = self.count_lines() + self.text.count("\n", self.position, where)
-        return BrokenFile(f"not a JSON array: {problem}", line, self.column_at(where) + 1)
+        return BrokenFile(f"not {self.what}: {problem}", line, self.column_at(where) + 1)

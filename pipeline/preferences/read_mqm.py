@@ -5,9 +5,8 @@ https://github.com/google/wmt-mqm-human-evaluation: a translation's penalty is t
 the sum of the penalties of the errors that each marked.
 """
 
-import io
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -17,23 +16,34 @@ from pipeline.preferences.chunk import TableRow
 from pipeline.preferences.problems import Finding
 
 COLUMNS = ("system", "doc", "rater", "source", "target", "category", "severity")
-SEGMENT_COLUMNS = ("seg_id", "seg")
-SEVERITIES = {"major": 5.0, "minor": 1.0, "neutral": 0.0, "no-error": 0.0}
+# What names a segment within a document, over the years: seg_id, docSegId, global_seg_id.
+SEGMENT_COLUMNS = ("docid", "segid", "seg", "docsegid", "globalsegid")
+SEVERITIES = {"critical": 5.0, "major": 5.0, "minor": 1.0, "neutral": 0.0, "no-error": 0.0}
+TEST = "hotw-test"  # the severity of a row that tests the annotator with an error put in on purpose
 SPAN = ("<v>", "</v>")  # around the marked words
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """Return the columns in one spelling: docSegId and doc_seg_id are docsegid."""
+    return [name.lower().replace("_", "").replace(" ", "") for name in header]
 
 
 def is_mqm(header: Sequence[str]) -> bool:
     """Say whether a table's columns are those of MQM annotations."""
-    return set(COLUMNS) <= set(header) and any(name in header for name in SEGMENT_COLUMNS)
+    names = column_names(header)
+    return set(COLUMNS) <= set(names) and any(name in names for name in SEGMENT_COLUMNS[1:])
 
 
 def penalty(category: str, severity: str) -> float:
-    """Return the penalty of one error, in MQM points."""
-    if category.lower().startswith("non-translation"):
+    """Return the penalty of one error, in MQM points. Neither is given where there is no error."""
+    name = category.lower().replace("_", " ").replace("-", " ")
+    if name.startswith("non translation"):
         return 25.0
-    if severity.lower() == "minor" and category.lower() == "fluency/punctuation":
+    if name in ("source error", "source issue") or name.startswith("source error/") or "reinterpretation" in name:
+        return 0.0
+    if severity.lower() == "minor" and "punctuation" in name:
         return 0.1
-    return SEVERITIES[severity.lower()]
+    return SEVERITIES[severity.lower() or "no-error"]
 
 
 @dataclass
@@ -66,27 +76,27 @@ class MqmFile:
     def __init__(self, min_margin: float) -> None:
         self.min_margin = min_margin
         self.rows_in = 0
+        self.last_line = 0
         self.segments: dict[Segment, dict[str, Translation]] = defaultdict(dict)
         self.sources: dict[Segment, str] = {}
         self.refused: dict[int, Finding] = {}  # by line
         self.parts: list[tuple[Translation, Translation]] = []  # of each pair: chosen and rejected
 
-    def read(self, header: list[str], text: io.TextIOWrapper) -> None:
-        """Take the annotations below the header. Quotes have no special meaning in these files."""
-        for line, cells in enumerate((row.rstrip("\r\n").split("\t") for row in text), start=2):
-            if cells == [""]:
-                continue
+    def read(self, header: Sequence[str], rows: Iterable[tuple[int, list[str]]]) -> None:
+        """Take the annotations below the header, each with its line."""
+        names = column_names(header)
+        for line, cells in rows:
             self.rows_in += 1
-            if finding := find_fault(header, cells):
+            self.last_line = line
+            row = dict(zip(names, cells, strict=False))
+            if finding := find_fault(row, names, len(cells)):
                 self.refused[line] = finding
             else:
-                self.take(dict(zip(header, cells, strict=True)), line)
-        text.detach()
+                self.take(row, line)
 
     def take(self, row: Annotation, line: int) -> None:
         """Add one annotation to its translation."""
-        names = ("doc", "doc_id", *SEGMENT_COLUMNS)
-        segment = tuple(row[name] for name in names if name in row)
+        segment = tuple(row[name] for name in ("doc", *SEGMENT_COLUMNS) if name in row)
         target, source = (row[name].replace(SPAN[0], "").replace(SPAN[1], "") for name in ("target", "source"))
         self.sources.setdefault(segment, source)
         translation = self.segments[segment].setdefault(target, Translation())
@@ -137,15 +147,22 @@ class MqmFile:
         return {line: found for line, found in sorted(said.items()) if line not in used}
 
 
-def find_fault(header: list[str], cells: list[str]) -> Finding | None:
-    """Return the fault of a line that is not an annotation."""
-    if len(cells) != len(header):
-        return Finding("wrong-structure", "$", f"{len(cells)} cells, but the header has {len(header)}")
-    if any(not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell) for cell in cells):
+def find_fault(row: Annotation, names: Sequence[str], found: int) -> Finding | None:
+    """Return the fault of a line of `found` cells that is not an annotation. Empty ones at its end may be left out."""
+    needed = (*COLUMNS[:5], *SEGMENT_COLUMNS)
+    if found > len(names) or set(needed) & set(names[found:]):
+        return Finding("wrong-structure", "$", f"{found} cells, but the header has {len(names)}")
+    if empty := next((name for name in COLUMNS[:5] if not row[name]), None):  # as where a system gave no translation
+        return Finding("not-paired", f"$.{empty}", "empty: there is nothing to compare")
+    if any(not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell) for cell in row.values()):
         return Finding("not-utf8")
-    severity = cells[header.index("severity")]
-    if severity.lower() not in SEVERITIES:
-        return Finding("wrong-structure", "$.severity", f"{severity!r} is not one of {', '.join(SEVERITIES)}")
+    severity = row.setdefault("severity", "").lower()
+    if severity == TEST:
+        return Finding("not-paired", "$.severity", "a test of the annotator, with an error put in on purpose")
+    if severity not in SEVERITIES and (severity or row.setdefault("category", "")):
+        known = ", ".join(SEVERITIES)
+        return Finding("wrong-structure", "$.severity", f"{row['severity']!r} is not one of {known}")
+    row.setdefault("category", "")
     return None
 
 

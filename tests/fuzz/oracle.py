@@ -10,10 +10,14 @@ from jsonschema import Draft202012Validator
 from pipeline.preferences.convert_files import convert_files
 from pipeline.preferences.ledger import Counts
 from pipeline.preferences.options import Options
-from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.problems import PROBLEMS, UNREADABLE
 from pipeline.preferences.read_files import RawFiles
+from pipeline.preferences.read_json import HEAD_BYTES, spans_lines
 
-KINDS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".jsonl.zst")
+KINDS = (
+    *(".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".jsonl.zst"),
+    *(".ndjson", ".arrow", ".feather", ".tsv.gz"),
+)
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "pair.schema.json").read_text(encoding="utf-8"))
 PAIR = Draft202012Validator(SCHEMA)
@@ -33,7 +37,8 @@ def account(
         raw = RawFiles([source], format_name, options or Options(), MAX_UNPACKED_BYTES, lambda count: None)
         counts = convert_files(raw, out, options or Options(), stop=False, cores=1)
         names = {path.name for path in out.iterdir()}
-        written = counts.pairs > 0 and not counts.codes["broken-file"]
+        ends = any(counts.codes[code] for code in UNREADABLE)
+        written = counts.pairs > 0 and not ends
         assert names == {"rejects.jsonl", "quality.json"} | ({"pairs.jsonl", "places.jsonl"} if written else set())
         rejects = read_lines(out / "rejects.jsonl")
         check_counts(counts, rejects, json.loads((out / "quality.json").read_bytes()))
@@ -43,7 +48,7 @@ def account(
         assert len(set(places)) == len(places), "a row is named twice"
         if written:
             check_pairs(read_lines(out / "pairs.jsonl"), counts)
-        if kind == ".jsonl" and format_name != "mqm" and (lines := count_lines(data)) is not None:
+        if kind == ".jsonl" and format_name != "mqm" and not ends and (lines := count_lines(data)) is not None:
             assert counts.rows_in == lines, f"{lines} lines, {counts.rows_in} rows"
     return counts
 
@@ -54,9 +59,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def count_lines(data: bytes) -> int | None:
-    """Return how many lines of a .jsonl file are not blank; None where it holds an array, whose rows are not lines."""
+    """Return how many lines of a .jsonl file are not blank; None where its rows are not lines: of an array, or long."""
     data = data.removeprefix(BOM)
-    if data.lstrip()[:1] == b"[":
+    if data.lstrip()[:1] == b"[" or spans_lines(data[:HEAD_BYTES].lstrip()):
         return None
     return sum(not line.isspace() for line in data.split(b"\n") if line)
 

@@ -34,6 +34,8 @@ MQM = (
     b"A\td\t1\tr\ts\t<v>one</v>\tAccuracy/Addition\tMajor\n"
     b"B\td\t1\tr\ts\ttwo\tno-error\tno-error\n"
 )
+NEWER_MQM = MQM.replace(b"seg_id", b"docSegId\tglobalSegId").replace(b"\t1\t", b"\t1\t7\t")
+LETTERS = b'# by hand\n#prompt\tchosen\trejected\ttag\nSay "no"\t"No!"\tNo\tx\nHi\tYes\t"""No"" way"\n'
 
 
 def seed_files() -> Iterator[tuple[str, bytes]]:
@@ -46,9 +48,14 @@ def seed_files() -> Iterator[tuple[str, bytes]]:
         yield ".csv", write_table(row, ",")
         yield ".tsv", write_table(row, "\t")
         yield ".parquet", write_parquet(row)
+        yield ".arrow", write_arrow([row], as_file=True)
+        yield ".feather", write_arrow([row], as_file=False)
+        yield ".ndjson", json.dumps(row, ensure_ascii=False, indent=1).encode() * 2
         yield ".jsonl.gz", gzip.compress(lines, mtime=0)
         yield ".jsonl.zst", zstandard.compress(lines)
     yield ".tsv", MQM
+    yield ".tsv", NEWER_MQM
+    yield ".tsv", LETTERS
 
 
 def write_table(row: dict[str, Any], delimiter: str) -> bytes:
@@ -63,4 +70,13 @@ def write_parquet(row: dict[str, Any]) -> bytes:
     """Return a Parquet file with one row."""
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([row]), buffer, compression="none", write_statistics=False)
+    return buffer.getvalue()
+
+
+def write_arrow(rows: list[dict[str, Any]], as_file: bool, batch_rows: int | None = None) -> bytes:
+    """Return Arrow's file format, or its stream format, which `save_to_disk` writes."""
+    table, buffer = pa.Table.from_pylist(rows), io.BytesIO()
+    writer = pa.ipc.new_file if as_file else pa.ipc.new_stream
+    with writer(buffer, table.schema) as out:
+        out.write_table(table, batch_rows)
     return buffer.getvalue()

@@ -1,5 +1,7 @@
 """The conversion of preferences, given bytes of any kind: nothing escapes, and every row is accounted for."""
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -9,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.preferences.chunk import BrokenFile
+from pipeline.preferences.read_cells import CellReader, unescape
 from tests.fuzz.oracle import KINDS, account
 from tests.fuzz.seeds import MQM, ROWS, seed_files
 from tests.support.project import ROOT
@@ -82,6 +86,43 @@ def test_lines_of_any_json_are_accounted_for(rows, escaped):
 @given(rows=st.lists(rows_of_any_shape() | json_values, max_size=6), indent=st.none() | st.integers(0, 2))
 def test_an_array_of_any_json_has_a_row_for_each_element(rows, indent):
     assert account(json.dumps(rows, indent=indent).encode(), ".json").rows_in == len(rows)
+
+
+@often
+@given(
+    rows=st.lists(rows_of_any_shape(), min_size=1, max_size=6),
+    indent=st.integers(0, 2),
+    between=st.sampled_from(["", "\n", "\r\n\n"]),
+)
+def test_objects_over_many_lines_are_a_row_each_or_are_named_as_a_whole(rows, indent, between):
+    counts = account(between.join(json.dumps(row, indent=indent) for row in rows).encode(), ".json")
+    assert counts.rows_in == len(rows) or counts.codes["wrapped-rows"]
+
+
+@often
+@given(
+    rows=st.lists(st.lists(st.text('"a, ', max_size=4), min_size=3, max_size=3)),
+    writer=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_cells_with_quotes_that_a_writer_of_csv_wrote_come_back(rows, writer):
+    text = io.StringIO()
+    rows = [[f"x{cell}y" for cell in row] for row in rows]
+    csv.writer(text, delimiter="\t", quoting=writer, lineterminator="\n").writerows([["a", "b", "c"], *rows])
+    table = CellReader(io.BytesIO(text.getvalue().encode()), "\t")
+    assert [cells for _, cells in table.read_rows()] == rows
+
+
+@often
+@given(rows=st.lists(st.lists(st.text('"ab ,', min_size=1), min_size=3, max_size=3)))
+def test_cells_without_an_enclosing_writer_keep_their_quotes_or_are_named(rows):
+    # A quote in the middle of a cell that is not enclosed: no writer of CSV leaves it so.
+    rows = [['no"quote', "b", "c"], *rows]
+    text = "\n".join("\t".join(row) for row in [["a", "b", "c"], *rows])
+    try:
+        found = [cells for _, cells in CellReader(io.BytesIO(text.encode()), "\t").read_rows()]
+    except BrokenFile:
+        return
+    assert found == [[unescape(cell) for cell in row] for row in rows]
 
 
 @often

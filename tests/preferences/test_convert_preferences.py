@@ -175,6 +175,25 @@ def test_pairs_of_an_earlier_run_do_not_outlive_a_failed_one(convert):
     assert convert(b"?\n").startswith("raw.jsonl:1: column 1: Expecting value")
 
 
+def test_files_beside_the_data_are_named_in_print_and_in_the_account(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jsonl", "README.md", *(f"{number}.xlsx" for number in range(7))):
+        (tmp_path / "raw" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "raw" / name).write_bytes(lines(PAIR))
+    main(["raw", "--out", "out", *options()])
+    shown = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("not read: raw/") for line in shown) == 5
+    assert "not read: 2 more files; quality.json names them in files_left" in shown
+    left = json.loads((tmp_path / "out" / "quality.json").read_text("utf-8"))["files_left"]
+    assert [file["file"] for file in left] == [f"raw/{number}.xlsx" for number in range(7)]
+
+
+def test_what_cannot_be_listed_is_named_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^raw\*\*\.jsonl: neither a path nor a glob \(.*\); set data\.raw to one$"):
+        main(["raw**.jsonl", "--out", "out", *options()])
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"^none/\*\.jsonl: no such file; name a file, a folder"):

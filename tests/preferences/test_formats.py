@@ -278,7 +278,7 @@ def test_a_wrong_format_is_named_with_the_right_one(tmp_path):
 
 def test_json_lines_are_no_mqm(tmp_path):
     message = convert(FORMATS / "swift.jsonl", tmp_path, format="mqm")
-    assert message and "swift.jsonl:1: MQM annotations are read from .tsv files only" in message
+    assert message and "swift.jsonl:1: MQM annotations are read from .tsv and .csv files only" in message
 
 
 def test_another_table_is_no_mqm(tmp_path):

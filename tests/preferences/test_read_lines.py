@@ -7,7 +7,7 @@ import pytest
 from pipeline.preferences import read_lines
 from pipeline.preferences.chunk import BrokenFile
 from pipeline.preferences.problems import Finding
-from pipeline.preferences.read_lines import ArrayReader, read_line_chunks
+from pipeline.preferences.read_lines import JsonReader, read_line_chunks
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_last_line_above_the_limit_is_named(small):
 
 def read_array(data: bytes) -> list[tuple[bytes, int | None]]:
     """Return the elements of an array, and their lines."""
-    return [(row.json, row.line) for row in ArrayReader(io.BytesIO(data)).read_rows()]
+    return [(row.json, row.line) for row in JsonReader(io.BytesIO(data), "a JSON array").read_array()]
 
 
 def test_the_elements_of_an_array_stand_on_their_lines_however_little_is_read_at_once(small):

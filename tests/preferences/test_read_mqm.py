@@ -1,11 +1,11 @@
 """preferences/read_mqm.py: the points of each error, and the faults of lines."""
 
-import io
+import json
 
 import pytest
 
 from pipeline.preferences.problems import Finding
-from pipeline.preferences.read_mqm import COLUMNS, MqmFile, Translation, find_fault, is_mqm, lonely, penalty
+from pipeline.preferences.read_mqm import COLUMNS, MqmFile, Translation, is_mqm, lonely, penalty
 from tests.support.conversion import convert, read_quality
 
 HEADER = [*COLUMNS, "seg_id"]
@@ -14,6 +14,13 @@ HEADER = [*COLUMNS, "seg_id"]
 def annotation(target: str, severity: str = "Major", system: str = "A") -> list[str]:
     """Return the cells of a line."""
     return [system, "doc", "rater", "Haus", target, "Style/Awkward", severity, "1"]
+
+
+def read(*rows: list[str], header: list[str] = HEADER) -> MqmFile:
+    """Read annotations below a header."""
+    mqm = MqmFile(1.0)
+    mqm.read(header, enumerate(rows, start=2))
+    return mqm
 
 
 def lines(*rows: list[str]) -> str:
@@ -43,11 +50,50 @@ def test_an_error_costs_what_google_counts_for_it(category, severity, points):
     assert penalty(category, severity) == points
 
 
-def test_lines_after_a_blank_one_are_read():
-    mqm = MqmFile(1.0)
-    mqm.read(HEADER, io.TextIOWrapper(io.BytesIO(lines(annotation("a"), [""], annotation("b")).encode())))
-    assert mqm.rows_in == 2
-    assert [translation.lines for translation in mqm.segments["doc", "1"].values()] == [[2], [4]]
+@pytest.mark.parametrize(
+    ("category", "severity", "points"),
+    [
+        ("non_translation", "major", 25.0),
+        ("Accuracy/Omission", "critical", 5.0),
+        ("punctuation", "minor", 0.1),
+        ("Source issue", "Major", 0.0),
+        ("Source error/-", "Minor", 0.0),
+        ("Fluency/Reinterpretation", "Major", 0.0),
+        ("", "", 0.0),
+    ],
+)
+def test_the_names_of_later_years_cost_the_same(category, severity, points):
+    assert penalty(category, severity) == points
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["docSegId", "globalSegId"],
+        ["doc_seg_id", "global_seg_id"],
+        ["doc_id", "seg_id"],
+        ["seg"],
+    ],
+)
+def test_the_columns_of_every_year_name_a_segment(columns):
+    header = [*(name.title() for name in COLUMNS), *columns, "metadata"]
+    assert is_mqm(header)
+    rows = [annotation("a")[:-1], annotation("b", "Minor", "B")[:-1]]
+    mqm = read(*([*row, *"7" * len(columns), "{}"] for row in rows), header=header)
+    assert [pair.line for pair in mqm.pair_rows()] == [3]
+
+
+def test_the_last_cells_may_lack_where_no_error_was_marked():
+    header = ["seg_id", *COLUMNS]
+    rows = [["1", *annotation("a")[:5]], ["1", *annotation("b", "Minor", "B")[:-1]]]
+    (pair,) = read(*rows, header=header).pair_rows()
+    assert json.loads(pair.json)["id"] == "doc/1:A>B"
+
+
+def test_columns_in_another_order_mean_the_same():
+    one, two = annotation("a"), annotation("b", "Minor", "B")
+    turned = read(one[::-1], two[::-1], header=HEADER[::-1])
+    assert list(turned.pair_rows()) == list(read(one, two).pair_rows())
 
 
 @pytest.mark.parametrize(
@@ -55,16 +101,24 @@ def test_lines_after_a_blank_one_are_read():
     [
         (annotation("a"), None),
         (annotation("Häuser"), None),
+        ([*annotation("a")[:5], "", "", "1"], None),
+        (annotation("a")[:7], Finding("wrong-structure", "$", "7 cells, but the header has 8")),
         (annotation("H\udce4user"), Finding("not-utf8")),
-        (annotation("a")[1:], Finding("wrong-structure", "$", "7 cells, but the header has 8")),
+        (annotation("a")[:4], Finding("wrong-structure", "$", "4 cells, but the header has 8")),
+        ([*annotation("a"), "b"], Finding("wrong-structure", "$", "9 cells, but the header has 8")),
+        (annotation(""), Finding("not-paired", "$.target", "empty: there is nothing to compare")),
+        (
+            annotation("a", "HOTW-test"),
+            Finding("not-paired", "$.severity", "a test of the annotator, with an error put in on purpose"),
+        ),
         (
             annotation("a", "worst"),
-            Finding("wrong-structure", "$.severity", "'worst' is not one of major, minor, neutral, no-error"),
+            Finding("wrong-structure", "$.severity", "'worst' is not one of critical, major, minor, neutral, no-error"),
         ),
     ],
 )
 def test_a_line_that_is_no_annotation_is_named_with_its_fault(cells, fault):
-    assert find_fault(HEADER, cells) == fault
+    assert read(cells).refused == ({2: fault} if fault else {})
 
 
 def test_a_translation_in_no_pair_is_alone_or_as_good_as_the_others():

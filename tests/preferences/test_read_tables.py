@@ -1,18 +1,14 @@
-"""preferences/read_tables.py: what a cell means, and what cannot be read."""
+"""preferences/read_tables.py: what a row of a table and its cells mean."""
 
-import io
+import json
 
 import pytest
 
-from pipeline.preferences.chunk import BrokenFile, TableRow
+from pipeline.preferences.chunk import TableRow
 from pipeline.preferences.problems import Finding
-from pipeline.preferences.read_tables import parquet_row, read_cell, read_csv_header, read_csv_rows
+from pipeline.preferences.read_tables import csv_row, read_cell
 
-
-def read_csv(data: bytes) -> list[TableRow]:
-    """Return the rows of a table with commas."""
-    header, text = read_csv_header(io.BytesIO(data), ",")
-    return list(read_csv_rows(header, text, ","))
+HEADER = ["prompt", "chosen", "rejected", "tag"]
 
 
 @pytest.mark.parametrize(
@@ -31,27 +27,35 @@ def test_a_cell_that_may_hold_a_conversation_is_read_as_one(key, cell, value):
 
 
 def test_a_cell_that_is_not_utf8_is_named_with_its_line():
-    assert read_csv(b"chosen,rejected\na,b\n\xff,b\n") == [
-        TableRow(b'{"chosen":"a","rejected":"b"}', 2),
-        TableRow(b"", 3, Finding("not-utf8")),
-    ]
+    assert csv_row(HEADER, ["?", "a", "\udcff", ""], 3) == TableRow(b"", 3, Finding("not-utf8"))
+
+
+def test_cells_at_the_end_that_a_tool_left_out_have_no_value():
+    row = csv_row(HEADER, ["?", "a", "b"], 2, may_lack=True)
+    assert json.loads(row.json) == {"prompt": "?", "chosen": "a", "rejected": "b"}
+
+
+@pytest.mark.parametrize(("cells", "may_lack"), [("abc", False), ("abcde", False), ("abcde", True)])
+def test_another_number_of_cells_is_named(cells, may_lack):
+    problem = csv_row(HEADER, list(cells), 2, may_lack).problem
+    assert problem == Finding("wrong-structure", "$", f"{len(cells)} cells, but the header has 4")
 
 
 @pytest.mark.parametrize(
-    ("data", "line", "problem"),
+    "printed",
     [
-        (b"chosen,rejected,chosen\na,b,c\n", 1, "the column 'chosen' stands twice"),
-        (b'chosen,rejected\na,b\nc,"d\n', 3, "not CSV: unexpected end of data"),
+        "[{'role': 'user', 'content': 'Name a tree.'}]",
+        "[{'content': \"What's this?\", 'role': 'user'}\n {'content': 'A tree.', 'role': 'assistant'}]",
+        "array([{'from': 'human', 'value': 'Name a tree.'}], dtype=object)",
+        "{'role': 'assistant', 'content': 'An oak.'}",
     ],
+    ids=["a list", "an array of numpy", "an array by repr", "a message"],
 )
-def test_a_table_that_cannot_be_read_is_named_with_the_line(data, line, problem):
-    with pytest.raises(BrokenFile) as broken:
-        read_csv(data)
-    assert (broken.value.line, broken.value.problem) == (line, problem)
+def test_a_conversation_that_python_printed_is_refused_and_never_an_answer(printed):
+    problem = csv_row(HEADER, ["Name a tree.", printed, "No", ""], 2).problem
+    assert problem and problem.path == "$.chosen" and "json.dumps" in problem.detail
 
 
-def test_a_row_of_parquet_that_is_no_text_or_no_json_is_named():
-    assert parquet_row({"a": b"\xff"}) == TableRow(b"", None, Finding("not-utf8"))
-    assert parquet_row({"a": 1, "b": None, "c": [b"x"]}) == TableRow(b'{"a":1,"c":["x"]}', None)
-    problem = parquet_row({"a": object()}).problem
-    assert problem and problem[:2] == ("wrong-structure", "$") and problem.detail.startswith("cannot be JSON: ")
+@pytest.mark.parametrize("answer", ["[{'a': 1}]", "{'name': 'role'}", "print({'role': 'user'})"])
+def test_an_answer_in_python_stays_text(answer):
+    assert json.loads(csv_row(HEADER, ["?", answer, "No", ""], 2).json)["chosen"] == answer

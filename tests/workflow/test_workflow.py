@@ -213,6 +213,15 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "write an overlay for each value",
         ),
         ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        (
+            {"data": {"raw": "."}},
+            ".: names files in results/tiny, where the run writes; set data.raw to the data alone",
+        ),
+        (
+            {"data": {"raw": "data/**.jsonl"}},
+            "data/**.jsonl: neither a path nor a glob (Invalid pattern: '**' can only be an entire path component); "
+            "set data.raw to one",
+        ),
         ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
     ],
 )
