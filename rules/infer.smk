@@ -63,10 +63,12 @@ rule gather_predictions:
         "../envs/workflow.yaml"
     params:
         *code_of("gather_predictions"),
+        settings=part("gather_predictions"),
         out=subpath(output.predictions, parent=True),
     shell:
         """
         python -m scripts.gather_predictions {input.shards:q} \
+            --settings {params.settings:q} \
             --val {input.val:q} \
             --out {params.out:q} >{log[0]:q} 2>&1
         """

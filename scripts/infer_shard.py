@@ -5,8 +5,8 @@
         --model results/tiny/merged --manifest results/tiny/merged.sha256 \
         --val results/tiny/data/val.jsonl --shard 0 --answers results/tiny/infer/shards/0.jsonl
 
-The prompts are dealt to infer.shards shards in turn. Beside the answers it writes 0.gates.json, which says whether the
-model's files are those of their manifest.
+The prompts are dealt to infer.shards shards in turn, and each is asked infer.answers_per_prompt times. Beside the
+answers it writes 0.gates.json, which says whether the model's files are those of their manifest.
 """
 
 from pathlib import Path
@@ -38,14 +38,15 @@ def main(argv: list[str] | None = None) -> None:
     claims = claim_gpus(infer["gpus"], "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
     pairs = read_shard(args.val, args.shard, infer["shards"])
-    write_json_lines(prompts, ({"messages": pair["messages"]} for pair in pairs))
+    asked = [{"messages": pair["messages"]} for pair in pairs]
+    write_json_lines(prompts, (row for row in asked for _ in range(infer["answers_per_prompt"])))
     args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
         [
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
-            *flag_words(infer_settings(args.settings)),
+            *flag_words(infer_settings(args.settings, args.shard)),
             *plugin_flags(),
         ],
         swift_environment(args.settings["prompt"]["date"], 0 if infer["gpus"] else CPU_THREADS, {}),

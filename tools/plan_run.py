@@ -86,7 +86,8 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     }
     infer, held_out = config["infer"], len(gathered.pairs.held_out)
     models = 2 + config["sft"]["enabled"]  # the one before DPO, that after SFT, and the tuned one
-    answers = answers_bytes(held_out, gathered.prompts_bytes, infer["max_new_tokens"], models)
+    each = infer["answers_per_prompt"]
+    answers = answers_bytes(each * held_out, each * gathered.prompts_bytes, infer["max_new_tokens"], models)
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
     built = {} if config["model"]["folder"] else {"built model": model_bytes(shape)}

@@ -48,8 +48,8 @@ READS: dict[str, tuple[str, ...]] = {
     "merge_adapter": MERGE,
     "infer_shard": ANSWERS,
     "infer_shard_before": ANSWERS,
-    "gather_predictions": (),
-    "gather_predictions_before": (),
+    "gather_predictions": ("infer.answers_per_prompt",),
+    "gather_predictions_before": ("infer.answers_per_prompt",),
     "evaluate_answers": ("data.languages", "evaluate.terms", "evaluate.own", "evaluate.resamples", "evaluate.seed"),
     "score_pairs": (
         *("infer.gpus", "infer.shards", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),

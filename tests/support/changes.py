@@ -30,6 +30,11 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
     # vLLM goes with GPUs only.
     "infer.backend": ({"infer": {"backend": "vllm", "gpus": 1}}, {"infer": {"backend": "transformers"}}),
+    # Sampling needs a temperature.
+    **{
+        f"infer.{name}": ({"infer": {"temperature": 1, name: value}},)
+        for name, value in {"top_p": 0.5, "top_k": 5, "answers_per_prompt": 2}.items()
+    },
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
     "evaluate.own": ({"evaluate": {"own": "pipeline/gates.py:gate"}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
