@@ -26,12 +26,16 @@ CHANNEL_END = "<|message|>"
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """Return a row of predictions.jsonl (schemas/prediction.schema.json).
 
-    An answer that names its channel but has no message is kept as the model wrote it.
+    A prompt of one's own has no answers to compare with. An answer that names its channel but has no message is kept as
+    the model wrote it.
     """
     prediction = {"id": pair["id"]} | ({"tag": pair["tag"]} if "tag" in pair else {})
+    response = answer["response"].rpartition(CHANNEL_END)[2]
+    if "rejected_response" not in pair:
+        return prediction | {"messages": pair["messages"], "response": response}
     return prediction | {
         "messages": pair["messages"][:-1],
-        "response": answer["response"].rpartition(CHANNEL_END)[2],
+        "response": response,
         "chosen": pair["messages"][-1]["content"],
         "rejected": pair["rejected_response"],
     }
@@ -80,7 +84,9 @@ def merge_gates(rows: list[Gate]) -> list[Gate]:
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, out="the predictions and their gates")
     parser.add_argument("shards", type=Path, nargs="+", help="swift's rows, shard 0 first; gates stand beside them")
-    parser.add_argument("--val", type=Path, required=True, help="the held-out pairs, whose prompts were answered")
+    parser.add_argument(
+        "--val", type=Path, required=True, help="the held-out pairs, whose prompts were answered, or prompts"
+    )
     args = parser.parse_args(argv)
 
     pairs, each = read_json_lines(args.val), args.settings["infer"]["answers_per_prompt"]

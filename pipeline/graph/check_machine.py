@@ -25,6 +25,9 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     own = config["sft"]["data"]
     if config["sft"]["enabled"] and own and not Path(own).is_file():
         sys.exit(f"{own}: no such file; put it there, or set sft.data")
+    for name, file in (config["infer"]["prompts"] or {}).items():
+        if not Path(file).is_file():
+            sys.exit(f"{file}: no such file; put it there, or set infer.prompts.{name}")
     if "gpu" not in ceilings:
         return
     ceiling = ceilings["gpu"].value

@@ -15,6 +15,7 @@ def pair(number: int) -> dict:
     return {"id": f"p{number}", "tag": "tone", "messages": messages, "rejected_response": "bad"}
 
 
+SCHEMA = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
 PAIRS = [pair(number) for number in range(5)]
 
 
@@ -51,11 +52,17 @@ def test_several_answers_to_a_prompt_are_numbered_rows_one_after_another(shards,
     assert found == [(f"p{n}", number, f"answer {n}") for n in range(5) for number in (1, 2, 3)]
 
 
+def test_an_answer_to_a_prompt_of_ones_own_stands_without_answers_to_compare_with(shards):
+    prompts = [{"id": row["id"], "messages": row["messages"][:1]} for row in PAIRS]
+    rows = gather(prompts, shards(2), 1)
+    assert rows == [prompt | {"response": f"answer {n}"} for n, prompt in enumerate(prompts)]
+    jsonschema.validate(rows[0], SCHEMA)
+
+
 @pytest.mark.parametrize("each", [1, 2])
 def test_a_prediction_fits_its_schema(shards, each):
-    schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
     for row in gather(PAIRS, shards(1, each), each):
-        jsonschema.validate(row, schema)
+        jsonschema.validate(row, SCHEMA)
 
 
 def test_a_missing_answer_is_refused_with_the_file_that_lacks_it(shards):

@@ -46,6 +46,18 @@ def test_a_repetition_penalty_goes_with_temperature_0(value):
     assert find_problems(merge(load_config([]), {"infer": {"repetition_penalty": value}})) == []
 
 
+@pytest.mark.parametrize(
+    ("prompts", "problem"),
+    [
+        ({"shards": "a.jsonl"}, "infer.prompts: 'shards' does not have the form ^(?!shards$)[a-z0-9][a-z0-9_-]*$"),
+        ({"My own": "a.jsonl"}, "infer.prompts: 'My own' does not have the form ^(?!shards$)[a-z0-9][a-z0-9_-]*$"),
+        ({"own": "a.csv"}, r"infer.prompts.own: 'a.csv' does not have the form \.(jsonl|txt)$"),
+    ],
+)
+def test_a_name_that_is_no_folder_and_a_file_of_another_kind_are_refused(prompts, problem):
+    assert find_problems(merge(load_config([]), {"infer": {"prompts": prompts}})) == [problem]
+
+
 def test_another_backend_is_named_with_those_there_are():
     problem = "infer.backend: 'sglang' is not one of ['transformers', 'vllm']; see docs/configuration.md"
     assert find_problems(merge(load_config([]), {"infer": {"backend": "sglang"}})) == [problem]

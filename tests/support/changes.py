@@ -35,6 +35,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         f"infer.{name}": ({"infer": {"temperature": 1, name: value}},)
         for name, value in {"top_p": 0.5, "top_k": 5, "answers_per_prompt": 2}.items()
     },
+    "infer.prompts": ({"infer": {"prompts": {"own": "data/preferences.jsonl"}}},),  # a file that is there
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
     "evaluate.own": ({"evaluate": {"own": "pipeline/gates.py:gate"}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),

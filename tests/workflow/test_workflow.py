@@ -28,7 +28,7 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model"}
-ASKED_FOR = {"judge_answers", "score_comet"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
     *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
@@ -87,7 +87,7 @@ def stand_in(folder: Path, jobs: list[dict]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
     named = body(name).partition("output:")[2].partition("log:")[0]
-    shard = "".join(f".{{{part}}}" for part in ("model", "shard") if f"{{{part}}}" in named)
+    shard = "".join(f".{{{part}}}" for part in ("model", "prompts", "shard") if f"{{{part}}}" in named)
     assert (ROOT / "scripts" / f"{name}.py").is_file()
     assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
     assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
@@ -153,6 +153,14 @@ def test_a_sweep_of_answers_trains_once(project):
     assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
 
 
+def test_prompts_of_ones_own_are_checked_once_and_answered_by_the_tuned_model_of_each_point(project):
+    (project / "own.txt").write_text("one\n", encoding="utf-8")
+    prompts = {"own": "own.txt", "more": "own.txt"}
+    jobs = count_jobs(project, infer={"prompts": prompts, "shards": 2}, sweep={"grid": {"dpo.beta": [0.05, 0.2]}})
+    asked = {name: jobs[name] for name in ("check_prompts", "infer_shard_prompts", "gather_predictions_prompts")}
+    assert asked == {"check_prompts": 2, "infer_shard_prompts": 8, "gather_predictions_prompts": 4}
+
+
 def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(tmp_path):
     overlay(tmp_path, sweep=grid([0.05, 0.2]))
     out = "results/tiny-beta=0.05-learning_rate=0.0003/dpo"
@@ -213,6 +221,10 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "write an overlay for each value",
         ),
         ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        (
+            {"infer": {"prompts": {"own": "no.txt"}}},
+            "no.txt: no such file; put it there, or set infer.prompts.own",
+        ),
         ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
     ],
 )
