@@ -22,6 +22,9 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     if not list_raw_files(raw):
         fix = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
         sys.exit(f"{raw}: no such file; {fix}")
+    val = config["data"]["val"]
+    if val:
+        require_separate(val, raw)
     own = config["sft"]["data"]
     if config["sft"]["enabled"] and own and not Path(own).is_file():
         sys.exit(f"{own}: no such file; put it there, or set sft.data")
@@ -38,6 +41,15 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
                 f"{setting}.gpus is {asked}, above the ceiling of {ceiling} that Snakemake was given; "
                 f"lower it, or add --resources gpu={asked}"
             )
+
+
+def require_separate(val: str, raw: str) -> None:
+    """Stop with one line if data.val names no file, or one that data.raw names too."""
+    held_out = list_raw_files(val)
+    if not held_out:
+        sys.exit(f"{val}: no such file; put it there, or set data.val")
+    if both := {file.resolve() for file in held_out} & {file.resolve() for file in list_raw_files(raw)}:
+        sys.exit(f"{min(both)}: in data.val and in data.raw; move it out of what data.raw names")
 
 
 def require_writable(folder: Path) -> None:

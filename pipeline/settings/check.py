@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from pipeline.settings.data_problems import find_data_problems
 from pipeline.settings.infer_problems import find_infer_problems
 from pipeline.settings.levers import find_fast_problems
 from pipeline.settings.loss_problems import find_loss_problems
@@ -137,7 +138,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
-    problems += find_fast_problems(config) + find_infer_problems(config)
+    problems += [*find_data_problems(config["data"]), *find_fast_problems(config), *find_infer_problems(config)]
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 
 

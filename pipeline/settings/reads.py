@@ -31,11 +31,13 @@ SFT_FROM_DPO = tuple(
 RESULTS = tuple(name for name in load_schema()["properties"] if name not in ("dvc", "sweep"))
 # The points of a sweep, with their values of what it sets, which is in these sections.
 POINTS = ("run", "sweep", *SECTIONS)
+CONVERSION = tuple(
+    f"data.{name}" for name in ("format", "on_problem", "languages", "system", "min_margin", "max_unpacked_gb")
+)
 READS: dict[str, tuple[str, ...]] = {
-    "convert_preferences": (
-        *("data.raw", "data.format", "data.on_problem", "data.languages", "data.system", "data.min_margin"),
-        "data.max_unpacked_gb",
-    ),
+    "convert_preferences": ("data.raw", *CONVERSION),
+    "convert_val": ("data.val", *CONVERSION),
+    "hold_out_pairs": ("data.val_overlap",),
     "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),
     "build_tiny_model": ("model.tiny", "prompt.date"),
     "build_random_model": ("model.tiny",),
@@ -74,15 +76,8 @@ READS: dict[str, tuple[str, ...]] = {
 }
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = (
-    "run",
-    "sweep",
-    "sft.enabled",
-    "sft.join",
-    "model.folder",
-    "model.random",
-    "infer.shards",
-    "infer.prompts",
-    "dvc.push_merged",
+    *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.random"),
+    *("infer.shards", "infer.prompts", "dvc.push_merged"),
 )
 
 

@@ -28,7 +28,7 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model"}
-ASKED_FOR = {"judge_answers", "score_comet", "check_prompts"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
     *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
@@ -161,6 +161,13 @@ def test_prompts_of_ones_own_are_checked_once_and_answered_by_the_tuned_model_of
     assert asked == {"check_prompts": 2, "infer_shard_prompts": 8, "gather_predictions_prompts": 4}
 
 
+def test_pairs_of_ones_own_are_held_out_in_place_of_a_part_of_the_others(project):
+    (project / "val.jsonl").write_text("{}\n", encoding="utf-8")
+    jobs = count_jobs(project, data={"val": "val.jsonl"})
+    assert jobs["split_preferences"] == 0
+    assert (jobs["convert_preferences"], jobs["convert_val"], jobs["hold_out_pairs"]) == (1, 1, 1)
+
+
 def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(tmp_path):
     overlay(tmp_path, sweep=grid([0.05, 0.2]))
     out = "results/tiny-beta=0.05-learning_rate=0.0003/dpo"
@@ -221,6 +228,12 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "write an overlay for each value",
         ),
         ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        ({"data": {"val": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set data.val"),
+        (
+            {"data": {"val": "data/*.jsonl"}},
+            f"{(ROOT / 'data' / 'preferences.jsonl').resolve()}: in data.val and in data.raw; "
+            "move it out of what data.raw names",
+        ),
         (
             {"infer": {"prompts": {"own": "no.txt"}}},
             "no.txt: no such file; put it there, or set infer.prompts.own",
