@@ -26,6 +26,7 @@ from pipeline.settings.model_words import name_files
 from pipeline.publishing.code_digests import write_digests
 from pipeline.graph.unshare_records import unshare_records
 from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.sources import list_sources
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.reads import hand_parts
@@ -49,6 +50,7 @@ os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.
 POINTS = list_points(config)
 RUNS = list_runs(config)
 SHARED = f"results/{config['run']}"
+SOURCES = list_sources(config["data"]["raw"])
 PROMPTS = list(config["infer"]["prompts"] or [])  # names of the user's own ones
 
 # Of trainings, which depend on what they mean as on their own code.

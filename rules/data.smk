@@ -17,7 +17,7 @@ rule convert_preferences:
     """
     input:
         schema="schemas/pair.schema.json",
-        raw=list_raw_files(config["data"]["raw"]),
+        raw=[file for source in SOURCES for file in source.files],
     output:
         pairs="results/{run}/data/pairs.jsonl",
     log:
@@ -31,7 +31,7 @@ rule convert_preferences:
     threads: 8
     params:
         *code_of("convert_preferences"),
-        raw=lambda wildcards: config["data"]["raw"],
+        raw=[source.name for source in SOURCES],
         settings=part("convert_preferences"),
         out=lambda wildcards, output: str(Path(output.pairs).parent),
     shell:

@@ -29,11 +29,12 @@ from tqdm import tqdm
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.convert_files import convert_files, must_stop
+from pipeline.preferences.draw_pairs import Draw
 from pipeline.preferences.ledger import Counts
-from pipeline.preferences.open_raw import list_raw_files
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.rejects import say_reject
+from pipeline.preferences.sources import Source, limit_sources
 from pipeline.settings.stage import stage_parser
 
 REJECTS = "rejects.jsonl"
@@ -44,7 +45,7 @@ LONG_BYTES = 32 << 20  # of input, from which a progress bar is shown
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
     parser = stage_parser(__doc__, out="pairs.jsonl, rejects.jsonl and quality.json")
-    parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
+    parser.add_argument("raw", nargs="+", help="a file, a folder, or a glob in quotes; limits are those of data.raw")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="does not change what is written")
     return parser.parse_args(argv)
 
@@ -59,6 +60,9 @@ def print_table(counts: Counts) -> None:
     """Print the counts of rows, and of problems by code."""
     print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
     print(f"{counts.pairs:,} pairs")
+    for source in counts.sources:
+        limit = f", the limit is {source['limit']:,}" if source["limit"] else ""
+        print(f"{source['source']}: {source['rows_in']:,} rows in, {source['pairs']:,} pairs{limit}")
     found = [code for code in PROBLEMS if counts.codes[code]]
     if found:
         print(f"\n{'code':<22} {'severity':<8} {'rows':>9}  first")
@@ -83,7 +87,7 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
     """Return in one line why there are no pairs; None if there are pairs."""
     stop = args.settings["data"]["on_problem"] == "stop"
     if not counts.rows_in:
-        return f"{args.raw}: no rows; expected preference pairs in one of the formats of docs/data.md"
+        return f"{', '.join(args.raw)}: no rows; expected preference pairs in one of the formats of docs/data.md"
     if counts.pairs and not must_stop(counts, stop):
         return None
     rejects = args.out / REJECTS
@@ -94,23 +98,26 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
     return first_fault(rejects, None) + others + hint
 
 
-def convert(args: argparse.Namespace, paths: list[Path]) -> Counts:
+def convert(args: argparse.Namespace, sources: list[Source]) -> Counts:
     """Convert the files, with a progress bar for large ones, and return the counts."""
     data = args.settings["data"]
+    paths = [path for source in sources for path in source.files]
+    draw = Draw(sources, data["split_seed"]) if len(sources) > 1 or sources[0].limit else None
     size = sum(path.stat().st_size for path in paths)
     most_bytes = int(data["max_unpacked_gb"] * 1e9)
     with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
         raw = RawFiles(paths, data["format"], data["min_margin"], most_bytes, bar.update)
-        return convert_files(raw, args.out, read_options(data), data["on_problem"] == "stop", args.cores)
+        return convert_files(raw, args.out, read_options(data), data["on_problem"] == "stop", args.cores, draw)
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
-    paths = list_raw_files(args.raw)
-    if not paths:
-        sys.exit(f"{args.raw}: no such file; name a file, a folder with data files in it, or a glob in quotes")
+    sources = limit_sources(args.raw, args.settings["data"].get("raw", []))
+    for source in sources:
+        if not source.files:
+            sys.exit(f"{source.name}: no such file; name a file, a folder with data files in it, or a glob in quotes")
     try:
-        counts = convert(args, paths)
+        counts = convert(args, sources)
     except OSError as error:
         sys.exit(f"{error.filename or args.out}: {error.strerror or error}; nothing was written")
     except KeyboardInterrupt:

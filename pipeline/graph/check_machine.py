@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.models.model_folder import find_model_problem
 from pipeline.preferences.open_raw import list_raw_files
+from pipeline.preferences.sources import Source, list_sources
 
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
@@ -18,13 +19,13 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     Snakemake would silently reduce a request above the ceiling, and train on fewer GPUs than asked for.
     `ceilings` maps a resource to its limit (`--resources`, or a profile).
     """
-    raw = config["data"]["raw"]
-    if not list_raw_files(raw):
-        fix = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
-        sys.exit(f"{raw}: no such file; {fix}")
-    val = config["data"]["val"]
-    if val:
-        require_separate(val, raw)
+    sources = list_sources(config["data"]["raw"])
+    for source in sources:
+        if not source.files:
+            fix = "run `dvc pull data.dvc`" if Path(source.name).parts[0] == "data" else "put it there, or set data.raw"
+            sys.exit(f"{source.name}: no such file; {fix}")
+    if config["data"]["val"]:
+        require_separate(config["data"]["val"], sources)
     own = config["sft"]["data"]
     if config["sft"]["enabled"] and own and not Path(own).is_file():
         sys.exit(f"{own}: no such file; put it there, or set sft.data")
@@ -43,12 +44,13 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
             )
 
 
-def require_separate(val: str, raw: str) -> None:
+def require_separate(val: str, sources: list[Source]) -> None:
     """Stop with one line if data.val names no file, or one that data.raw names too."""
     held_out = list_raw_files(val)
     if not held_out:
         sys.exit(f"{val}: no such file; put it there, or set data.val")
-    if both := {file.resolve() for file in held_out} & {file.resolve() for file in list_raw_files(raw)}:
+    raw = {file.resolve() for source in sources for file in source.files}
+    if both := {file.resolve() for file in held_out} & raw:
         sys.exit(f"{min(both)}: in data.val and in data.raw; move it out of what data.raw names")
 
 

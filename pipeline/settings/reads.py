@@ -35,7 +35,7 @@ CONVERSION = tuple(
     f"data.{name}" for name in ("format", "on_problem", "languages", "system", "min_margin", "max_unpacked_gb")
 )
 READS: dict[str, tuple[str, ...]] = {
-    "convert_preferences": ("data.raw", *CONVERSION),
+    "convert_preferences": ("data.raw", "data.split_seed", *CONVERSION),
     "convert_val": ("data.val", *CONVERSION),
     "hold_out_pairs": ("data.val_overlap",),
     "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),

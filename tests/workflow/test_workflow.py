@@ -168,6 +168,15 @@ def test_pairs_of_ones_own_are_held_out_in_place_of_a_part_of_the_others(project
     assert (jobs["convert_preferences"], jobs["convert_val"], jobs["hold_out_pairs"]) == (1, 1, 1)
 
 
+def test_the_files_of_all_sources_are_inputs_of_the_conversion(tmp_path, project):
+    for name in ("a", "b"):
+        (project / f"{name}.jsonl").write_text("{}\n", encoding="utf-8")
+    jobs = list_commands(overlay(project, data={"raw": ["a.jsonl", {"file": "b.jsonl", "limit": 5}]}), project)
+    (words,) = [job["words"] for job in jobs if job["rule"] == "convert_preferences"]
+    assert words[3:5] == ["a.jsonl", "b.jsonl"]
+    assert json.loads(after("--settings", words))["data"]["raw"] == ["a.jsonl", {"file": "b.jsonl", "limit": 5}]
+
+
 def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(tmp_path):
     overlay(tmp_path, sweep=grid([0.05, 0.2]))
     out = "results/tiny-beta=0.05-learning_rate=0.0003/dpo"
@@ -228,6 +237,11 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "write an overlay for each value",
         ),
         ({"data": {"raw": "pairs.json"}}, "pairs.json: no such file; put it there, or set data.raw"),
+        ({"data": {"raw": ["data/*.jsonl", "more"]}}, "more: no such file; put it there, or set data.raw"),
+        (
+            {"data": {"raw": ["data", {"file": "data/*.jsonl", "limit": 5}]}},
+            "data/preferences.jsonl: named twice in data.raw, by data and data/*.jsonl; keep one of them",
+        ),
         ({"data": {"val": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set data.val"),
         (
             {"data": {"val": "data/*.jsonl"}},
