@@ -2,8 +2,8 @@
 From raw preference data to the files that training and inference read.
 
 Reads      data.raw (the embedded pairs are fetched by data.dvc), data.val
-Writes     results/{run}/data/{pairs.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl,gates.json}; with data.val,
-           the first three in data/held_out/ too, and data/val_overlap.jsonl
+Writes     results/{run}/data/{pairs.jsonl,places.jsonl,rejects.jsonl,quality.json,train.jsonl,val.jsonl,gates.json}; with data.val,
+           the first four in data/held_out/ too, and data/val_overlap.jsonl
 Stages     convert_preferences -> split_preferences, or convert_preferences, convert_val -> hold_out_pairs
 """
 
@@ -20,6 +20,7 @@ rule convert_preferences:
         raw=[file for source in SOURCES for file in source.files],
     output:
         pairs="results/{run}/data/pairs.jsonl",
+        places="results/{run}/data/places.jsonl",
     log:
         "results/{run}/logs/convert_preferences.log",
         rejects="results/{run}/data/rejects.jsonl",
@@ -52,6 +53,7 @@ if config["data"]["val"]:
             raw=list_raw_files(config["data"]["val"]),
         output:
             pairs="results/{run}/data/held_out/pairs.jsonl",
+            places="results/{run}/data/held_out/places.jsonl",
         log:
             "results/{run}/logs/convert_val.log",
             rejects="results/{run}/data/held_out/rejects.jsonl",
@@ -72,6 +74,8 @@ if config["data"]["val"]:
         input:
             pairs="results/{run}/data/pairs.jsonl",
             held_out="results/{run}/data/held_out/pairs.jsonl",
+            # By which a pair's place in the raw files is found.
+            places=["results/{run}/data/places.jsonl", "results/{run}/data/held_out/places.jsonl"],
         output:
             train="results/{run}/data/train.jsonl",
             val="results/{run}/data/val.jsonl",
@@ -93,6 +97,7 @@ if config["data"]["val"]:
             """
             python -m scripts.hold_out_pairs {input.pairs:q} {input.held_out:q} \
                 --settings {params.settings:q} \
+                --places {input.places:q} \
                 --quality {params.quality:q} \
                 --out {params.out:q} >{log[0]:q} 2>&1
             """

@@ -1,7 +1,7 @@
 """
 Preference training.
 
-Reads      results/{run}/data/{train,val}.jsonl, results/{run}/model.sha256 and the model, or those of results/{run}/sft/
+Reads      results/{run}/data/{train,val,pairs,places}.jsonl, results/{run}/model.sha256 and the model, or those of results/{run}/sft/
 Writes     results/{run}/dpo/{train.jsonl,val.jsonl,tokens.json,adapter/,adapter.sha256,curves.jsonl,settings.json,
            gates.json,lora_coverage.csv,training.csv,held_out.csv,metrics.json}, results/{run}/data/token_rejects.jsonl
            beside them, not declared: results/{run}/checkpoints/dpo/, results/{run}/swanlab/
@@ -18,6 +18,12 @@ rule check_tokens:
     input:
         train="results/{run}/data/train.jsonl",
         val="results/{run}/data/val.jsonl",
+        # By which a pair's place in the raw files is found: those of data.raw, and those of data.val.
+        converted=[
+            f"results/{{run}}/data/{folder}{name}.jsonl"
+            for folder in (["", "held_out/"] if config["data"]["val"] else [""])
+            for name in ("pairs", "places")
+        ],
         manifest="results/{run}/model.sha256",
         model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
     output:
@@ -39,6 +45,7 @@ rule check_tokens:
     shell:
         """
         envs/with-training python -m scripts.check_tokens {input.train:q} {input.val:q} \
+            --converted {input.converted:q} \
             --settings {params.settings:q} \
             --model {params.model:q} \
             --rejects {log.rejects:q} \

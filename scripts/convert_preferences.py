@@ -5,11 +5,12 @@
 
 By hand, `python -m tools.check_pairs` does the same with less to type. Writes into the folder:
     pairs.jsonl     the pairs (schemas/pair.schema.json)
+    places.jsonl    where they stand in the raw files: from each `pair` on, every next pair is one line or row further
     rejects.jsonl   every row that is not a pair, with its place, its fault, and what to do
     quality.json    counts: rows_in = rows_used + rows_rejected, and rows by code
 
 Formats: docs/data.md. Codes: docs/problems.md. A rejected row ends the conversion with exit status 1 and
-without pairs.jsonl, unless data.on_problem is "drop".
+without pairs.jsonl and places.jsonl, unless data.on_problem is "drop".
 """
 
 import argparse
@@ -27,6 +28,8 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1"
 from tqdm import tqdm
 
 from pipeline.files.json_lines import iterate_json_lines
+from pipeline.preferences.checks import explain_text
+from pipeline.preferences.columns import SYSTEM
 from pipeline.preferences.convert_chunk import Options
 from pipeline.preferences.convert_files import convert_files, must_stop
 from pipeline.preferences.draw_pairs import Draw
@@ -44,15 +47,17 @@ LONG_BYTES = 32 << 20  # of input, from which a progress bar is shown
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = stage_parser(__doc__, out="pairs.jsonl, rejects.jsonl and quality.json")
+    parser = stage_parser(__doc__, out="pairs.jsonl, places.jsonl, rejects.jsonl and quality.json")
     parser.add_argument("raw", nargs="+", help="a file, a folder, or a glob in quotes; limits are those of data.raw")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="does not change what is written")
     return parser.parse_args(argv)
 
 
 def read_options(data: dict[str, Any]) -> Options:
-    """Return the settings of the checks."""
+    """Return the settings of the checks; stop with one line if the system message of data.system has a fault."""
     languages = data["languages"]
+    if data["system"] and (said := explain_text(data["system"], SYSTEM)):
+        sys.exit(f"data.system: {said}")
     return Options(data["min_margin"], languages and (languages["source"], languages["target"]), data["system"])
 
 

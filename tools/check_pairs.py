@@ -22,7 +22,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, settings=False)
     parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
     parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order")
-    parser.add_argument("--out", required=True, help="folder for pairs.jsonl, rejects.jsonl and quality.json")
+    parser.add_argument(
+        "--out", required=True, help="folder for pairs.jsonl, places.jsonl, rejects.jsonl and quality.json"
+    )
     args = parser.parse_args(argv)
     settings = json.dumps(part_for(STAGE, load_checked(args.overlays)), ensure_ascii=False)
     command = [sys.executable, "-m", f"scripts.{STAGE}", args.raw, "--settings", settings, "--out", args.out]

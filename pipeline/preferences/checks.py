@@ -6,6 +6,7 @@ A screen may flag too much, never too little. `decide` then looks at each flagge
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.preferences.columns import ASSISTANT, REJECTED, SYSTEM, USER, Columns, as_utf8
+from pipeline.preferences.marks import MARKS_OF, SIGNS, find_mark
+from pipeline.preferences.problems import PROBLEMS
 
 MAX_LENGTH_RATIO = 5
 MIN_LENGTH_DIFFERENCE = 100  # characters
@@ -52,36 +55,36 @@ THINKING = re.compile(
     r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*<\|end\|><\|start\|>assistant<\|channel\|>final<\|message\|>",
     re.DOTALL,
 )
-THINK_TAG = re.compile(r"</?think(?:ing)?>", re.IGNORECASE | re.ASCII)
+THINK_TAG = re.compile(r"</?think(?:ing)?(?::[a-z]+)?>", re.IGNORECASE | re.ASCII)
 EMPTY_THINK = re.compile(r"<(think(?:ing)?)>\s*</\1>", re.IGNORECASE | re.ASCII)
 BLANK = "empty, or white space alone"
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
-def find_blank(text: str, is_answer: bool) -> str | None:
+def find_blank(text: str, role: int) -> str | None:
     """Find text of white space alone."""
     return None if text.strip() else BLANK
 
 
-def find_control_token(text: str, is_answer: bool) -> str | None:
+def find_control_token(text: str, role: int) -> str | None:
     """Find a chat template's own token. Only an answer may begin with harmony's analysis channel."""
-    thinking = THINKING.match(text) if is_answer else None
+    thinking = THINKING.match(text) if role == ASSISTANT else None
     found = CONTROL_TOKEN.search(text, thinking.end() if thinking else 0)
-    return f"the token {found[0]} inside a message" if found else None
+    return f"the token {found[0]} inside a message" if found else find_mark("control-token", text, role)
 
 
-def find_think_text(text: str, is_answer: bool) -> str | None:
+def find_think_text(text: str, role: int) -> str | None:
     """Find a think tag around something."""
     found = THINK_TAG.search(EMPTY_THINK.sub("", text))
-    return f"{found[0]} inside a message" if found else None
+    return f"{found[0]} inside a message" if found else find_mark("think-text", text, role)
 
 
-def find_empty_think(text: str, is_answer: bool) -> str | None:
+def find_empty_think(text: str, role: int) -> str | None:
     """Find a think block with nothing in it."""
     return "an empty think block" if EMPTY_THINK.search(text) else None
 
 
-def find_control_character(text: str, is_answer: bool) -> str | None:
+def find_control_character(text: str, role: int) -> str | None:
     """Find a control character."""
     found = CONTROL_CHARACTER.search(text)
     return f"U+{ord(found[0]):04X} at character {found.start() + 1}" if found else None
@@ -89,30 +92,49 @@ def find_control_character(text: str, is_answer: bool) -> str | None:
 
 @dataclass(frozen=True)
 class TextCheck:
-    """A check of one text."""
+    """A check of one text, by its role, where one of some screens flags it.
+
+    Many texts may hold some mark; only those that match `signs` are decided on.
+    """
 
     code: str
-    screen: pl.Expr
-    decide: Callable[[str, bool], str | None]
+    screens: tuple[str, ...]
+    decide: Callable[[str, int], str | None]
+    signs: str | None = None
 
 
-def contains(*signs: str) -> pl.Expr:
-    """Return the screen of texts that hold one of these."""
-    return pl.any_horizontal(pl.col("text").str.contains(sign, literal=True) for sign in signs)
+def any_of(*signs: str) -> str:
+    """Return the pattern of texts that hold one of these."""
+    return "|".join(map(re.escape, signs))
 
 
-# str.strip() counts four separators as white space that Unicode does not.
-BLANK_SCREEN = ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]")
-THINK = pl.col("text").str.contains("(?i)</?think")
+def mark_check(code: str, decide: Callable[[str, int], str | None], signs: str = "") -> TextCheck:
+    """Return the check of the marks with a code; `signs` is a pattern of what else `decide` may find."""
+    of_marks = any_of(*(sign for mark in MARKS_OF[code] for sign in mark.signs))
+    return TextCheck(code, ("think", "brackets", "words"), decide, f"{signs}|{of_marks}" if signs else of_marks)
+
+
+OWN_MARKS = ("control-token", "think-text")  # with more to find than marks
+TOKEN_SIGNS, THINK_SIGNS = "<[|｜]", "(?i:</?think)"
+SCREENS = {
+    # str.strip() counts four separators as white space that Unicode does not.
+    "blank": ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]"),
+    # Two, because a search for texts that begin with one of two bytes is fast.
+    "brackets": pl.col("text").str.contains(any_of("<|", "<｜", *(sign for sign in SIGNS if sign[0] in "<["))),
+    "words": pl.col("text").str.contains(any_of(*(sign for sign in SIGNS if sign[0] not in "<["))),
+    "think": pl.col("text").str.contains(THINK_SIGNS),
+    # Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
+    "control": pl.col("text").str.contains(CONTROL_CHARACTER.pattern),
+    "rare": pl.col("text").str.contains("[\x7f\ufffd]"),
+}
 TEXT_CHECKS = (
-    TextCheck("blank-text", BLANK_SCREEN, find_blank),
-    TextCheck("control-token", contains("<|", "<｜"), find_control_token),
-    TextCheck("empty-think", THINK, find_empty_think),
-    TextCheck("think-text", THINK, find_think_text),
+    TextCheck("blank-text", ("blank",), find_blank),
+    mark_check("control-token", find_control_token, TOKEN_SIGNS),
+    TextCheck("empty-think", ("think",), find_empty_think),
+    mark_check("think-text", find_think_text, THINK_SIGNS),
+    *(mark_check(code, partial(find_mark, code)) for code in MARKS_OF if code not in OWN_MARKS),
 )
-# Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
-CONTROL = TextCheck("control-character", pl.col("text").str.contains(CONTROL_CHARACTER.pattern), find_control_character)
-RARE = TextCheck("control-character", contains("\x7f", "\ufffd"), find_control_character)
+CONTROL, RARE = (TextCheck("control-character", (screen,), find_control_character) for screen in ("control", "rare"))
 ESCAPED = np.frombuffer(b"ubf", np.uint8)  # after a backslash
 FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa0 after it, and some signs
 
@@ -120,14 +142,27 @@ FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa
 def find_text_faults(columns: Columns, raw: bytes) -> Iterator[Fault]:
     """Yield the faults of single texts; `raw` is the JSON that the pairs were read from."""
     checks = [*TEXT_CHECKS, CONTROL if may_hold_controls(raw) else RARE]
-    screens = {id(check.screen): check.screen for check in checks}
-    flags = columns.texts.to_frame().select(screen.alias(str(name)) for name, screen in screens.items())
+    screens = dict.fromkeys(screen for check in checks for screen in check.screens)
+    flags = columns.texts.to_frame().select(SCREENS[screen].alias(screen) for screen in screens)
     for check in checks:
-        for text in flags[str(id(check.screen))].arg_true().to_list():
-            pair, where = columns.place_of(text)
-            is_answer = where == REJECTED or columns.roles[text] == ASSISTANT
-            if (detail := check.decide(columns.texts[text], is_answer)) is not None:
+        flagged = flags.select(pl.any_horizontal(*check.screens)).to_series().arg_true()
+        texts = columns.texts.gather(flagged)
+        if check.signs:
+            matching = texts.str.contains(check.signs)
+            flagged, texts = flagged.filter(matching), texts.filter(matching)
+        roles = columns.speakers[flagged.to_numpy()].tolist()
+        for number, text, role in zip(flagged.to_list(), texts.to_list(), roles, strict=True):
+            if (detail := check.decide(text, role)) is not None:
+                pair, where = columns.place_of(number)
                 yield Fault(pair, check.code, where, detail)
+
+
+def explain_text(text: str, role: int) -> str | None:
+    """Say in one line what is wrong with one text of a role, and what to do; None if nothing is."""
+    for check in (*TEXT_CHECKS, CONTROL):
+        if (detail := check.decide(text, role)) is not None:
+            return f"{detail}; {PROBLEMS[check.code].fix} ({check.code})"
+    return None
 
 
 def may_hold_controls(raw: bytes) -> bool:

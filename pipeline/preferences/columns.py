@@ -46,6 +46,11 @@ class Columns:
         return sizes[self.ends - 1], sizes[len(self.roles) :]
 
     @cached_property
+    def speakers(self) -> NDArray[np.uint8]:
+        """The role of each text: that of its message, and the assistant's for rejected answers."""
+        return np.concatenate([self.roles, np.full(len(self.lengths), ASSISTANT, np.uint8)])
+
+    @cached_property
     def owner(self) -> NDArray[np.int64]:
         """The pair of each text."""
         pairs = np.arange(len(self.lengths))

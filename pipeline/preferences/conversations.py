@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.preferences.checks import explain_text
+from pipeline.preferences.columns import ROLES
 from pipeline.preferences.fold_prompt import fold_prompt
 
 Messages = list[dict[str, str]]
-ROLES = ("system", "user", "assistant")
 
 
 def prompt_key(messages: Messages) -> str:
@@ -27,6 +28,8 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
             return f"messages[{number}] has no role of {', '.join(ROLES)}; give it one"
         if not isinstance(message.get("content"), str) or not message["content"].strip():
             return f"messages[{number}] has no text in content; fill it, or take the row out"
+        if said := explain_text(message["content"], ROLES[message["role"]]):
+            return f"messages[{number}].content: {said}"
     if messages[-1]["role"] != "assistant":
         return "the last message is not the assistant's; add the answer to learn"
     if prompt_key(messages) in held_out:

@@ -1,4 +1,4 @@
-"""Convert raw files into pairs.jsonl, rejects.jsonl and quality.json, all three or none."""
+"""Convert raw files into pairs.jsonl, places.jsonl, rejects.jsonl and quality.json, all or none."""
 
 import dataclasses
 import json
@@ -14,7 +14,8 @@ from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.workers import Workers
 
-OUTPUTS = ("rejects.jsonl", "quality.json", "pairs.jsonl")
+ACCOUNT = ("rejects.jsonl", "quality.json")
+PAIRS = ("places.jsonl", "pairs.jsonl")
 SMALL_BYTES = 16 << 20  # of input, for which starting more processes does not pay
 MOST_CORES = 8  # that one process can feed with rows
 
@@ -24,7 +25,8 @@ def convert_files(
 ) -> Counts:
     """Convert the files and return the account.
 
-    pairs.jsonl is not written if no pair is left, if a file breaks off, or if `stop` is set and a row was rejected.
+    pairs.jsonl and places.jsonl are not written if no pair is left, if a file breaks off, or if `stop` is set and a row
+    was rejected.
     """
     out.mkdir(parents=True, exist_ok=True)
     work = out / ".partial"
@@ -37,7 +39,7 @@ def convert_files(
         ):
             for chunk, result in workers.convert(raw.read(), options):
                 ledger.add(chunk, result)
-            counts = ledger.write(work / "pairs.jsonl", work / "rejects.jsonl", workers)
+            counts = ledger.write(work, workers)
         write_quality(work / "quality.json", counts)
         publish(work, out, with_pairs=counts.pairs > 0 and not must_stop(counts, stop))
     finally:
@@ -52,8 +54,9 @@ def must_stop(counts: Counts, stop: bool) -> bool:
 
 def publish(work: Path, out: Path, with_pairs: bool) -> None:
     """Put the new files in place of the old ones. At no moment do new ones stand beside old pairs."""
-    (out / "pairs.jsonl").unlink(missing_ok=True)
-    for name in OUTPUTS if with_pairs else OUTPUTS[:-1]:
+    for name in reversed(PAIRS):
+        (out / name).unlink(missing_ok=True)
+    for name in ACCOUNT + PAIRS if with_pairs else ACCOUNT:
         (work / name).replace(out / name)
 
 

@@ -1,6 +1,7 @@
 """The account of a conversion: every row that comes in goes out as a pair, or is named with its reason."""
 
 import heapq
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from pipeline.preferences.convert_chunk import Converted
 from pipeline.preferences.draw_pairs import Draw, SourcedPairs
 from pipeline.preferences.duplicates import EXAMPLES, Repeat, RepeatFinder
 from pipeline.preferences.pair_store import PairStore
+from pipeline.preferences.places import find_breaks, write_places
 from pipeline.preferences.problems import PROBLEMS, Finding
 from pipeline.preferences.read_files import RawFile
 from pipeline.preferences.rejects import describe_row
@@ -104,21 +106,25 @@ class Ledger:
         file = self.files[self.file_of(number)]
         return Place(file.name, line or None, number - file.before if file.numbered else None)
 
-    def write(self, pairs: Path, rejects: Path, workers: Workers) -> Counts:
-        """Write both files, and return the account, in which what was written is counted."""
+    def write(self, out: Path, workers: Workers) -> Counts:
+        """Write pairs.jsonl, rejects.jsonl and places.jsonl, and return the account of them."""
         self.finder.compare(workers.run)
         self.draw_pairs()
         self.warn_of_repeats(workers)
         self.warn_of_bias()
         self.counts.pairs = self.numbers.count
         with (self.folder / "repeat-rejects").open("w+b") as repeats:
-            self.pairs.leave_out(self.reject_repeats(repeats))
+            left_out = array("Q", self.reject_repeats(repeats))
+            self.pairs.leave_out(left_out)
             others = sorted(self.broken_records() + self.mqm_records())
-            with rejects.open("wb") as out:
+            with (out / "rejects.jsonl").open("wb") as rejects:
                 for _, line in heapq.merge(read_records(self.rejects), read_records(repeats), others):
-                    out.write(line)
+                    rejects.write(line)
                     self.counts.rows_rejected += 1
-        self.pairs.path.replace(pairs)
+        self.pairs.path.replace(out / "pairs.jsonl")
+        starts = np.array([file.before for file in self.files], np.uint64)
+        breaks = find_breaks(self.numbers, self.lines, starts, np.array(left_out, np.uint64))
+        write_places(out / "places.jsonl", breaks, self.place_of)
         return self.balance()
 
     def draw_pairs(self) -> None:

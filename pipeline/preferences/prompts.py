@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.preferences.checks import CONTROL, TEXT_CHECKS
+from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
+from pipeline.preferences.columns import ROLES
 from pipeline.preferences.explain_row import parse_strictly
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.rejects import describe_finding
@@ -118,6 +119,5 @@ def check_texts(messages: Messages) -> None:
     for number, turn in enumerate(messages):
         if not isinstance(turn["content"], str):
             raise Refused("system is not text; write text, or leave it out")
-        for check in (*TEXT_CHECKS, CONTROL):
-            if detail := check.decide(turn["content"], turn["role"] == "assistant"):
-                raise Refused(f"message {number + 1}: {detail}; {PROBLEMS[check.code].fix} ({check.code})")
+        if said := explain_text(turn["content"], ROLES[turn["role"]]):
+            raise Refused(f"message {number + 1}: {said}")

@@ -34,7 +34,7 @@ def account(
         counts = convert_files(raw, out, options or Options(), stop=False, cores=1)
         names = {path.name for path in out.iterdir()}
         written = counts.pairs > 0 and not counts.codes["broken-file"]
-        assert names == {"rejects.jsonl", "quality.json"} | ({"pairs.jsonl"} if written else set())
+        assert names == {"rejects.jsonl", "quality.json"} | ({"pairs.jsonl", "places.jsonl"} if written else set())
         rejects = read_lines(out / "rejects.jsonl")
         check_counts(counts, rejects, json.loads((out / "quality.json").read_bytes()))
         for reject in rejects:

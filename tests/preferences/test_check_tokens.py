@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, models, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.files.json_lines import read_json_lines
-from scripts.check_tokens import main
+from pipeline.files.json_lines import read_json_lines, write_json_lines
+from scripts.check_tokens import main, place_pairs
 
 pytestmark = pytest.mark.training_environment
 
@@ -26,7 +27,7 @@ LONG = pair("long", "Save the file. " * 100)
 def check(built, tmp_path):
     """Run the script on training pairs; return its files, and the message that it stopped with."""
 
-    def run(*pairs: dict, max_length=300, strategy="delete", on_problem="drop", model=built[0]) -> dict:
+    def run(*pairs: dict, max_length=300, strategy="delete", on_problem="drop", model=built[0], converted=()) -> dict:
         sides = {name: tmp_path / f"{name}.jsonl" for name in ("train", "val")}
         sides["train"].write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
         sides["val"].write_text(json.dumps(SHORT) + "\n", encoding="utf-8")
@@ -34,7 +35,8 @@ def check(built, tmp_path):
         settings = {"data": {"on_problem": on_problem}, "dpo": dpo, "prompt": {"date": "2020-02-02"}}
         out = {name: tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val")}
         out["rejects"] = tmp_path / "rejects.jsonl"
-        places = ["--model", str(model), "--rejects", str(out["rejects"]), "--out", str(tmp_path / "out")]
+        places = ["--converted", *map(str, converted)] if converted else []
+        places += ["--model", str(model), "--rejects", str(out["rejects"]), "--out", str(tmp_path / "out")]
         stopped = None
         try:
             main([*map(str, sides.values()), "--settings", json.dumps(settings), *places])
@@ -57,8 +59,8 @@ def test_a_pair_that_is_too_long_is_named_with_its_tokens_and_dropped(check):
     assert found["train"] == [SHORT]
     (reject,) = found["rejects"]
     assert (reject["id"], reject["line"], reject["code"]) == ("long", 2, "too-many-tokens")
-    assert reject["path"] == "$.messages[-1].content"
-    assert reject["problem"] == f"{found['tokens']['longest']} tokens with the prompt, dpo.max_length is 300"
+    tokens = found["tokens"]["longest"]
+    assert reject["problem"] == f"{tokens} tokens of prompt and chosen answer, dpo.max_length is 300"
 
 
 def test_the_account_is_whole(check):
@@ -68,8 +70,56 @@ def test_the_account_is_whole(check):
 
 def test_it_stops_with_one_line_where_nothing_may_be_dropped(check):
     stopped = check(SHORT, LONG, on_problem="stop")["stopped"]
-    assert stopped.startswith("train.jsonl:2: $.messages[-1].content: ")
+    assert stopped.startswith("train.jsonl:2: ")
+    assert "chosen answer" in stopped
     assert stopped.endswith("(too-many-tokens), or go on without such pairs: data.on_problem: drop")
+
+
+@pytest.fixture
+def converted(tmp_path) -> list[Path]:
+    """Return pairs.jsonl and places.jsonl of a conversion, whose second pair was the user's line 12."""
+    pairs, places = tmp_path / "pairs.jsonl", tmp_path / "places.jsonl"
+    write_json_lines(pairs, [pair("held-out", "Save"), SHORT, LONG])
+    write_json_lines(places, [{"pair": 1, "file": "my.jsonl", "line": 3}, {"pair": 2, "file": "my.jsonl", "line": 11}])
+    return [pairs, places]
+
+
+def test_a_pair_is_named_by_its_line_in_the_users_own_file(check, converted):
+    found = check(SHORT, LONG, converted=converted, on_problem="stop")
+    assert (found["rejects"][0]["file"], found["rejects"][0]["line"]) == ("my.jsonl", 12)
+    assert found["stopped"].startswith("my.jsonl:12: ")
+
+
+def test_pairs_of_ones_own_to_hold_out_are_named_by_their_own_conversion(check, converted, tmp_path):
+    own = [tmp_path / "own-pairs.jsonl", tmp_path / "own-places.jsonl"]
+    write_json_lines(own[0], [pair("short", "Save")])
+    write_json_lines(own[1], [{"pair": 1, "file": "val.jsonl", "line": 7}])
+    found = check(SHORT, converted=[*converted, *own], max_length=16)
+    assert [(row["file"], row["line"]) for row in found["rejects"]] == [("my.jsonl", 11), ("val.jsonl", 7)]
+
+
+def test_a_pair_that_was_not_converted_is_named(converted, tmp_path):
+    write_json_lines(tmp_path / "train.jsonl", [SHORT, pair("new", "Save")])
+    with pytest.raises(SystemExit, match="new is not in"):
+        list(place_pairs(tmp_path / "train.jsonl", converted))
+
+
+def test_what_is_left_out_is_counted_aloud(check, capsys):
+    check(SHORT, LONG)
+    said = capsys.readouterr().out
+    assert "train: 2 pairs in, 1 go on, 1 LEFT OUT" in said
+    assert "val: 1 pairs in, 1 go on, none is left out" in said
+    assert "train.jsonl:2" in said
+
+
+def test_a_cut_pair_is_shown_with_its_place(check, capsys):
+    check(SHORT, LONG, strategy="right")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("truncated")]
+    assert line.endswith("train.jsonl:2")
+
+
+def test_it_stops_where_no_pair_is_left_of_a_side_even_where_pairs_may_be_dropped(check):
+    assert check(LONG)["stopped"].endswith("; no pair is left of train.jsonl")
 
 
 def test_a_pair_that_the_trainer_cuts_goes_on_and_is_counted(check):
@@ -103,5 +153,5 @@ def test_a_prompt_that_inference_sends_in_other_tokens_is_rejected(check, built,
     turns = [{"role": "user", "content": "保存"}, {"role": "assistant", "content": "Save"}]
     row = {"id": "turns", "messages": turns * 2, "rejected_response": "Store"}
     (reject, *_) = check(row, model=model)["rejects"]
-    assert (reject["code"], reject["path"]) == ("other-prompt", "$.messages[-1].content")
+    assert (reject["code"], reject["path"]) == ("other-prompt", "$")
     assert [more["code"] for more in reject["more"]] == ["other-prompt"]

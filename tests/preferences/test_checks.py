@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.preferences.checks import PAIR_CHECKS, find_control_token, find_pair_faults, find_text_faults
-from pipeline.preferences.columns import Columns
+from pipeline.preferences.columns import ASSISTANT, USER, Columns
 from pipeline.preferences.pair import Message, Pair, encode_lines
 
 
@@ -45,10 +45,10 @@ def test_answers_that_differ_in_white_space_or_case_are_nearly_the_same(rejected
     assert pair_codes([pair(chosen="Save it", rejected=rejected)]) == codes
 
 
-@pytest.mark.parametrize(("is_answer", "found"), [(True, None), (False, "the token <|channel|> inside a message")])
-def test_only_an_answer_may_begin_with_thinking(is_answer, found):
+@pytest.mark.parametrize(("role", "found"), [(ASSISTANT, None), (USER, "the token <|channel|> inside a message")])
+def test_only_an_answer_may_begin_with_thinking(role, found):
     thinking = "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>"
-    assert find_control_token(f"{thinking}b", is_answer) == found
+    assert find_control_token(f"{thinking}b", role) == found
 
 
 def test_every_control_character_is_found_in_plain_utf8_and_no_other():

@@ -64,7 +64,7 @@ def convert_old(folder: Path, out: Path) -> dict[str, bytes]:
     raw.write_text(json.dumps(OLD) + "\n", encoding="utf-8")
     assert convert(raw, out).returncode == 0
     old = read_outputs(out)
-    assert sorted(old) == ["pairs.jsonl", "quality.json", "rejects.jsonl"]
+    assert sorted(old) == ["pairs.jsonl", "places.jsonl", "quality.json", "rejects.jsonl"]
     return old
 
 

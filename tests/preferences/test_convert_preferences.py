@@ -38,6 +38,7 @@ def convert(tmp_path, monkeypatch):
             return stop.code
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
             "pairs.jsonl",
+            "places.jsonl",
             "quality.json",
             "rejects.jsonl",
         ]
@@ -69,6 +70,11 @@ def test_a_whole_number_is_an_id_too(convert, number):
 
 def test_keys_that_training_does_not_read_are_left_behind(convert):
     assert convert(lines(PAIR | {"source": "manual"})) == [PAIR]
+
+
+def test_a_system_message_of_the_settings_is_checked_as_those_of_rows_are(convert):
+    said = convert(lines(PAIR), system="Translate.\nReasoning: high")
+    assert said == "data.system: Reasoning: high inside a message; take the line out (reasoning-effort)"
 
 
 def test_a_system_message_is_given_to_pairs_that_have_none(convert):

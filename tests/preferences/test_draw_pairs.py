@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.files.json_lines import write_json_lines
 from pipeline.preferences import draw_pairs
+from pipeline.preferences.chunk import Place
+from pipeline.preferences.places import iterate_places
 from tests.support.conversion import GOLDEN, convert, read_pairs, read_quality, read_rejects
 
 
@@ -115,3 +117,9 @@ def test_a_source_that_is_not_there_is_named(draw, tmp_path):
     write_json_lines(tmp_path / "a.jsonl", [pair("a")])
     said = convert(["a.jsonl", "b.jsonl"], tmp_path / "out", raw=["a.jsonl", "b.jsonl"])
     assert said and said.startswith("b.jsonl: no such file; name a file, a folder")
+
+
+def test_the_places_are_those_of_the_pairs_that_are_drawn(draw, tmp_path):
+    drawn = draw({"a.jsonl": 5, "b.jsonl": 3})
+    found = list(iterate_places(tmp_path / "out" / "pairs.jsonl", tmp_path / "out" / "places.jsonl"))
+    assert found == [(name, Place(f"{name[0]}.jsonl", int(name[1:]) + 1, None)) for name in drawn]

@@ -18,7 +18,7 @@ from tests.support.conversion import GOLDEN, convert, name_of, raw_files, read_p
 
 FORMATS = GOLDEN / "formats"
 RAW = raw_files(FORMATS)
-OUTPUTS = ("pairs.jsonl", "rejects.jsonl", "quality.json")
+OUTPUTS = ("pairs.jsonl", "places.jsonl", "rejects.jsonl", "quality.json")
 # Other files begin with the name of their format.
 FORMAT_OF = {
     "array-one-line": "alpaca",

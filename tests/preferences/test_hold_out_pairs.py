@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from scripts.hold_out_pairs import judge_counts, main
+from tests.support.conversion import convert
 
 
 def pair(name: str, question: str, system: str | None = None) -> dict:
@@ -50,23 +51,36 @@ def test_pairs_that_share_no_prompt_are_all_used(hold_out, overlap, tmp_path):
 
 def test_a_prompt_that_is_held_out_up_to_system_message_spacing_and_case_stops_it_in_one_line(hold_out, tmp_path):
     said = (
-        rf"^{tmp_path}/pairs.jsonl:2: the prompt of pair row-2 is that of the held-out pair v1; take it out of "
-        r"data.raw or data.val, or train without such pairs: data.val_overlap: drop$"
+        rf"^{tmp_path}/pairs.jsonl:2: its prompt is that of the held-out pair {tmp_path}/own.jsonl:1; "
+        r"take it out of data.raw or data.val, or train without such pairs: data.val_overlap: drop$"
     )
     with pytest.raises(SystemExit, match=said):
         hold_out([OTHER, SHARED])
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["val_overlap.jsonl"]
 
 
+def test_with_the_places_of_a_conversion_the_raw_files_are_named(tmp_path):
+    for name, question in (("raw", "Save  THIS"), ("val", "save this")):
+        write_json_lines(
+            tmp_path / f"{name}.jsonl", [pair("a", "Open" * (name == "raw") or "Close"), pair("b", question)]
+        )
+        assert convert(tmp_path / f"{name}.jsonl", tmp_path / name) is None
+    files = {kind: [str(tmp_path / name / f"{kind}.jsonl") for name in ("raw", "val")] for kind in ("pairs", "places")}
+    words = ["--settings", json.dumps({"data": {"val_overlap": "stop"}}), "--places", *files["places"]]
+    with pytest.raises(SystemExit, match=r"/raw.jsonl:2: its prompt is that of the held-out pair .*/val.jsonl:2; "):
+        main([*files["pairs"], *words, "--out", str(tmp_path / "out")])
+
+
 def test_of_several_the_number_is_said_and_where_they_are_named(hold_out):
-    with pytest.raises(SystemExit, match=r"pair v1 \(1 more in .*/val_overlap.jsonl\); take"):
+    with pytest.raises(SystemExit, match=r"own.jsonl:1 \(1 more in .*/val_overlap.jsonl\); take"):
         hold_out([OTHER, SHARED, SHARED])
 
 
 def test_with_drop_such_pairs_are_left_out_of_the_training_and_named(hold_out, tmp_path):
     assert hold_out([OTHER, SHARED], "drop") == [[OTHER], OWN]
     named = read_json_lines(tmp_path / "out" / "val_overlap.jsonl")
-    assert named == [{"line": 2, "id": "row-2", "held_out": "v1"}]
+    at = {"at": f"{tmp_path}/pairs.jsonl:2", "held_out_at": f"{tmp_path}/own.jsonl:1"}
+    assert named == [{"pair": 2, "id": "row-2", "held_out": "v1"} | at]
     gates = json.loads((tmp_path / "out" / "gates.json").read_text(encoding="utf-8"))
     assert [row["gate"] for row in gates if row["passed"]] == ["rows_in", "val_rows_in", "pairs_split", "val_pairs"]
 

@@ -28,7 +28,7 @@ def test_a_row_that_is_neither_a_pair_nor_rejected_stops_the_conversion(ledger, 
     chunk = Chunk("raw.jsonl", "swift", json.dumps(ROW).encode(), 1)
     ledger.add(chunk, replace(convert_chunk(chunk, Options()), rows_in=2))
     with closing(Workers(tmp_path, 1)) as workers, pytest.raises(RuntimeError, match="rows were lost"):
-        ledger.write(tmp_path / "pairs.jsonl", tmp_path / "rejects.jsonl", workers)
+        ledger.write(tmp_path, workers)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ def test_data_of_its_own_takes_their_place(prepare):
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0] has no text in content"),
         ({"messages": [{"role": "user", "content": "x"}]}, "the last message is not the assistant's"),
+        (talk("c", "C</s>"), "messages[1].content: </s> inside a message; remove the token"),
+        (talk("Human: c\n\nAssistant:", "C"), "messages[0].content: a transcript (Human: … Assistant:) inside"),
         (talk("b", "other"), "this prompt is held out for validation"),
         (talk(" B\n", "other"), "this prompt is held out for validation"),
     ],

@@ -20,20 +20,18 @@ from jsonschema import Draft202012Validator
 
 from pipeline.preferences import duplicates, spill
 from pipeline.preferences.checks import (
+    CONTROL,
     PAIR_CHECKS,
+    TEXT_CHECKS,
     Fault,
     PairCheck,
     find_blank,
-    find_control_character,
-    find_control_token,
-    find_empty_think,
     find_pair_faults,
     find_role_faults,
     find_text_faults,
-    find_think_text,
 )
 from pipeline.preferences.chunk import Chunk
-from pipeline.preferences.columns import REJECTED, Columns
+from pipeline.preferences.columns import ASSISTANT, REJECTED, ROLES, USER, Columns
 from pipeline.preferences.convert_chunk import Converted, Options, convert_chunk
 from pipeline.preferences.formats import FORMATS
 from pipeline.preferences.pair import Message, Pair
@@ -46,7 +44,6 @@ SCHEMA = json.loads((ROOT / "schemas" / "pair.schema.json").read_text(encoding="
 VALIDATORS = {
     name: Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}) for name in SCHEMA["$defs"]
 }
-ROLES = ("system", "user", "assistant")
 NOT_TEXTS = {"id", "tag", "input", "system", "role", "from"}  # keys whose values may be blank, or are not text
 
 
@@ -64,9 +61,18 @@ BAD = {
     "control-token": (
         *("<|end|>", "<｜User｜>", "<|a b|>", "<||>"),
         "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>",
+        *("[INST]", "`[INST]`", "</s>", "<s>", "<eos>", "<end_of_turn>", "<turn|>", "</tool_call>"),
     ),
-    "think-text": ("<think>", "</think>", "<THINKING>", "</Thinking>", "<thİnk>", "</thınK>"),
+    "think-text": (
+        *("<think>", "</think>", "<THINKING>", "</Thinking>", "<thİnk>", "</thınK>"),
+        *("[/THINK]", "◁think▷", "<seed:think>", "<reason>a</reason>", "<Seed:Think>"),
+    ),
     "empty-think": ("<think>\n</think>", "<Think></thinK>", "<thınkıng></THINKING>", "<think>\x1c</think>"),
+    "harmony-text": ("assistantfinal", "analysisa.assistantfinalB", "assistantcommentary to=a", "analysisWe a"),
+    "transcript": ("\n\nHuman: a\n\nAssistant: b", "USER: a ASSISTANT:", "assistant\n\n", "assistant\r\n\r\n"),
+    "serialised-conversation": ('[{"role": "user", "content": "a"}]', "{'from': 'gpt', 'value': 'a'}", '{"role": 1}'),
+    "media-placeholder": ("<image>", "<video>\n", "<audio></audio>", "<IMAGE>"),
+    "reasoning-effort": ("Reasoning: high", "reasoning effort: LOW\n", "Reasoning:"),
     "control-character": ("\x00", "\x08", "\x0b", "\x0c", "\x1c", "\x1f", "\x7f", "\ufffd"),
 }
 GOOD = (
@@ -80,7 +86,9 @@ words = st.sampled_from([*("a", "保存", "x y", "\u200b", "é\n", "0") * 4, "\u
 
 # Rows
 
-messages = st.lists(st.fixed_dictionaries({"role": st.sampled_from(ROLES), "content": words}), min_size=1, max_size=3)
+messages = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(list(ROLES)), "content": words}), min_size=1, max_size=3
+)
 turns = st.fixed_dictionaries({"from": st.sampled_from(["system", "human", "gpt"]), "value": words})
 answers = st.fixed_dictionaries({"from": st.sampled_from(["gpt", "assistant"]), "value": words})
 names = {
@@ -209,7 +217,7 @@ def screen_accepts(name: str, row: Any) -> bool:
         decoded = msgspec.json.decode(json.dumps(row), type=FORMATS[name].Row)
     except msgspec.ValidationError:
         return False
-    return all(find_blank(text, False) is None for text in texts_of(msgspec.to_builtins(decoded)))
+    return all(find_blank(text, USER) is None for text in texts_of(msgspec.to_builtins(decoded)))
 
 
 def convert(name: str, *lines: str) -> Converted:
@@ -270,13 +278,7 @@ ENCODINGS: dict[str, Callable[[Any], str]] = {
 }
 
 
-DECIDE = {
-    "blank-text": find_blank,
-    "control-token": find_control_token,
-    "think-text": find_think_text,
-    "empty-think": find_empty_think,
-    "control-character": find_control_character,
-}
+DECIDE = {check.code: check.decide for check in (*TEXT_CHECKS, CONTROL)}
 
 
 @pytest.mark.parametrize("code", DECIDE)
@@ -284,7 +286,7 @@ def test_the_faults_of_texts_are_those_that_a_plain_loop_finds(code):
     texts = st.tuples(small_texts, st.sampled_from(("", *BAD[code])), small_texts).map("".join)
 
     @thoroughly(250)
-    @given(st.lists(st.lists(texts, min_size=2, max_size=3), max_size=3), st.sampled_from(list(ENCODINGS)))
+    @given(st.lists(st.lists(texts, min_size=2, max_size=4), max_size=3), st.sampled_from(list(ENCODINGS)))
     def check(rows, encoding):
         pairs = [Pair(messages=turn_about(*turns), rejected_response=rejected) for *turns, rejected in rows]
         raw = "\n".join(ENCODINGS[encoding](msgspec.to_builtins(pair)) for pair in pairs).encode()
@@ -296,16 +298,16 @@ def test_the_faults_of_texts_are_those_that_a_plain_loop_finds(code):
 
 def turn_about(*contents: str) -> list[Message]:
     """Return messages of these texts, an assistant's last."""
-    roles = ("user", "assistant")[-len(contents) :]
+    roles = ("system", "user", "assistant")[-len(contents) :]
     return [Message(role, content) for role, content in zip(roles, contents, strict=True)]
 
 
 def plain_text_faults(pairs: list[Pair], code: str) -> Iterator[Fault]:
     """Yield the faults of all texts, one after the other."""
     for number, pair in enumerate(pairs):
-        places = [(at, message.content, message.role == "assistant") for at, message in enumerate(pair.messages)]
-        for at, text, is_answer in [*places, (REJECTED, pair.rejected_response, True)]:
-            if (detail := DECIDE[code](text, is_answer)) is not None:
+        places = [(at, message.content, ROLES[message.role]) for at, message in enumerate(pair.messages)]
+        for at, text, role in [*places, (REJECTED, pair.rejected_response, ASSISTANT)]:
+            if (detail := DECIDE[code](text, role)) is not None:
                 yield Fault(number, code, at, detail)
 
 
@@ -356,7 +358,7 @@ def plain_pair_faults(checks: Sequence[PairCheck], rows: list[tuple[str, str, st
 
 
 @thoroughly(300)
-@given(st.lists(st.lists(st.sampled_from(ROLES), min_size=1, max_size=6), max_size=6))
+@given(st.lists(st.lists(st.sampled_from(list(ROLES)), min_size=1, max_size=6), max_size=6))
 def test_the_faults_of_roles_are_those_that_a_plain_loop_finds(conversations):
     made = [Pair(messages=[Message(role, "x") for role in roles], rejected_response="y") for roles in conversations]
     found = {fault.pair: fault.code for fault in find_role_faults(Columns(made))}

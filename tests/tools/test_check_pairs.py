@@ -36,6 +36,7 @@ def test_pairs_are_checked_with_the_settings_of_config_yaml(tmp_path):
     assert codes(tmp_path) == {"lost-placeholder"}
     assert sorted(path.name for path in (tmp_path / "checked").iterdir()) == [
         "pairs.jsonl",
+        "places.jsonl",
         "quality.json",
         "rejects.jsonl",
     ]
