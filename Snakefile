@@ -25,7 +25,7 @@ from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import name_files
 from pipeline.publishing.code_digests import write_digests
 from pipeline.graph.unshare_records import unshare_records
-from pipeline.preferences.list_raw import list_raw
+from pipeline.preferences.sources import list_source, list_sources
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.reads import hand_parts
@@ -49,6 +49,8 @@ os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.
 POINTS = list_points(config)
 RUNS = list_runs(config)
 SHARED = f"results/{config['run']}"
+SOURCES = list_sources(config["data"]["raw"], f"{SHARED}/data")
+PROMPTS = list(config["infer"]["prompts"] or [])  # names of the user's own ones
 
 # Of trainings, which depend on what they mean as on their own code.
 PLUGINS = plugin_files(
@@ -64,6 +66,7 @@ model_of = name_models(RUNS)
 wildcard_constraints:
     run="|".join(map(re.escape, RUNS)),
     shard=r"\d+",
+    prompts="[a-z0-9][a-z0-9_-]*",
     model="base|sft|dpo",
 
 
@@ -73,6 +76,8 @@ localrules:
     tabulate_curves,
     gather_predictions,
     gather_predictions_before,
+    gather_predictions_prompts,
+    check_prompts,
     tabulate_sweep,
     write_model_card,
     write_provenance,
@@ -84,6 +89,7 @@ rule all:
     input:
         [f"results/{point.training}/dpo/metrics.json" for point in POINTS],
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
+        [f"results/{point.run}/infer/{name}/predictions.jsonl" for point in POINTS for name in PROMPTS],
         [f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
         [f"results/{point.run}/model_card.md" for point in POINTS],
         [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],

@@ -30,8 +30,8 @@ STATISTICS = re.compile(r"'num_generated_tokens': (\d+), .*'runtime': ([\d.]+)")
 def settings(args: argparse.Namespace, batch: int | None) -> dict[str, Any]:
     """Return the settings of an inference that answers `batch` prompts at a time, or by vLLM where it is None."""
     infer: dict[str, Any] = {"backend": "transformers" if batch else "vllm", "gpus": 1, "shards": 1}
-    infer |= {"max_new_tokens": args.tokens, "temperature": 0, "max_batch_size": batch}
-    infer |= {"torch_dtype": "bfloat16", "attn_impl": args.attn_impl}
+    infer |= {"max_new_tokens": args.tokens, "temperature": 0, "max_batch_size": batch, "repetition_penalty": None}
+    infer |= {"answers_per_prompt": 1, "torch_dtype": "bfloat16", "attn_impl": args.attn_impl}
     return {"infer": infer, "dpo": {"experts_impl": args.experts_impl}, "prompt": {"date": "2026-01-01"}}
 
 

@@ -62,6 +62,7 @@ rule write_provenance:
             RUNS[wildcards.run].tuned.manifest,
             f"{RUNS[wildcards.run].training}/dpo/metrics.json",
             f"results/{wildcards.run}/infer/predictions.jsonl",
+            *(f"results/{wildcards.run}/infer/{name}/predictions.jsonl" for name in PROMPTS),
             f"results/{wildcards.run}/evaluate/metrics.json",
             f"results/{wildcards.run}/model_card.md",
             f"results/{wildcards.run}/report.html",

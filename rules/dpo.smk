@@ -18,8 +18,12 @@ rule check_tokens:
     input:
         train="results/{run}/data/train.jsonl",
         val="results/{run}/data/val.jsonl",
-        # By which a pair's place in the raw files is found.
-        converted=["results/{run}/data/pairs.jsonl", "results/{run}/data/places.jsonl"],
+        # By which a pair's place in the raw files is found: those of data.raw, and those of data.val.
+        converted=[
+            f"results/{{run}}/data/{folder}{name}.jsonl"
+            for folder in (["", "held_out/"] if config["data"]["val"] else [""])
+            for name in ("pairs", "places")
+        ],
         manifest="results/{run}/model.sha256",
         model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
     output:

@@ -1,9 +1,9 @@
 """
-Answers of the tuned model to the held-out prompts.
+Answers of the tuned model to the held-out prompts, and to prompts of one's own.
 
-Reads      results/{run}/merged.sha256 and the merged model, results/{run}/data/val.jsonl
-Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json
-Stages     infer_shard -> gather_predictions
+Reads      results/{run}/merged.sha256 and the merged model, results/{run}/data/val.jsonl, the files in infer.prompts
+Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json, and the same under infer/{prompts}/
+Stages     infer_shard -> gather_predictions; check_prompts -> infer_shard_prompts -> gather_predictions_prompts
 """
 
 
@@ -63,10 +63,66 @@ rule gather_predictions:
         "../envs/workflow.yaml"
     params:
         *code_of("gather_predictions"),
+        settings=part("gather_predictions"),
         out=subpath(output.predictions, parent=True),
     shell:
         """
         python -m scripts.gather_predictions {input.shards:q} \
+            --settings {params.settings:q} \
             --val {input.val:q} \
             --out {params.out:q} >{log[0]:q} 2>&1
         """
+
+
+if config["infer"]["prompts"]:
+
+    rule check_prompts:
+        """Check the prompts {wildcards.prompts}, early, since answers come last."""
+        input:
+            raw=lambda wildcards: config["infer"]["prompts"][wildcards.prompts],
+        output:
+            prompts="results/{run}/data/prompts/{prompts}.jsonl",
+        log:
+            "results/{run}/logs/check_prompts.{prompts}.log",
+        benchmark:
+            "results/{run}/benchmarks/check_prompts.{prompts}.tsv"
+        priority: 1
+        conda:
+            "../envs/workflow.yaml"
+        params:
+            *code_of("check_prompts"),
+            settings=part("check_prompts"),
+        shell:
+            """
+            python -m scripts.check_prompts {input.raw:q} \
+                --settings {params.settings:q} \
+                --prompts {output.prompts:q} >{log[0]:q} 2>&1
+            """
+
+    use rule infer_shard as infer_shard_prompts with:
+        input:
+            manifest=lambda wildcards: model_of(wildcards).manifest,
+            merged=ancient(lambda wildcards: model_of(wildcards).built),
+            adapter=lambda wildcards: model_of(wildcards).adapter,
+            val=f"{SHARED}/data/prompts/{{prompts}}.jsonl",
+        output:
+            answers="results/{run}/infer/{prompts}/shards/{shard}.jsonl",
+        log:
+            "results/{run}/logs/infer_shard_prompts.{prompts}.{shard}.log",
+            gates="results/{run}/infer/{prompts}/shards/{shard}.gates.json",
+        benchmark:
+            "results/{run}/benchmarks/infer_shard_prompts.{prompts}.{shard}.tsv"
+
+    use rule gather_predictions as gather_predictions_prompts with:
+        input:
+            val=f"{SHARED}/data/prompts/{{prompts}}.jsonl",
+            shards=expand(
+                "results/{{run}}/infer/{{prompts}}/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])
+            ),
+        output:
+            predictions="results/{run}/infer/{prompts}/predictions.jsonl",
+        log:
+            "results/{run}/logs/gather_predictions_prompts.{prompts}.log",
+            gates="results/{run}/infer/{prompts}/gates.json",
+        benchmark:
+            "results/{run}/benchmarks/gather_predictions_prompts.{prompts}.tsv"

@@ -167,9 +167,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--converted",
         type=Path,
-        nargs=2,
-        metavar=("PAIRS", "PLACES"),
-        help="pairs.jsonl and places.jsonl of the conversion, by which a pair's place in the raw files is found",
+        nargs="+",
+        metavar="FILE",
+        help="pairs.jsonl and places.jsonl of the conversion, by which a pair's place in the raw files is found; after "
+        "them those of data.val, if that was converted by itself",
     )
     parser.add_argument("--rejects", type=Path, required=True, help="file for the rejected pairs, with their faults")
     args = parser.parse_args(argv)
@@ -178,9 +179,10 @@ def main(argv: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     outputs = [args.out / name for name in SIDES.values()]
     with replace_files(args.rejects) as (rejects,), replace_files(*outputs) as checked:
-        sides = zip(SIDES, args.sides, checked, strict=True)
+        converted = [args.converted[:2], args.converted[-2:]] if args.converted else [None, None]
+        sides = zip(SIDES, args.sides, converted, checked, strict=True)
         accounts = {
-            name: check_side(checker, place_pairs(side, args.converted), out, rejects) for name, side, out in sides
+            name: check_side(checker, place_pairs(side, files), out, rejects) for name, side, files, out in sides
         }
     said = {"max_length": checker.max_length, "longest": checker.longest, "supervised": dict(checker.supervised)}
     write_json(args.out / "tokens.json", said | {name: dict(account.counts) for name, account in accounts.items()})

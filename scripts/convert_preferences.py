@@ -17,6 +17,7 @@ a set in which more than half of the pairs are in other languages than data.lang
 import argparse
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,13 @@ from pipeline.files.json_lines import iterate_json_lines
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.columns import SYSTEM
 from pipeline.preferences.convert_files import convert_files, must_stop
+from pipeline.preferences.draw_pairs import Draw
 from pipeline.preferences.ledger import Counts
-from pipeline.preferences.list_raw import Listing, list_raw
-from pipeline.preferences.open_raw import UnreadableRaw
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS, UNREADABLE
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.rejects import say_dropped, say_reject
+from pipeline.preferences.sources import Source, limit_sources
 from pipeline.settings.stage import stage_parser
 
 REJECTS = "rejects.jsonl"
@@ -49,7 +50,7 @@ LONG_BYTES = 32 << 20  # of input, from which a progress bar is shown
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
     parser = stage_parser(__doc__, out="pairs.jsonl, places.jsonl, rejects.jsonl and quality.json")
-    parser.add_argument("raw", help="a file, a folder, or a glob in quotes")
+    parser.add_argument("raw", nargs="+", help="a file, a folder, or a glob in quotes; limits are those of data.raw")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="does not change what is written")
     return parser.parse_args(argv)
 
@@ -72,6 +73,9 @@ def print_table(counts: Counts) -> None:
     """Print the counts of rows, and of problems by code."""
     print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
     print(f"{counts.pairs:,} pairs")
+    for source in counts.sources:
+        limit = f", the limit is {source['limit']:,}" if source["limit"] else ""
+        print(f"{source['source']}: {source['rows_in']:,} rows in, {source['pairs']:,} pairs{limit}")
     found = [code for code in PROBLEMS if counts.codes[code]]
     if found:
         print(f"\n{'code':<22} {'severity':<8} {'rows':>9}  first")
@@ -96,7 +100,7 @@ def end_message(args: argparse.Namespace, counts: Counts) -> str | None:
     """Return in one line why there are no pairs; None if there are pairs."""
     stop = args.settings["data"]["on_problem"] == "stop"
     if not counts.rows_in:
-        return f"{args.raw}: no rows; expected preference pairs in one of the formats of docs/data.md"
+        return f"{', '.join(args.raw)}: no rows; expected preference pairs in one of the formats of docs/data.md"
     if counts.pairs and not must_stop(counts, stop):
         return None
     if counts.in_other_languages:
@@ -118,37 +122,41 @@ def other_languages(declared: dict[str, str], counts: Counts) -> str:
     )
 
 
-def print_left(listing: Listing) -> None:
+def print_left(left: Sequence[Mapping[str, str]]) -> None:
     """Name the files beside the data that are not read; all of them are in quality.json."""
-    left = listing.account()
     for file in left[:SHOWN]:
         print(f"not read: {file['file']}: {file['why']}")
     if len(left) > SHOWN:
         print(f"not read: {len(left) - SHOWN:,} more files; quality.json names them in files_left")
 
 
-def convert(args: argparse.Namespace, listing: Listing) -> Counts:
+def convert(args: argparse.Namespace, sources: list[Source]) -> Counts:
     """Convert the files, with a progress bar for large ones, and return the counts."""
-    data, paths = args.settings["data"], listing.files
+    data = args.settings["data"]
+    paths = [path for source in sources for path in source.files]
+    draw = Draw(sources, data["split_seed"]) if len(sources) > 1 or sources[0].limit else None
     size = sum(path.stat().st_size for path in paths)
     most_bytes = int(data["max_unpacked_gb"] * 1e9)
     with tqdm(total=size, unit="B", unit_scale=True, disable=None if size > LONG_BYTES else True) as bar:
         options = read_options(data)
-        raw = RawFiles(paths, data["format"], options, most_bytes, bar.update, listing.account())
-        return convert_files(raw, args.out, options, data["on_problem"] == "stop", args.cores)
+        raw = RawFiles(paths, data["format"], options, most_bytes, bar.update, left_of(sources))
+        return convert_files(raw, args.out, options, data["on_problem"] == "stop", args.cores, draw)
+
+
+def left_of(sources: Sequence[Source]) -> list[Mapping[str, str]]:
+    """Return the files beside the data of all sources."""
+    return [file for source in sources for file in source.left]
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
+    sources = limit_sources(args.raw, args.settings["data"].get("raw", []), args.out)
+    print_left(left_of(sources))
+    for source in sources:
+        if not source.files:
+            sys.exit(f"{source.name}: no such file; name a file, a folder with data files in it, or a glob in quotes")
     try:
-        listing = list_raw(args.raw, args.out)
-    except UnreadableRaw as error:
-        sys.exit(str(error))
-    print_left(listing)
-    if not listing.files:
-        sys.exit(f"{args.raw}: no such file; name a file, a folder with data files in it, or a glob in quotes")
-    try:
-        counts = convert(args, listing)
+        counts = convert(args, sources)
     except OSError as error:
         sys.exit(f"{error.filename or args.out}: {error.strerror or error}; nothing was written")
     except KeyboardInterrupt:

@@ -125,6 +125,7 @@ def list_answers(rows: SideBySide, first_file: Path, scores: dict[str, Any]) -> 
         before, after = (own[model][main] for model in (first, last))
         yield {
             "id": row.id,
+            **({"answer": row.answer} if row.answer is not None else {}),
             **({"tag": row.tag} if row.tag is not None else {}),
             "messages": row.messages,
             "chosen": row.chosen,

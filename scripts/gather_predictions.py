@@ -1,9 +1,10 @@
 """Put the answers of all shards into one file, in the order of the held-out pairs.
 
     python -m scripts.gather_predictions results/tiny/infer/shards/0.jsonl \
+        --settings "$(python -m tools.show_settings gather_predictions)" \
         --val results/tiny/data/val.jsonl --out results/tiny/infer
 
-It writes predictions.jsonl, and gates.json: the gates of the inference.
+It writes predictions.jsonl, a row an answer, and gates.json: the gates of the inference.
 """
 
 import sys
@@ -25,32 +26,48 @@ CHANNEL_END = "<|message|>"
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """Return a row of predictions.jsonl (schemas/prediction.schema.json).
 
-    An answer that names its channel but has no message is kept as the model wrote it.
+    A prompt of one's own has no answers to compare with. An answer that names its channel but has no message is kept as
+    the model wrote it.
     """
     prediction = {"id": pair["id"]} | ({"tag": pair["tag"]} if "tag" in pair else {})
+    response = answer["response"].rpartition(CHANNEL_END)[2]
+    if "rejected_response" not in pair:
+        return prediction | {"messages": pair["messages"], "response": response}
     return prediction | {
         "messages": pair["messages"][:-1],
-        "response": answer["response"].rpartition(CHANNEL_END)[2],
+        "response": response,
         "chosen": pair["messages"][-1]["content"],
         "rejected": pair["rejected_response"],
     }
 
 
-def gather(pairs: list[dict[str, Any]], shards: list[Path]) -> list[dict[str, Any]]:
-    """Return a prediction for each pair, from the answers of all shards."""
-    answers = [read_json_lines(path) for path in shards]
-    for shard, (path, rows) in enumerate(zip(shards, answers, strict=True)):
-        if len(rows) != (count := len(take_shard(pairs, shard, len(shards)))):
-            sys.exit(f"{path}: {len(rows)} answers for {count} prompts; delete it and run again")
-    return [to_prediction(pair, answer) for pair, answer in zip(pairs, join_shards(answers), strict=True)]
+def read_answers(path: Path, prompts: int, each: int) -> list[list[dict[str, Any]]]:
+    """Return the answers of a shard by prompt; stop with one line if any is missing."""
+    rows = read_json_lines(path)
+    if len(rows) != prompts * each:
+        asked = f"{prompts} prompts" if each == 1 else f"{prompts} prompts x {each}"
+        sys.exit(f"{path}: {len(rows)} answers for {asked}; delete it and run again")
+    return [rows[start : start + each] for start in range(0, len(rows), each)]
 
 
-def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]]) -> list[Gate]:
-    """Return two gates: every held-out prompt has its own answer, and not all answers are empty."""
-    own = sum(pair["id"] == row["id"] for pair, row in zip(pairs, predictions, strict=False))
+def gather(pairs: list[dict[str, Any]], shards: list[Path], each: int) -> list[dict[str, Any]]:
+    """Return the predictions for each pair, from the answers of all shards, numbered where there are several."""
+    answers = [
+        read_answers(path, len(take_shard(pairs, shard, len(shards))), each) for shard, path in enumerate(shards)
+    ]
+    return [
+        to_prediction(pair, answer) | ({"answer": number} if each > 1 else {})
+        for pair, rows in zip(pairs, join_shards(answers), strict=True)
+        for number, answer in enumerate(rows, 1)
+    ]
+
+
+def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]], each: int) -> list[Gate]:
+    """Return two gates: every held-out prompt has its own answers, and not all answers are empty."""
+    asked = [pair["id"] for pair in pairs for _ in range(each)]
     empty = sum(not row["response"].strip() for row in predictions)
     return [
-        gate("answers", own == len(pairs) == len(predictions), len(predictions), len(pairs)),
+        gate("answers", asked == [row["id"] for row in predictions], len(predictions), len(asked)),
         gate("empty_answers", empty < len(predictions), empty, f"below {len(predictions)}"),
     ]
 
@@ -65,15 +82,17 @@ def merge_gates(rows: list[Gate]) -> list[Gate]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = stage_parser(__doc__, settings=False, out="the predictions and their gates")
+    parser = stage_parser(__doc__, out="the predictions and their gates")
     parser.add_argument("shards", type=Path, nargs="+", help="swift's rows, shard 0 first; gates stand beside them")
-    parser.add_argument("--val", type=Path, required=True, help="the held-out pairs, whose prompts were answered")
+    parser.add_argument(
+        "--val", type=Path, required=True, help="the held-out pairs, whose prompts were answered, or prompts"
+    )
     args = parser.parse_args(argv)
 
-    pairs = read_json_lines(args.val)
-    predictions = gather(pairs, args.shards)
+    pairs, each = read_json_lines(args.val), args.settings["infer"]["answers_per_prompt"]
+    predictions = gather(pairs, args.shards, each)
     loaded = [row for path in args.shards for row in read_gates(gates_beside(path))]
-    write_gates(args.out / GATES, [*merge_gates(loaded), *gates_of(pairs, predictions)])
+    write_gates(args.out / GATES, [*merge_gates(loaded), *gates_of(pairs, predictions, each)])
     require_gates(args.out / GATES)
     write_json_lines(args.out / PREDICTIONS, predictions)
     print(f"{len(predictions)} answers")

@@ -5,14 +5,14 @@
         --model results/tiny/merged --manifest results/tiny/merged.sha256 \
         --val results/tiny/data/val.jsonl --shard 0 --answers results/tiny/infer/shards/0.jsonl
 
-The prompts are dealt to infer.shards shards in turn. Beside the answers it writes 0.gates.json, which says whether the
-model's files are those of their manifest.
+The prompts are dealt to infer.shards shards in turn, and each is asked infer.answers_per_prompt times. Beside the
+answers it writes 0.gates.json, which says whether the model's files are those of their manifest.
 """
 
 from pathlib import Path
 
-from pipeline.evaluation.shards import gates_beside, read_shard
-from pipeline.files.json_lines import write_json_lines
+from pipeline.evaluation.shards import gates_beside, take_shard
+from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.plugins import plugin_flags
@@ -27,7 +27,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--manifest", type=Path, required=True, help="the model's manifest")
     parser.add_argument("--adapter", type=Path, nargs="?", help="folder of an adapter, with its manifest beside it")
-    parser.add_argument("--val", type=Path, required=True, help="held-out pairs, whose prompts are answered")
+    parser.add_argument(
+        "--val", type=Path, required=True, help="held-out pairs, whose prompts are answered, or prompts"
+    )
     parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
     parser.add_argument("--answers", type=Path, required=True, help="file for the rows that swift writes")
     args = parser.parse_args(argv)
@@ -35,17 +37,21 @@ def main(argv: list[str] | None = None) -> None:
 
     write_gates(gates, gates_of_model(args.model, args.manifest, args.adapter))
     require_gates(gates)
+    pairs = take_shard(read_json_lines(args.val), args.shard, infer["shards"])
+    if not pairs:  # of fewer prompts than shards
+        write_json_lines(args.answers, [])
+        return
     claims = claim_gpus(infer["gpus"], "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
-    pairs = read_shard(args.val, args.shard, infer["shards"])
-    write_json_lines(prompts, ({"messages": pair["messages"]} for pair in pairs))
+    asked = [{"messages": pair["messages"]} for pair in pairs]
+    write_json_lines(prompts, (row for row in asked for _ in range(infer["answers_per_prompt"])))
     args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
         [
             *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
-            *flag_words(infer_settings(args.settings)),
+            *flag_words(infer_settings(args.settings, args.shard)),
             *plugin_flags(),
         ],
         swift_environment(args.settings["prompt"]["date"], 0 if infer["gpus"] else CPU_THREADS, {}),

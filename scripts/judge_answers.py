@@ -130,7 +130,7 @@ def to_row(prediction: Prediction, models: list[str], rounds: dict[str, dict[str
     """Return a row of the judgements; two equal answers have no rounds."""
     for round_, order in zip(ROUNDS, (models, models[::-1]), strict=True):
         rounds.setdefault(round_, {"order": order, "verdict": "tie", "said": ""})
-    named = {key: prediction[key] for key in ("id", "tag") if key in prediction}
+    named = {key: prediction[key] for key in ("id", "answer", "tag") if key in prediction}
     return named | rounds | {"winner": find_winner([rounds[round_] for round_ in ROUNDS])}
 
 

@@ -77,6 +77,11 @@ def score(comet: str, model: str, found: dict[str, list[Prediction]], gpus: int)
     return [{one: round(said[path][n]["COMET"], 4) for one, path in answers.items()} for n in range(len(rows))]
 
 
+def name_row(row: Prediction) -> dict[str, Any]:
+    """Return the id of a prediction, and the number of the answer where a prompt has several."""
+    return {key: row[key] for key in ("id", "answer") if key in row}
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, out="the scores, a row a prompt")
     parser.add_argument("predictions", nargs="+", metavar=METAVAR, help="predictions.jsonl of each model")
@@ -89,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
     scores = score(comet, model, found, args.settings["infer"]["gpus"])
     args.out.mkdir(parents=True, exist_ok=True)
     rows = zip(next(iter(found.values())), scores, strict=True)
-    write_json_lines(args.out / SCORES, ({"id": row["id"], "scores": own} for row, own in rows))
+    write_json_lines(args.out / SCORES, (name_row(row) | {"scores": own} for row, own in rows))
     for name in found:
         print(f"{name}: COMET {sum(own[name] for own in scores) / len(scores):.4f} over {len(scores)} prompts")
 

@@ -73,7 +73,11 @@ def describe_gates(folder: Path) -> str:
     """Return how many gates the stages of a run passed, and the names of those that failed and were only reported."""
     gates = [
         row
-        for path in [*sorted(folder.glob("*/gates.json")), folder / "sft" / "merge" / "gates.json"]
+        for path in [
+            *sorted(folder.glob("*/gates.json")),
+            *sorted(folder.glob("infer/*/gates.json")),
+            folder / "sft" / "merge" / "gates.json",
+        ]
         for row in read_gates(path)
     ]
     failed = ", ".join(row["gate"] for row in gates if not row["passed"])
@@ -100,6 +104,10 @@ def show_results(run: str) -> str:
         (quality, describe_quality(quality)),
         (tokens, describe_token_rejects(tokens)),
         (predictions, f"{len(answers)} answers to held-out prompts"),
+        *(
+            (path, f"{len(read_json_lines(path))} answers to {path.parent.name}")
+            for path in sorted(folder.glob("infer/*/predictions.jsonl"))
+        ),
         (folder / "evaluate" / "metrics.json", describe_evaluation(folder / "evaluate" / "metrics.json")),
         (folder / "report.html", "all of this on one page, in English and Chinese"),
         (folder / "merged", "the tuned model, ready for transformers"),

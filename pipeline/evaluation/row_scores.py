@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation.row_metrics import Ratio, Statistics
-from pipeline.evaluation.side_by_side import SideBySide
+from pipeline.evaluation.side_by_side import AnswerId, SideBySide
 from pipeline.files.json_lines import iterate_json_lines
 
 POINTS = {"tie": 0.5}
 
 
 class Scored(Ratio):
-    """The mean of scores that were given to rows, by their id and the model."""
+    """The mean of scores that were given to rows, by their id, the number of the answer, and the model."""
 
-    def __init__(self, scores: dict[tuple[str, str], float]) -> None:
+    def __init__(self, scores: dict[tuple[AnswerId, str], float]) -> None:
         self.scores = scores
         self.unit = "mean"
 
@@ -26,14 +26,19 @@ class Scored(Ratio):
         return np.stack([found, np.where(np.isnan(found), np.nan, 1.0)], axis=1)
 
 
+def name_answer(row: dict[str, Any]) -> AnswerId:
+    """Return the id of a row's prompt, and the number of its answer."""
+    return row["id"], row.get("answer")
+
+
 def read_scores(path: Path) -> Scored:
     """Return the mean of the scores in a file of score_comet.py."""
     rows: list[dict[str, Any]] = list(iterate_json_lines(path))
-    return Scored({(row["id"], model): float(score) for row in rows for model, score in row["scores"].items()})
+    return Scored({(name_answer(row), model): float(score) for row in rows for model, score in row["scores"].items()})
 
 
 def judged_metric(path: Path, one: str, two: str) -> Scored:
     """Return the win rate of `two` over `one` in the rows of judge_answers.py; invalid verdicts do not count."""
     points = {one: 0.0, two: 1.0} | POINTS
     rows = (row for row in iterate_json_lines(path) if set(row["first"]["order"]) == {one, two})
-    return Scored({(row["id"], two): points[row["winner"]] for row in rows if row["winner"] in points})
+    return Scored({(name_answer(row), two): points[row["winner"]] for row in rows if row["winner"] in points})

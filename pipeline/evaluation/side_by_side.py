@@ -10,6 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+# The id of a prompt, and the number of the answer where a prompt has several.
+AnswerId = tuple[str, int | None]
+
 
 class Row(msgspec.Struct):
     """A row of predictions.jsonl (schemas/prediction.schema.json)."""
@@ -20,6 +23,7 @@ class Row(msgspec.Struct):
     chosen: str
     rejected: str
     tag: str | None = None
+    answer: int | None = None
 
 
 @dataclass
@@ -29,7 +33,7 @@ class SideBySide:
     `prompts` numbers the prompts: rows of the same prompt have the same number, and are drawn together.
     """
 
-    ids: list[str] = field(default_factory=list)
+    ids: list[AnswerId] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)  # the last user message
     chosen: list[str] = field(default_factory=list)
     answers: dict[str, list[str]] = field(default_factory=dict)  # by model
@@ -60,7 +64,7 @@ def read_side_by_side(files: Mapping[str, Path]) -> SideBySide:
     numbers: dict[bytes, int] = {}
     prompts = []
     for row in read_rows(files[first]):
-        rows.ids.append(row.id)
+        rows.ids.append((row.id, row.answer))
         rows.sources.append(last_user_text(row.messages))
         rows.chosen.append(row.chosen)
         rows.answers[first].append(row.response)
@@ -79,7 +83,7 @@ def read_answers(path: Path, rows: SideBySide, first: Path) -> list[str]:
     for number, row in enumerate(read_rows(path)):
         if (
             number >= len(rows.ids)
-            or row.id != rows.ids[number]
+            or (row.id, row.answer) != rows.ids[number]
             or last_user_text(row.messages) != rows.sources[number]
         ):
             sys.exit(f"{path}, line {number + 1}: not the prompt of that line in {first}; answer the same prompts")

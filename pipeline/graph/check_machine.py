@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.models.model_folder import find_model_problem
-from pipeline.preferences.list_raw import list_raw, refuse_results
+from pipeline.preferences.list_raw import refuse_results
 from pipeline.preferences.open_raw import UnreadableRaw
+from pipeline.preferences.sources import Source, list_source, list_sources
 
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
@@ -19,19 +20,18 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     Snakemake would silently reduce a request above the ceiling, and train on fewer GPUs than asked for.
     `ceilings` maps a resource to its limit (`--resources`, or a profile).
     """
-    raw = config["data"]["raw"]
     results = Path("results") / config["run"]
-    try:
-        listing = list_raw(raw, results / "data")
-        refuse_results(raw, listing.files, results)
-    except UnreadableRaw as error:
-        sys.exit(str(error))
-    if not listing.files:
-        fix = "run `dvc pull data.dvc`" if Path(raw).parts[0] == "data" else "put it there, or set data.raw"
-        sys.exit(f"{raw}: no such file; {fix}")
+    sources = list_sources(config["data"]["raw"], results / "data")
+    for source in sources:
+        require_raw(source, results)
+    if config["data"]["val"]:
+        require_separate(config["data"]["val"], sources, results)
     own = config["sft"]["data"]
     if config["sft"]["enabled"] and own and not Path(own).is_file():
         sys.exit(f"{own}: no such file; put it there, or set sft.data")
+    for name, file in (config["infer"]["prompts"] or {}).items():
+        if not Path(file).is_file():
+            sys.exit(f"{file}: no such file; put it there, or set infer.prompts.{name}")
     if "gpu" not in ceilings:
         return
     ceiling = ceilings["gpu"].value
@@ -42,6 +42,28 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
                 f"{setting}.gpus is {asked}, above the ceiling of {ceiling} that Snakemake was given; "
                 f"lower it, or add --resources gpu={asked}"
             )
+
+
+def require_raw(source: Source, results: Path) -> None:
+    """Stop with one line if a source names no file, or results of the run."""
+    if not source.files:
+        fix = "run `dvc pull data.dvc`" if Path(source.name).parts[0] == "data" else "put it there, or set data.raw"
+        sys.exit(f"{source.name}: no such file; {fix}")
+    try:
+        refuse_results(source.name, source.files, results)
+    except UnreadableRaw as error:
+        sys.exit(str(error))
+
+
+def require_separate(val: str, sources: list[Source], results: Path) -> None:
+    """Stop with one line if data.val names no file, results of the run, or a file that data.raw names too."""
+    held_out = list_source(val, None, results / "data" / "held_out")
+    if not held_out.files:
+        sys.exit(f"{val}: no such file; put it there, or set data.val")
+    require_raw(held_out, results)
+    raw = {file.resolve() for source in sources for file in source.files}
+    if both := {file.resolve() for file in held_out.files} & raw:
+        sys.exit(f"{min(both)}: in data.val and in data.raw; move it out of what data.raw names")
 
 
 def require_writable(folder: Path) -> None:

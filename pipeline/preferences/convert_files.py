@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pipeline.preferences.draw_pairs import Draw
 from pipeline.preferences.ledger import Counts, Ledger
 from pipeline.preferences.list_raw import ACCOUNT, PAIRS
 from pipeline.preferences.options import Options
@@ -19,7 +20,9 @@ SMALL_BYTES = 16 << 20  # of input, for which starting more processes does not p
 MOST_CORES = 8  # that one process can feed with rows
 
 
-def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores: int) -> Counts:
+def convert_files(
+    raw: RawFiles, out: Path, options: Options, stop: bool, cores: int, draw: Draw | None = None
+) -> Counts:
     """Convert the files and return the account.
 
     pairs.jsonl and places.jsonl are not written if no pair is left, if a file breaks off, or if `stop` is set and a row
@@ -30,7 +33,10 @@ def convert_files(raw: RawFiles, out: Path, options: Options, stop: bool, cores:
     shutil.rmtree(work, ignore_errors=True)
     try:
         work.mkdir()  # in here, since Ctrl-C may come as soon as it is there
-        with closing(Workers(work, choose_cores(raw, cores))) as workers, closing(Ledger(work, raw.files)) as ledger:
+        with (
+            closing(Workers(work, choose_cores(raw, cores))) as workers,
+            closing(Ledger(work, raw.files, draw)) as ledger,
+        ):
             for chunk, result in workers.convert(raw.read(), options):
                 ledger.add(chunk, result)
             counts = ledger.write(work, workers)
@@ -64,6 +70,8 @@ def write_quality(path: Path, counts: Counts, left: Sequence[Mapping[str, str]])
         "keys_left": dict(sorted(counts.keys_left.items())),
         "files_left": left,
     }
+    if not counts.sources:
+        del account["sources"]
     path.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

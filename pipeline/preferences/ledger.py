@@ -4,9 +4,10 @@ import heapq
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from pipeline.preferences.chunk import Chunk, Place
 from pipeline.preferences.convert_chunk import Converted
+from pipeline.preferences.draw_pairs import Draw, SourcedPairs
 from pipeline.preferences.duplicates import EXAMPLES, Repeat, RepeatFinder
 from pipeline.preferences.pair_store import PairStore
 from pipeline.preferences.places import find_breaks, write_places
@@ -45,6 +47,7 @@ class Counts:
     chosen_longer: int = 0
     rejected_longer: int = 0
     keys_left: Counter[str] = field(default_factory=Counter)  # rows that hold a key which is not read, by key
+    sources: list[dict[str, Any]] = field(default_factory=list)  # only where data.raw has several, or limits
 
     def note(self, code: str, place: Place | str, rows: int = 1) -> None:
         """Count rows under a code, and keep the first few places."""
@@ -61,9 +64,11 @@ class Counts:
 class Ledger:
     """Takes the result of each chunk, in order, and writes pairs and rejects when all are there."""
 
-    def __init__(self, folder: Path, files: list[RawFile]) -> None:
+    def __init__(self, folder: Path, files: list[RawFile], draw: Draw | None = None) -> None:
         self.folder = folder
         self.files = files
+        self.draw = draw
+        self.surplus = np.zeros(0, bool)  # of all pairs: whether it is over the limit of its source
         self.counts = Counts()
         self.finder = RepeatFinder(folder)
         self.pairs = PairStore(folder)
@@ -112,6 +117,7 @@ class Ledger:
     def write(self, out: Path, workers: Workers) -> Counts:
         """Write pairs.jsonl, rejects.jsonl and places.jsonl, and return the account of them."""
         self.finder.compare(workers.run)
+        self.draw_pairs()
         self.warn_of_repeats(workers)
         self.warn_of_bias()
         self.counts.pairs = self.counts.pairs_read = self.numbers.count
@@ -129,22 +135,41 @@ class Ledger:
         write_places(out / "places.jsonl", breaks, self.place_of)
         return self.balance()
 
+    def draw_pairs(self) -> None:
+        """Find the pairs over the limits of their sources, and count the pairs of each source."""
+        if not self.draw:
+            return
+        starts = np.array([file.before for file in self.files], np.uint64)
+        pairs = SourcedPairs(self.draw, self.finder.pairs, self.numbers, starts)
+        self.surplus = pairs.find_surplus(self.finder.rejected)
+        self.finder.rejected |= self.surplus
+        self.counts.sources = [
+            {"source": source.name, "limit": source.limit, "rows_in": 0, "pairs": count}
+            for source, count in zip(self.draw.sources, pairs.count(self.finder.rejected), strict=True)
+        ]
+
     def reject_repeats(self, repeats: IO[bytes]) -> Iterator[int]:
-        """Yield the pairs that repeat or contradict others, which are named in `repeats`."""
-        for row, found in groupby(self.finder.read_rejected(), key=lambda repeat: repeat.row):
+        """Yield the pairs that repeat or contradict others or are over a limit, which are named in `repeats`."""
+        by_row = groupby(self.finder.read_rejected(), key=lambda repeat: repeat.row)
+        repeated = ((row, self.describe_repeats(found)) for row, found in by_row)
+        surplus = ((int(row), [Finding("over-limit")]) for row in np.flatnonzero(self.surplus))
+        for row, findings in heapq.merge(repeated, surplus, key=itemgetter(0)):
             self.counts.pairs -= 1
-            self.reject_repeat(row, list(found), repeats)
+            self.reject_pair(row, findings, repeats)
             yield row
 
-    def reject_repeat(self, row: int, found: Sequence[Repeat], repeats: IO[bytes]) -> None:
-        """Name a row that repeats others."""
-        number = self.numbers[row]
-        findings = [
+    def describe_repeats(self, found: Iterable[Repeat]) -> list[Finding]:
+        """Return the findings about a row that repeats others."""
+        return [
             Finding(
                 repeat.code, "$", f"{PROBLEMS[repeat.code].meaning.partition('.')[0]}: {self.place_of(repeat.other)}"
             )
             for repeat in found
         ]
+
+    def reject_pair(self, row: int, findings: list[Finding], repeats: IO[bytes]) -> None:
+        """Name a row that was a pair."""
+        number = self.numbers[row]
         file = self.files[self.file_of(number)]
         if file.mqm:
             file.refused_pairs[number - file.before - 1] = findings
@@ -194,12 +219,19 @@ class Ledger:
         counts.files = [
             {"file": file.name, "format": file.format or "unknown", "rows_in": file.rows_in} for file in self.files
         ]
+        self.count_sources()
         # An annotation is used if it is in a pair; every other row is one pair.
         annotations = sum(file.rows_in - file.rows_rejected for file in mqm)
         of_mqm = sum(len(file.mqm.parts) - len(file.refused_pairs) for file in mqm if file.mqm)
         if counts.rows_used - annotations != counts.pairs - of_mqm:
             raise RuntimeError(f"rows were lost: {counts}")
         return counts
+
+    def count_sources(self) -> None:
+        """Add the rows of each source to its pairs."""
+        files = iter(self.files)
+        for source, found in zip(self.draw.sources if self.draw else (), self.counts.sources, strict=True):
+            found["rows_in"] = sum(next(files).rows_in for _ in source.files)
 
     def close(self) -> None:
         """Close all files."""

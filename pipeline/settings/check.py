@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from pipeline.settings.data_problems import find_data_problems
+from pipeline.settings.infer_problems import find_infer_problems
 from pipeline.settings.levers import find_fast_problems
 from pipeline.settings.loss_problems import find_loss_problems
 from pipeline.settings.losses import has_reference
@@ -22,8 +24,6 @@ from pipeline.settings.sweep import apply_changes, find_sweep_problems, list_poi
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 CONFIG = Path(__file__).parents[2] / "config.yaml"
-# vLLM shares a layer's heads among the GPUs, and gpt-oss has 64, with keys and values in 8 groups.
-VLLM_GPUS = (1, 2, 4, 8)
 
 
 @cache
@@ -138,26 +138,8 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
-    given = list((config["data"]["columns"] or {}).values())
-    if twice := next((ours for ours in given if given.count(ours) > 1), None):
-        problems.append(f"data.columns: two keys are {twice}; keep one of them")
-    problems += find_fast_problems(config) + find_infer_problems(config)
+    problems += [*find_data_problems(config["data"]), *find_fast_problems(config), *find_infer_problems(config)]
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
-
-
-def find_infer_problems(config: dict[str, Any]) -> list[str]:
-    """Return one line for each setting with which vLLM cannot answer."""
-    if config["infer"]["backend"] != "vllm":
-        return []
-    problems = []
-    if config["infer"]["gpus"] not in VLLM_GPUS:
-        problems.append(
-            "infer.gpus: with infer.backend vllm it must be 1, 2, 4 or 8; set one of these, or transformers"
-        )
-    # The model after SFT is then the base model with an adapter on it, and evaluation asks it for answers.
-    if config["sft"]["enabled"] and config["sft"]["join"] == "stacked":
-        problems.append("sft.join: infer.backend vllm takes whole models only; set merged, or transformers")
-    return problems
 
 
 def value_at(settings: Any, keys: list[str]) -> Any:

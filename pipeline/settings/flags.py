@@ -31,12 +31,16 @@ def swift_flags(settings: dict[str, Any]) -> str:
     return shlex.join(flag_words(settings))
 
 
-def infer_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the flags of inference. vLLM is told its number of GPUs, and chooses batches and kernels itself."""
+def infer_settings(config: dict[str, Any], shard: int = 0) -> dict[str, Any]:
+    """Return the flags of inference. vLLM is told its number of GPUs, and chooses batches and kernels itself.
+
+    Each shard has a seed of its own, so that shards do not draw the same random numbers.
+    """
     infer = config["infer"]
-    flags = {
-        name: infer[name] for name in ("max_new_tokens", "temperature", "max_batch_size", "torch_dtype", "attn_impl")
-    }
+    flags = {name: infer[name] for name in ("max_new_tokens", "temperature")}
+    if infer["temperature"]:
+        flags |= {"top_p": infer["top_p"], "top_k": infer["top_k"], "seed": infer["seed"] + shard}
+    flags |= {name: infer[name] for name in ("repetition_penalty", "max_batch_size", "torch_dtype", "attn_impl")}
     flags["experts_impl"] = config["dpo"]["experts_impl"]
     if infer["backend"] == "vllm":
         flags |= dict.fromkeys(("max_batch_size", "attn_impl", "experts_impl"))

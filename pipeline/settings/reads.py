@@ -19,7 +19,8 @@ Config = Mapping[str, Any]
 # A section stands for all settings in it.
 TRAINING = ("gates", "prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes")
 MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt.date")
-ANSWERS = ("infer", "dpo.experts_impl", "prompt.date")
+INFER = tuple(f"infer.{name}" for name in load_schema()["properties"]["infer"]["properties"] if name != "prompts")
+ANSWERS = (*INFER, "dpo.experts_impl", "prompt.date")
 TOKENS = ("dpo.max_length", "dpo.truncation_strategy", "dpo.loss_scale", "prompt.date")
 SFT = tuple(name for name in load_schema()["properties"]["sft"]["properties"] if name not in NO_FLAGS)
 # What SFT takes from `dpo`: what says nothing of pairs, and what `sft` has no value of its own for.
@@ -30,12 +31,14 @@ SFT_FROM_DPO = tuple(
 RESULTS = tuple(name for name in load_schema()["properties"] if name not in ("dvc", "sweep"))
 # The points of a sweep, with their values of what it sets, which is in these sections.
 POINTS = ("run", "sweep", *SECTIONS)
+CONVERSION = tuple(
+    f"data.{name}"
+    for name in ("format", "columns", "ignore", "on_problem", "languages", "system", "min_margin", "max_unpacked_gb")
+)
 READS: dict[str, tuple[str, ...]] = {
-    "convert_preferences": (
-        *("data.raw", "data.format", "data.columns", "data.ignore", "data.on_problem"),
-        *("data.languages", "data.system", "data.min_margin"),
-        "data.max_unpacked_gb",
-    ),
+    "convert_preferences": ("data.raw", "data.split_seed", *CONVERSION),
+    "convert_val": ("data.val", *CONVERSION),
+    "hold_out_pairs": ("data.val_overlap",),
     "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),
     "build_tiny_model": ("model.tiny", "prompt.date"),
     "build_random_model": ("model.tiny",),
@@ -49,8 +52,11 @@ READS: dict[str, tuple[str, ...]] = {
     "merge_adapter": MERGE,
     "infer_shard": ANSWERS,
     "infer_shard_before": ANSWERS,
-    "gather_predictions": (),
-    "gather_predictions_before": (),
+    "gather_predictions": ("infer.answers_per_prompt",),
+    "gather_predictions_before": ("infer.answers_per_prompt",),
+    "check_prompts": ("data.system",),
+    "infer_shard_prompts": ANSWERS,
+    "gather_predictions_prompts": ("infer.answers_per_prompt",),
     "evaluate_answers": ("data.languages", "evaluate.terms", "evaluate.own", "evaluate.resamples", "evaluate.seed"),
     "score_pairs": (
         *("infer.gpus", "infer.shards", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
@@ -70,7 +76,10 @@ READS: dict[str, tuple[str, ...]] = {
     "write_sweep_report": POINTS,
 }
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
-GRAPH = ("run", "sweep", "sft.enabled", "sft.join", "model.folder", "model.random", "infer.shards", "dvc.push_merged")
+GRAPH = (
+    *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.random"),
+    *("infer.shards", "infer.prompts", "dvc.push_merged"),
+)
 
 
 def part_for(rule: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ FIXED = {
     "infer.backend": PLACE,
     "infer.gpus": PLACE,
     "infer.shards": PLACE,
+    "infer.prompts": "names the prompts, and all points answer those; set it for all points, outside the sweep",
 }
 LONGEST_RUN = 120  # characters; a path with its record must fit into a file's name (write_dvc_yaml.record_of)
 

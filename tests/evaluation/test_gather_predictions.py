@@ -15,6 +15,7 @@ def pair(number: int) -> dict:
     return {"id": f"p{number}", "tag": "tone", "messages": messages, "rejected_response": "bad"}
 
 
+SCHEMA = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
 PAIRS = [pair(number) for number in range(5)]
 
 
@@ -22,10 +23,11 @@ PAIRS = [pair(number) for number in range(5)]
 def shards(tmp_path):
     """Return a function that deals the answers of PAIRS out to files, as infer_shard.py does."""
 
-    def write_shards(count: int) -> list:
+    def write_shards(count: int, each: int = 1) -> list:
         files = [tmp_path / f"{shard}.jsonl" for shard in range(count)]
         for shard, file in enumerate(files):
-            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in take_shard(range(5), shard, count)]
+            numbers = [n for n in take_shard(range(5), shard, count) for _ in range(each)]
+            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in numbers]
             file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return files
 
@@ -34,33 +36,52 @@ def shards(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_number_of_shards_changes_nothing(shards, count):
-    assert [row["response"] for row in gather(PAIRS, shards(count))] == [f"answer {n}" for n in range(5)]
+    assert [row["response"] for row in gather(PAIRS, shards(count), 1)] == [f"answer {n}" for n in range(5)]
 
 
 def test_an_answer_that_never_opens_its_message_is_kept_as_it_is(tmp_path):
     file = tmp_path / "0.jsonl"
     file.write_text('{"response": "<|channel|>f."}\n', encoding="utf-8")
-    assert gather(PAIRS[:1], [file])[0]["response"] == "<|channel|>f."
+    assert gather(PAIRS[:1], [file], 1)[0]["response"] == "<|channel|>f."
 
 
-def test_a_prediction_fits_its_schema(shards):
-    schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
-    for row in gather(PAIRS, shards(1)):
-        jsonschema.validate(row, schema)
+@pytest.mark.parametrize("count", [1, 2])
+def test_several_answers_to_a_prompt_are_numbered_rows_one_after_another(shards, count):
+    rows = gather(PAIRS, shards(count, 3), 3)
+    found = [(row["id"], row["answer"], row["response"]) for row in rows]
+    assert found == [(f"p{n}", number, f"answer {n}") for n in range(5) for number in (1, 2, 3)]
+
+
+def test_an_answer_to_a_prompt_of_ones_own_stands_without_answers_to_compare_with(shards):
+    prompts = [{"id": row["id"], "messages": row["messages"][:1]} for row in PAIRS]
+    rows = gather(prompts, shards(2), 1)
+    assert rows == [prompt | {"response": f"answer {n}"} for n, prompt in enumerate(prompts)]
+    jsonschema.validate(rows[0], SCHEMA)
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_prediction_fits_its_schema(shards, each):
+    for row in gather(PAIRS, shards(1, each), each):
+        jsonschema.validate(row, SCHEMA)
 
 
 def test_a_missing_answer_is_refused_with_the_file_that_lacks_it(shards):
     files = shards(2)
     files[1].write_text("", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"1.jsonl: 0 answers for 2 prompts; delete it and run again"):
-        gather(PAIRS, files)
+        gather(PAIRS, files, 1)
+
+
+def test_one_of_several_answers_missing_is_refused_with_what_was_asked_for(shards):
+    with pytest.raises(SystemExit, match=r"0.jsonl: 5 answers for 5 prompts x 2; delete it and run again"):
+        gather(PAIRS, shards(1), 2)
 
 
 def test_answers_of_other_prompts_or_none_at_all_fail_their_gates(shards):
-    predictions = gather(PAIRS, shards(1))
+    predictions = gather(PAIRS, shards(1), 1)
 
     def failed(rows: list) -> set[str]:
-        return {row["gate"] for row in gates_of(PAIRS, rows) if not row["passed"]}
+        return {row["gate"] for row in gates_of(PAIRS, rows, 1) if not row["passed"]}
 
     assert failed(predictions) == set()
     assert failed(predictions[1:] + predictions[:1]) == {"answers"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.settings.check import load_config, merge
 from pipeline.settings.flags import infer_settings, swift_flags
 from tests.support.both_engines import in_folder
 from tests.support.project import ROOT
@@ -51,6 +52,15 @@ def test_the_default_answers_as_if_there_were_no_other_backend():
     flags = "--max_new_tokens 96 --temperature 0 --max_batch_size 16 --torch_dtype float32"
     given = swift_flags(infer_settings(json.loads(after(words, "--settings"))))
     assert given == f"{flags} --attn_impl eager --experts_impl eager"
+
+
+def test_each_shard_samples_with_a_seed_of_its_own():
+    settings = merge(
+        load_config([]), {"infer": {"temperature": 0.7, "top_p": 0.9, "seed": 3, "repetition_penalty": 1.1}}
+    )
+    flags = [swift_flags(infer_settings(settings, shard)) for shard in (0, 1)]
+    asked = "--max_new_tokens 96 --temperature 0.7 --top_p 0.9 --top_k 50 --seed {} --repetition_penalty 1.1"
+    assert [found.partition(" --max_batch_size")[0] for found in flags] == [asked.format(3), asked.format(4)]
 
 
 def test_vllm_missing_is_said_with_the_command_that_installs_it(project, run):

@@ -19,6 +19,8 @@ DATE = "2020-02-02"
 SETTINGS = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
 SETTINGS["prompt"]["date"] = DATE
 SETTINGS["infer"] |= {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16", "max_new_tokens": 7}
+SAMPLING = {"temperature": 0.7, "top_p": 0.9, "top_k": 5, "repetition_penalty": 1.1}
+SETTINGS["infer"] |= SAMPLING | {"seed": 3, "answers_per_prompt": 2}
 GIVEN_BY_SLURM = {"SLURM_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "0,1"}  # no GPU is here to be claimed
 PAIRS = [
     {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes"}]}
@@ -64,15 +66,18 @@ def test_vllm_runs_no_code_of_a_model_folder(answered):
 
 def test_vllm_is_given_the_prompts_that_check_tokens_saw(answered, built):
     render = load_prompt_renderer(built[0], DATE)
-    assert [given["prompt"] for given in answered["prompts"]] == [render(pair["messages"]) for pair in PAIRS]
+    asked = [render(pair["messages"]) for pair in PAIRS for _ in range(2)]
+    assert [given["prompt"] for given in answered["prompts"]] == asked
 
 
-def test_vllm_is_asked_for_the_likeliest_tokens_and_no_more_than_were_set(answered):
-    asked = [(given["asked"]["temperature"], given["asked"]["max_tokens"]) for given in answered["prompts"]]
-    assert asked == [(0, 7)] * len(PAIRS)
+def test_vllm_samples_as_was_set_and_writes_no_more_tokens_than_were_set(answered):
+    for given in answered["prompts"]:
+        assert given["asked"].items() >= (SAMPLING | {"max_tokens": 7, "seed": None}).items()
+    assert answered["engine"]["seed"] == 3
 
 
 def test_answers_are_in_the_order_of_the_prompts_in_whatever_order_vllm_ends_them(answered):
-    for row, pair in zip(answered["rows"], PAIRS, strict=True):
+    asked = [pair for pair in PAIRS for _ in range(2)]
+    for row, pair in zip(answered["rows"], asked, strict=True):
         assert pair["messages"][0]["content"] in row["response"]
         assert row["messages"][-1] == {"role": "assistant", "content": row["response"]}

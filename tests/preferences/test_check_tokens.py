@@ -90,6 +90,14 @@ def test_a_pair_is_named_by_its_line_in_the_users_own_file(check, converted):
     assert found["stopped"].startswith("my.jsonl:12: ")
 
 
+def test_pairs_of_ones_own_to_hold_out_are_named_by_their_own_conversion(check, converted, tmp_path):
+    own = [tmp_path / "own-pairs.jsonl", tmp_path / "own-places.jsonl"]
+    write_json_lines(own[0], [pair("short", "Save")])
+    write_json_lines(own[1], [{"pair": 1, "file": "val.jsonl", "line": 7}])
+    found = check(SHORT, converted=[*converted, *own], max_length=16)
+    assert [(row["file"], row["line"]) for row in found["rejects"]] == [("my.jsonl", 11), ("val.jsonl", 7)]
+
+
 def test_a_pair_that_was_not_converted_is_named(converted, tmp_path):
     write_json_lines(tmp_path / "train.jsonl", [SHORT, pair("new", "Save")])
     with pytest.raises(SystemExit, match="new is not in"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ GENERATED = {
 def run(tmp_path, monkeypatch):
     """Return a function that converts a code's file, from the folder that it is in."""
 
-    def run_code(code: str, **changes: str) -> str | None:
+    def run_code(code: str, **changes: Any) -> str | None:
         folder = FOLDER
         if code in GENERATED:
             folder = tmp_path / "raw"
@@ -65,6 +66,7 @@ def run(tmp_path, monkeypatch):
         monkeypatch.chdir(folder)
         languages = ZH_EN if code in TRANSLATED else None
         name = f"{code}.jsonl" if code in GENERATED else RAW[code].name
+        changes |= {"raw": [{"file": name, "limit": 1}]} if code == "over-limit" else {}
         return convert(name, tmp_path, languages=languages, **changes)
 
     return run_code

@@ -89,6 +89,20 @@ def test_config_yaml_can_be_used():
             "dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch",
         ),
         (
+            {"data": {"raw": [{"file": "a.jsonl", "limit": 0}]}},
+            "data.raw.0.limit: 0 is less than the minimum of 1; see docs/configuration.md",
+        ),
+        ({"data": {"raw": [{"limit": 5}]}}, "data.raw.0: file missing; config.yaml has the usual value"),
+        ({"data": {"raw": []}}, "data.raw: [] should be non-empty; see docs/configuration.md"),
+        (
+            {"data": {"val": "val.jsonl", "split_by_tag": True}},
+            "data.split_by_tag: not used with data.val, which is held out whole; set it to false, or data.val to null",
+        ),
+        (
+            {"data": {"val_overlap": "drop"}},
+            "data.val_overlap: drop is only used with data.val; name its pairs there, or set stop",
+        ),
+        (
             {"tracking": {"host": "https://swanlab.example.org"}},
             "tracking.host: only used with tracking.mode cloud; set that mode, or tracking.host to null",
         ),
@@ -107,6 +121,8 @@ def test_a_bad_setting_is_named_with_its_fix(sections, problem):
         {"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},
         {"dpo": {"target_parameters": None, "lora_dropout": 0.1}},
         {"sft": {"join": "stacked"}},
+        {"data": {"raw": ["a.jsonl", {"file": "b.jsonl", "limit": 5}]}},
+        {"data": {"val": "val.jsonl", "val_overlap": "drop"}},
         {"dpo": {"save_strategy": "steps", "save_steps": 5}},
     ],
     ids=str,

@@ -11,6 +11,9 @@ PLAIN_LOSS = {"rlhf_type": "dpo", "loss_type": "sigmoid"} | dict.fromkeys(OWN_SE
 # Other values of settings whose values cannot be guessed from the schema; of several, the first that is allowed counts.
 EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "data.raw": ({"data": {"raw": "data"}},),
+    # Files that are there. Only beside data.val is there anything that it could share.
+    "data.val": ({"data": {"val": "tests/golden/formats/swift.jsonl"}},),
+    "data.val_overlap": ({"data": {"val": "tests/golden/formats/swift.jsonl", "val_overlap": "drop"}},),
     "data.languages": ({"data": {"languages": {"source": "de", "target": "fr"}}},),
     "prompt.date": ({"prompt": {"date": "2026-01-02"}},),
     "sft.data": ({"sft": {"data": "config.yaml"}},),  # a file that is there
@@ -30,6 +33,12 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
     # vLLM goes with GPUs only.
     "infer.backend": ({"infer": {"backend": "vllm", "gpus": 1}}, {"infer": {"backend": "transformers"}}),
+    # Sampling needs a temperature.
+    **{
+        f"infer.{name}": ({"infer": {"temperature": 1, name: value}},)
+        for name, value in {"top_p": 0.5, "top_k": 5, "answers_per_prompt": 2}.items()
+    },
+    "infer.prompts": ({"infer": {"prompts": {"own": "data/preferences.jsonl"}}},),  # a file that is there
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
     "evaluate.own": ({"evaluate": {"own": "pipeline/gates.py:gate"}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),

@@ -32,11 +32,12 @@ def options(**changes: Any) -> list[str]:
     return ["--settings", json.dumps({"data": DATA | changes})]
 
 
-def convert(raw: Path | str, out: Path, cores: int | None = None, **changes: Any) -> str | None:
+def convert(raw: Path | str | list[str], out: Path, /, cores: int | None = None, **changes: Any) -> str | None:
     """Convert with some settings changed, and return the message that it ends with; None if it ends well."""
+    names = raw if isinstance(raw, list) else [str(raw)]
     try:
         processes = ["--cores", str(cores)] if cores else []
-        convert_preferences.main([str(raw), *options(**changes), "--out", str(out), *processes])
+        convert_preferences.main([*names, *options(**changes), "--out", str(out), *processes])
     except SystemExit as stop:
         return str(stop.code)
     return None

@@ -129,6 +129,18 @@ def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
     assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
 
 
+def test_several_answers_and_prompts_of_ones_own_take_disk_and_a_fault_of_theirs_stops_the_plan(plan, project):
+    (project / "own.txt").write_text("one\ntwo\n", encoding="utf-8")
+    _, usual = plan()
+    _, several = plan(infer={"temperature": 1, "answers_per_prompt": 2})
+    _, own = plan(infer={"prompts": {"own": "own.txt"}})
+    assert several["disk"]["answers"] == 2 * usual["disk"]["answers"]
+    assert own["disk"]["answers"] > usual["disk"]["answers"]
+    (project / "own.txt").write_text("one\n\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"^own\.txt:2: message 1: empty, or white space alone; "):
+        plan(infer={"prompts": {"own": "own.txt"}})
+
+
 def test_sft_is_counted_as_a_training_of_its_own(plan):
     _, numbers = plan("gpt-oss-20b-sft")
     assert [training["stage"] for training in numbers["trainings"]] == ["sft", "dpo"]

@@ -18,7 +18,10 @@ UP_TO_DATE = "Data and pipelines are up to date."
 NOTHING = "Nothing to be done"
 STORE_BYTES = 8 << 20
 CHANGES = list_changes(load_config([]))
-GRAPH_SETTINGS = {"evaluate.comet", "evaluate.judge", "model.folder", "model.random", "sft.enabled"}
+GRAPH_SETTINGS = {
+    *("data.val", "data.val_overlap", "model.folder", "model.random", "sft.enabled"),
+    *("infer.prompts", "evaluate.comet", "evaluate.judge"),
+}
 DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
 
 

@@ -28,7 +28,7 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model"}
-ASKED_FOR = {"judge_answers", "score_comet"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
     *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
@@ -87,7 +87,7 @@ def stand_in(folder: Path, jobs: list[dict]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
     named = body(name).partition("output:")[2].partition("log:")[0]
-    shard = "".join(f".{{{part}}}" for part in ("model", "shard") if f"{{{part}}}" in named)
+    shard = "".join(f".{{{part}}}" for part in ("model", "prompts", "shard") if f"{{{part}}}" in named)
     assert (ROOT / "scripts" / f"{name}.py").is_file()
     assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
     assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
@@ -151,6 +151,30 @@ def test_a_sweep_trains_each_point_and_computes_what_they_share_once(project):
 def test_a_sweep_of_answers_trains_once(project):
     jobs = count_jobs(project, sweep={"grid": {"infer.temperature": [0, 0.5, 1]}})
     assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
+
+
+def test_prompts_of_ones_own_are_checked_once_and_answered_by_the_tuned_model_of_each_point(project):
+    (project / "own.txt").write_text("one\n", encoding="utf-8")
+    prompts = {"own": "own.txt", "more": "own.txt"}
+    jobs = count_jobs(project, infer={"prompts": prompts, "shards": 2}, sweep={"grid": {"dpo.beta": [0.05, 0.2]}})
+    asked = {name: jobs[name] for name in ("check_prompts", "infer_shard_prompts", "gather_predictions_prompts")}
+    assert asked == {"check_prompts": 2, "infer_shard_prompts": 8, "gather_predictions_prompts": 4}
+
+
+def test_pairs_of_ones_own_are_held_out_in_place_of_a_part_of_the_others(project):
+    (project / "val.jsonl").write_text("{}\n", encoding="utf-8")
+    jobs = count_jobs(project, data={"val": "val.jsonl"})
+    assert jobs["split_preferences"] == 0
+    assert (jobs["convert_preferences"], jobs["convert_val"], jobs["hold_out_pairs"]) == (1, 1, 1)
+
+
+def test_the_files_of_all_sources_are_inputs_of_the_conversion(tmp_path, project):
+    for name in ("a", "b"):
+        (project / f"{name}.jsonl").write_text("{}\n", encoding="utf-8")
+    jobs = list_commands(overlay(project, data={"raw": ["a.jsonl", {"file": "b.jsonl", "limit": 5}]}), project)
+    (words,) = [job["words"] for job in jobs if job["rule"] == "convert_preferences"]
+    assert words[3:5] == ["a.jsonl", "b.jsonl"]
+    assert json.loads(after("--settings", words))["data"]["raw"] == ["a.jsonl", {"file": "b.jsonl", "limit": 5}]
 
 
 def test_a_point_is_trained_with_its_own_values_on_the_shared_pairs_and_model(tmp_path):
@@ -221,6 +245,21 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             {"data": {"raw": "data/**.jsonl"}},
             "data/**.jsonl: neither a path nor a glob (Invalid pattern: '**' can only be an entire path component); "
             "set data.raw to one",
+        ),
+        ({"data": {"raw": ["data/*.jsonl", "more"]}}, "more: no such file; put it there, or set data.raw"),
+        (
+            {"data": {"raw": ["data", {"file": "data/*.jsonl", "limit": 5}]}},
+            "data/preferences.jsonl: named twice in data.raw, by data and data/*.jsonl; keep one of them",
+        ),
+        ({"data": {"val": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set data.val"),
+        (
+            {"data": {"val": "data/*.jsonl"}},
+            f"{(ROOT / 'data' / 'preferences.jsonl').resolve()}: in data.val and in data.raw; "
+            "move it out of what data.raw names",
+        ),
+        (
+            {"infer": {"prompts": {"own": "no.txt"}}},
+            "no.txt: no such file; put it there, or set infer.prompts.own",
         ),
         ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
     ],

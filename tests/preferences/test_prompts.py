@@ -1,0 +1,109 @@
+"""prompts.py: which prompts without a reference are read, and how a fault is named."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.preferences.prompts import read_prompts
+
+USER = {"role": "user", "content": "Where is my order?"}
+BOT = {"role": "assistant", "content": "On its way."}
+SYSTEM = {"role": "system", "content": "Be short."}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that reads rows, or the bytes of a file, as prompts."""
+
+    def read(*rows, name: str = "own.jsonl", system: str | None = None) -> list[dict]:
+        file = tmp_path / name
+        lines = [row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows]
+        file.write_bytes(b"".join(lines))
+        return list(read_prompts(file, system))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("row", "messages"),
+    [
+        ({"prompt": USER["content"]}, [USER]),
+        ({"prompt": [USER]}, [USER]),
+        ({"messages": [USER]}, [USER]),
+        ({"messages": [USER, BOT, USER]}, [USER, BOT, USER]),
+        ({"messages": [SYSTEM, USER]}, [SYSTEM, USER]),
+        ({"prompt": USER["content"], "system": SYSTEM["content"]}, [SYSTEM, USER]),
+        ({"messages": [USER], "system": SYSTEM["content"]}, [SYSTEM, USER]),
+        ({"messages": [USER | {"tool_calls": None}], "prompt": None, "images": []}, [USER]),
+    ],
+    ids=str,
+)
+def test_a_prompt_is_a_text_or_a_conversation_that_ends_with_a_question(read, row, messages):
+    assert read(row) == [{"id": "row-1", "messages": messages}]
+
+
+def test_a_prompt_keeps_its_id_and_its_tag(read):
+    rows = read({"prompt": "a", "id": 7, "tag": "refund"}, {"prompt": "b", "id": "x"})
+    assert [(row["id"], row.get("tag")) for row in rows] == [("7", "refund"), ("x", None)]
+
+
+def test_each_line_of_a_text_file_is_a_prompt(read):
+    rows = read('\ufeff第一\r\n{"prompt": 1}\n last'.encode(), name="own.txt")
+    assert [row["messages"][0]["content"] for row in rows] == ["第一", '{"prompt": 1}', " last"]
+
+
+def test_the_system_message_of_the_pairs_is_given_to_prompts_that_have_none(read):
+    rows = read({"prompt": "a"}, {"messages": [SYSTEM, USER]}, system="Translate.")
+    assert [row["messages"][0]["content"] for row in rows] == ["Translate.", "Be short."]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "a", "images": ["x.png"]}, "the key 'images' has no meaning in a prompt"),
+        ({"messages": [USER], "chosen": "a"}, "the key 'chosen' has no meaning in a prompt"),
+        ({"prompt": "a", "messages": [USER]}, "both of prompt and messages"),
+        ({"id": "a"}, "neither of prompt and messages"),
+        (["a"], "not an object"),
+        ({"prompt": 5}, "no text and no list of messages"),
+        ({"messages": "a"}, "no text and no list of messages"),
+        ({"messages": [{"role": "user"}]}, "message 1 is not a role and a text"),
+        ({"messages": [USER | {"images": ["x.png"]}]}, "message 1 is not a role and a text"),
+        ({"messages": [USER, BOT]}, "the last message is 'assistant'; take it out; pairs .* go into data.val"),
+        ({"messages": [SYSTEM]}, "the last message is 'system'; add the user message"),
+        ({"messages": [BOT, USER]}, "turn 1 is of the role 'assistant' in place of 'user'; put them in order"),
+        ({"messages": [USER, SYSTEM, USER]}, "turn 2 is of the role 'system' in place of 'assistant'"),
+        ({"messages": [SYSTEM, USER], "system": "a"}, "both in system and in the messages; keep one of them"),
+        ({"prompt": "a", "system": 5}, "system is not text"),
+        ({"prompt": "a", "tag": 5}, "tag is not text"),
+        ({"prompt": "a", "id": 1.5}, "id is neither text nor a whole number"),
+        ({"prompt": " "}, "message 1: empty, or white space alone; .* \\(blank-text\\)"),
+        ({"prompt": "<|end|>"}, r"message 1: the token <\|end\|> inside a message; .* \(control-token\)"),
+        ({"prompt": "\x07"}, r"message 1: U\+0007 at character 1; .* \(control-character\)"),
+        (b'{"prompt": "a"\n', r"Expecting ',' delimiter; .* \(not-json\)"),
+        (b'{"prompt": "a", "prompt": "b"}\n', "stands twice in an object"),
+        (b'{"prompt": "\xff"}\n', r"byte 0xff; save the file as UTF-8 \(not-utf8\)"),
+    ],
+)
+def test_a_fault_is_one_line_with_the_file_its_line_and_the_fix(read, row, said, tmp_path):
+    with pytest.raises(SystemExit, match=rf"^{re.escape(str(tmp_path))}/own.jsonl:2: .*{said}") as refused:
+        read({"prompt": "a"}, row)
+    assert "; " in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("line", "said"), [(b"\n", "white space alone"), (b"\xff\n", "not UTF-8; save the file as")])
+def test_a_fault_in_a_text_file_is_named_in_the_same_way(read, line, said):
+    with pytest.raises(SystemExit, match=rf"own.txt:2: .*{said}"):
+        read(b"a\n", line, name="own.txt")
+
+
+def test_two_prompts_of_one_id_are_refused_with_both_lines(read):
+    with pytest.raises(SystemExit, match=r":3: the id 'a' is also that of line 1; give each prompt its own$"):
+        read({"prompt": "a", "id": "a"}, {"prompt": "b"}, {"prompt": "c", "id": "a"})
+
+
+def test_a_file_without_prompts_is_refused(read, tmp_path: Path):
+    with pytest.raises(SystemExit, match=r"own.jsonl: no prompts; write "):
+        read()
