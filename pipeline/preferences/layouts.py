@@ -87,7 +87,7 @@ def rename(row: dict[str, Any], columns: tuple[tuple[str, str], ...]) -> Renamed
 
 
 def value_at(value: Any, parts: list[str]) -> Any:
-    """Return what stands at a path, or None."""
+    """Return the value at a path, or None."""
     for part in parts:
         if isinstance(value, dict):
             value = value.get(part)
@@ -99,7 +99,7 @@ def value_at(value: Any, parts: list[str]) -> Any:
 
 
 def remove(value: Any, parts: list[str]) -> Any:
-    """Return a copy without what stands at a path; in a list, null stands in its place."""
+    """Return a copy without the value at a path; in a list, null stands in its place."""
     first, rest = parts[0], parts[1:]
     if isinstance(value, list):
         return [

@@ -18,7 +18,7 @@ SCORE = re.compile(r"score|kiwi|comet|rating", re.IGNORECASE)
 
 
 def propose(row: dict[str, Any]) -> str | None:
-    """Return what would make a row readable: how its tool exports pairs, or a setting; None where nothing is known."""
+    """Return the remedy for an unknown row: how its tool exports pairs, or a setting; None where nothing is known."""
     for tool, said in EXPORTS.items():
         if set(said["has"]) <= set(row):
             return f"it is of {tool}: {said['how']}"

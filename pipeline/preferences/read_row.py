@@ -1,4 +1,4 @@
-"""Turn one row, of whatever set, into a pair of which every key is accounted for."""
+"""Turn one row of any set into a pair, and account for each of its keys."""
 
 import re
 from collections.abc import Iterator

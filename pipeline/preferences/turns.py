@@ -34,7 +34,7 @@ CONVERSATIONS = ("messages", "rejected_messages", "prompt", "chosen", "rejected"
 def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
     """Return a row whose conversations and messages have keys, roles and texts as in schemas/pair.schema.json.
 
-    What is no conversation stays as it is. Keys of messages that are not read are counted, as `messages[].name`.
+    Other values stay as they are. Keys of messages that are not read are counted, as `messages[].name`.
     Rejected: a key or a role whose meaning would be lost.
     """
     return {

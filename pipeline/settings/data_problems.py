@@ -5,7 +5,7 @@ from typing import Any
 
 
 def find_data_problems(data: dict[str, Any]) -> Iterator[str]:
-    """Yield one line for each name that two keys get, and each setting of the split that has no effect with data.val."""
+    """Yield one line for each name that two keys get, and for each setting of the split that has no effect."""
     given = list((data["columns"] or {}).values())
     if twice := next((ours for ours in given if given.count(ours) > 1), None):
         yield f"data.columns: two keys are {twice}; keep one of them"

@@ -30,7 +30,7 @@ SWIFT: dict[str, Any] = {"messages": [ASKED, ANSWER], "rejected_response": "b"}
 
 
 def convert_rows(*rows: Any, options: Options = PLAIN) -> Converted:
-    """Return what becomes of some rows of one file."""
+    """Return the pairs and the rejected rows of one file."""
     lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
     return convert_chunk(Chunk("raw.jsonl", recognise_row(rows[0], options), lines, 1), options)
 
@@ -52,7 +52,7 @@ VALUES = st.sampled_from(
 
 
 def says(converted: Converted, key: str) -> bool:
-    """Say whether what becomes of a row names a key: as one that is not read, or in why the row is rejected."""
+    """Say whether a result names a key: among those that are not read, or in the reason of a rejection."""
     found = [finding for _, findings, _ in converted.rejected for finding in findings]
     return any(key in left for left in converted.unread) or any(
         key in f"{finding.path} {finding.detail}" for finding in found
