@@ -85,6 +85,7 @@ check: setup ## Check form, types and generated files, changing nothing
 	@snakemake --lint
 	@python -m tools.document_config --check
 	@python -m tools.document_problems --check
+	@python -m tools.document_formats --check
 	@python -m tools.document_tutorial --check
 	@python -m benchmarks.document_performance --check
 	@python -m tools.write_conda_envs --check
@@ -94,9 +95,10 @@ format: setup ## Format the code
 	@ruff format --quiet .
 	@snakefmt Snakefile rules
 
-docs: setup ## Rewrite docs/configuration.md, problems.md, tutorial.md and performance.md from their sources
+docs: setup ## Rewrite docs/configuration.md, problems.md, formats.md, tutorial.md, performance.md from their sources
 	@python -m tools.document_config
 	@python -m tools.document_problems
+	@python -m tools.document_formats
 	@python -m tools.document_tutorial
 	@python -m benchmarks.document_performance
 

@@ -89,7 +89,7 @@ class Ledger:
             for place in result.examples[code]:
                 self.counts.note(code, place, 0)
             self.counts.codes[code] += rows
-        if file.mqm:
+        if file.grouped:
             file.refused_pairs |= {number - file.before - 1: found for number, found, _ in result.rejected}
             return
         file.rows_in += result.rows_in
@@ -124,7 +124,7 @@ class Ledger:
         with (self.folder / "repeat-rejects").open("w+b") as repeats:
             left_out = array("Q", self.reject_repeats(repeats))
             self.pairs.leave_out(left_out)
-            others = sorted(self.broken_records() + self.mqm_records())
+            others = sorted(self.broken_records() + self.grouped_records())
             with (out / "rejects.jsonl").open("wb") as rejects:
                 for _, line in heapq.merge(read_records(self.rejects), read_records(repeats), others):
                     rejects.write(line)
@@ -171,7 +171,7 @@ class Ledger:
         """Name a row that was a pair."""
         number = self.numbers[row]
         file = self.files[self.file_of(number)]
-        if file.mqm:
+        if file.grouped:
             file.refused_pairs[number - file.before - 1] = findings
         else:
             repeats.write(b"%d\t" % number + self.record(self.place_of(row), findings))
@@ -200,20 +200,21 @@ class Ledger:
                 records.append((file.before + (place.line or place.row or 1), self.record(place, [finding])))
         return records
 
-    def mqm_records(self) -> list[Record]:
-        """Return a record for each MQM annotation that is in no pair."""
+    def grouped_records(self) -> list[Record]:
+        """Return a record for each row that makes a pair with others, and is in none."""
         records = []
         for file in self.files:
-            if file.mqm:
-                file.rows_in += file.mqm.rows_in
-                for line, findings in file.mqm.account(file.refused_pairs).items():
+            if file.grouped:
+                file.rows_in += file.grouped.rows_in
+                self.counts.keys_left.update(file.grouped.unread)
+                for line, findings in file.grouped.account(file.refused_pairs).items():
                     file.rows_rejected += 1
-                    records.append((file.before + line, self.record(Place(file.name, line, None), findings)))
+                    records.append((file.before + line, self.record(file.grouped.place_of(file.name, line), findings)))
         return records
 
     def balance(self) -> Counts:
         """Return the account; no row may be missing from it."""
-        counts, mqm = self.counts, [file for file in self.files if file.mqm]
+        counts, mqm = self.counts, [file for file in self.files if file.grouped]
         counts.rows_in = sum(file.rows_in for file in self.files)
         counts.rows_used = counts.rows_in - counts.rows_rejected
         counts.files = [
@@ -222,7 +223,7 @@ class Ledger:
         self.count_sources()
         # An annotation is used if it is in a pair; every other row is one pair.
         annotations = sum(file.rows_in - file.rows_rejected for file in mqm)
-        of_mqm = sum(len(file.mqm.parts) - len(file.refused_pairs) for file in mqm if file.mqm)
+        of_mqm = sum(len(file.grouped.parts) - len(file.refused_pairs) for file in mqm if file.grouped)
         if counts.rows_used - annotations != counts.pairs - of_mqm:
             raise RuntimeError(f"rows were lost: {counts}")
         return counts

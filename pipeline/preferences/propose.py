@@ -19,14 +19,22 @@ SCORE = re.compile(r"score|kiwi|comet|rating", re.IGNORECASE)
 
 def propose(row: dict[str, Any]) -> str | None:
     """Return the remedy for an unknown row: how its tool exports pairs, or a setting; None where nothing is known."""
-    for tool, said in EXPORTS.items():
+    for name, said in EXPORTS.items():
         if set(said["has"]) <= set(row):
-            return f"it is of {tool}: {said['how']}"
+            ignore = f"`data.ignore: [{', '.join(said['ignore'])}]`"
+            return (
+                f"as a record of {name} it is read with {write_columns(said['columns'])} and {ignore} (docs/formats.md)"
+            )
     texts = [path for path, value in list_paths(row) if isinstance(value, str) or is_conversation(value)]
     columns = guess_pair(texts) or guess_verdict(texts, [path for path, _ in list_paths(row)])
     if not columns:
         return None
-    return f"`data.columns: {{{', '.join(f'{path}: {ours}' for path, ours in columns.items())}}}` would read it"
+    return f"{write_columns(columns)} would read it"
+
+
+def write_columns(columns: dict[str, str]) -> str:
+    """Return the setting for some columns."""
+    return f"`data.columns: {{{', '.join(f'{path}: {ours}' for path, ours in columns.items())}}}`"
 
 
 def list_paths(row: dict[str, Any]) -> Iterable[tuple[str, Any]]:

@@ -23,6 +23,7 @@ from pipeline.preferences.read_arrow import read_binary_rows
 from pipeline.preferences.read_cells import CellReader
 from pipeline.preferences.read_json import HEAD_BYTES, read_json_chunks
 from pipeline.preferences.read_mqm import MqmFile, is_mqm
+from pipeline.preferences.read_rated import RatedFile
 from pipeline.preferences.read_row import recognise_row
 from pipeline.preferences.read_tables import read_table_rows
 from pipeline.preferences.sniff import BINARY_KINDS, refuse_other_content, refuse_pointer
@@ -43,7 +44,7 @@ class RawFile:
     numbered: bool = False  # rows have a number beside their line, or no line
     rows_in: int = 0
     rows_rejected: int = 0  # of MQM
-    mqm: MqmFile | None = None
+    grouped: MqmFile | RatedFile | None = None  # where pairs are made of several rows
     broken: tuple[Place, Finding] | None = None
     refused_pairs: dict[int, list[Finding]] = field(default_factory=dict)  # of MQM, by position
 
@@ -76,13 +77,7 @@ class RawFiles:
             self.files.append(file)
             last = 0
             try:
-                for chunk in self.read_file(file):
-                    if file.format is None:
-                        file.format = recognise_rows(chunk, self.options)
-                    if file.format is None and file.header_line:
-                        refuse_columns(chunk, file.header_line)
-                    if file.mqm:
-                        chunk = replace(chunk, format="swift", numbered=False)
+                for chunk in self.read_pairs(file):
                     file.numbered = chunk.numbered
                     yield replace(chunk, format=chunk.format or file.format, before=before)
                     last = chunk.first - 1 + chunk.data.count(b"\n") + (not chunk.data.endswith(b"\n"))
@@ -90,7 +85,24 @@ class RawFiles:
                 place = Place(file.name, broken.line, None if broken.line else last + 1)
                 last += 1
                 file.broken = place, Finding(broken.code, "$", broken.problem, broken.column)
-            before += max(last, file.mqm.last_line if file.mqm else 0)
+            before += max(last, file.grouped.last_line if file.grouped else 0)
+
+    def read_pairs(self, file: RawFile) -> Iterator[Chunk]:
+        """Yield the chunks of one file, in which a row is a pair; its format is known then."""
+        rated = RatedFile(self.options)
+        for chunk in self.read_file(file):
+            if file.format is None:
+                file.format = recognise_rows(chunk, self.options)
+            if file.format is None and file.header_line:
+                refuse_columns(chunk, file.header_line)
+            if file.format == "rated":
+                file.grouped = rated
+                rated.take(chunk)
+            else:
+                yield replace(chunk, format="swift", numbered=False) if file.grouped else chunk
+        if file.grouped is rated:
+            for chunk in gather_chunks(file.name, rated.pair_rows()):
+                yield replace(chunk, format="swift", numbered=False)
 
     def read_file(self, file: RawFile) -> Iterator[Chunk]:
         """Yield the chunks of one file; say at its end if it is not the file any more that it was."""
@@ -126,9 +138,9 @@ class RawFiles:
                 table.text.detach()
                 raise BrokenFile("these are not the columns of MQM annotations (docs/data.md)", table.line)
             if self.format_name in ("auto", "mqm") and is_mqm(table.header):
-                file.format, file.mqm = "mqm", MqmFile(self.options.min_margin)
-                file.mqm.read(table.header, table.read_rows(quoting=False))
-                yield from gather_chunks(file.name, file.mqm.pair_rows())
+                file.format, file.grouped = "mqm", MqmFile(self.options)
+                file.grouped.read(table.header, table.read_rows(quoting=False))
+                yield from gather_chunks(file.name, file.grouped.pair_rows())
             else:
                 yield from gather_chunks(file.name, read_table_rows(table))
 

@@ -12,8 +12,10 @@ from itertools import combinations
 
 from msgspec.json import encode
 
-from pipeline.preferences.chunk import TableRow
+from pipeline.preferences.chunk import BrokenFile, Place, TableRow
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
+from pipeline.preferences.row_keys import Unread, is_harmless, name_key
 
 COLUMNS = ("system", "doc", "rater", "source", "target", "category", "severity")
 # What names a segment within a document, over the years: seg_id, docSegId, global_seg_id.
@@ -73,8 +75,10 @@ Annotation = dict[str, str]
 class MqmFile:
     """All annotations of a file, and the pairs made from them."""
 
-    def __init__(self, min_margin: float) -> None:
-        self.min_margin = min_margin
+    def __init__(self, options: Options) -> None:
+        self.min_margin = options.min_margin
+        self.ignore = options.ignore
+        self.unread: Unread = Counter()  # files with such a column
         self.rows_in = 0
         self.last_line = 0
         self.segments: dict[Segment, dict[str, Translation]] = defaultdict(dict)
@@ -85,6 +89,11 @@ class MqmFile:
     def read(self, header: Sequence[str], rows: Iterable[tuple[int, list[str]]]) -> None:
         """Take the annotations below the header, each with its line."""
         names = column_names(header)
+        left = [name for name, known in zip(header, names, strict=True) if known not in (*COLUMNS, *SEGMENT_COLUMNS)]
+        for name in left:
+            if not (name in self.ignore or is_harmless(name)):
+                raise BrokenFile(name_key(name, "$").detail, 1, code="unknown-key")
+        self.unread.update(left)
         for line, cells in rows:
             self.rows_in += 1
             self.last_line = line
@@ -145,6 +154,10 @@ class MqmFile:
                 for line in translation.lines:
                     said.setdefault(line, [lonely(translations)])
         return {line: found for line, found in sorted(said.items()) if line not in used}
+
+    def place_of(self, name: str, line: int) -> Place:
+        """Return the place of an annotation in its file."""
+        return Place(name, line, None)
 
 
 def find_fault(row: Annotation, names: Sequence[str], found: int) -> Finding | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.preferences.formats import FORMATS, keys_of, recognise_format
+from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.layouts import Renamed, is_aside, rename, value_at
@@ -18,7 +18,18 @@ from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns, unpa
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
 TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
 PROMPTS = frozenset({"prompt", "messages"})
-NUMBERS = ("preference", "number_of_winner", "a_wins", "score_a", "score_b", "score_chosen", "score_rejected", "margin")
+NUMBERS = (
+    "score",
+    "label",
+    "preference",
+    "number_of_winner",
+    "a_wins",
+    "score_a",
+    "score_b",
+    "score_chosen",
+    "score_rejected",
+    "margin",
+)
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
 
@@ -39,24 +50,47 @@ def read_row(row: Any, format_name: str, options: Options, unread: Unread) -> So
 
     Raises Rejected, or msgspec's error where the format's Row refuses the row.
     """
+    renamed, ours = read_ours(row, format_name, options, unread)
+    try:
+        source: Source = FORMATS[format_name].convert(ours, options.min_margin)
+    except Rejected as refused:
+        raise in_their_words(refused, renamed, row) from None
+    paths = [their_path(path, renamed, row) for path in source.message_paths]
+    return Source(source.pair, paths, their_path(source.rejected_path, renamed, row))
+
+
+def read_single(row: Any, options: Options, unread: Unread) -> rated.Row:
+    """Return a row that holds one answer, and count the keys that are not read. Raises what read_row does."""
+    _, ours = read_ours(row, "rated", options, unread)
+    assert isinstance(ours, rated.Row)
+    return ours
+
+
+def read_ours(row: Any, format_name: str, options: Options, unread: Unread) -> tuple[Renamed, Any]:
+    """Return a row under our names, and its format's Row of it."""
     if not isinstance(row, dict):
         raise msgspec.ValidationError("not an object")
     renamed = our_row(row, options)
     try:
         ours = prepare(renamed, format_name)
-        unread.update(left_keys(ours, renamed, format_name, options))
-        source: Source = FORMATS[format_name].convert(decode(ours, format_name, options, unread), options.min_margin)
+        left = left_keys(ours, renamed, format_name, options)
+        decoded = decode(ours, format_name, options, unread)
     except Rejected as refused:
-        found = [finding._replace(path=their_path(finding.path, renamed, row)) for finding in refused.findings]
-        raise Rejected(*found) from None
+        raise in_their_words(refused, renamed, row) from None
+    unread.update(left)
     unread.update(key for key in options.ignore & row.keys() if not is_empty(row[key]))
-    paths = [their_path(path, renamed, row) for path in source.message_paths]
-    return Source(source.pair, paths, their_path(source.rejected_path, renamed, row))
+    return renamed, decoded
+
+
+def in_their_words(refused: Rejected, renamed: Renamed, row: Any) -> Rejected:
+    """Return the findings with the paths of the raw row."""
+    found = [finding._replace(path=their_path(finding.path, renamed, row)) for finding in refused.findings]
+    return Rejected(*found)
 
 
 def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unread) -> Any:
     """Return the format's Row of a row; conversations are written as ours where they are not."""
-    kind = FORMATS[format_name].Row
+    kind = ROWS[format_name]
     if not any(isinstance(text := row.get(key), str) and text.lstrip()[:1] in ("[", "{") for key in CONVERSATIONS):
         try:
             return msgspec.convert(row, kind)

@@ -28,7 +28,17 @@ NAMES = {"from": "role", "value": "content"}
 ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 PLACE = re.compile(r"\[\d+\]")
 THINKING = ("thinking", "reasoning_content", "reasoning")
-CONVERSATIONS = ("messages", "rejected_messages", "prompt", "chosen", "rejected", "rejected_response", "a", "b")
+CONVERSATIONS = (
+    "messages",
+    "rejected_messages",
+    "prompt",
+    "chosen",
+    "rejected",
+    "rejected_response",
+    "a",
+    "b",
+    "answer",
+)
 
 
 def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread) -> dict[str, Any]:

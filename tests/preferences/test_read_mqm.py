@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
 from pipeline.preferences.read_mqm import COLUMNS, MqmFile, Translation, is_mqm, lonely, penalty
 from tests.support.conversion import convert, read_quality
@@ -18,7 +19,7 @@ def annotation(target: str, severity: str = "Major", system: str = "A") -> list[
 
 def read(*rows: list[str], header: list[str] = HEADER) -> MqmFile:
     """Read annotations below a header."""
-    mqm = MqmFile(1.0)
+    mqm = MqmFile(Options(min_margin=1.0))
     mqm.read(header, enumerate(rows, start=2))
     return mqm
 

@@ -14,13 +14,14 @@ from pipeline.preferences.chunk import Chunk
 from pipeline.preferences.convert_chunk import Converted, convert_chunk
 from pipeline.preferences.explain_row import explain_keys
 from pipeline.preferences.formats import FORMATS, keys_of
-from pipeline.preferences.layouts import LAYOUTS, NAMES
+from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES
 from pipeline.preferences.options import Options
 from pipeline.preferences.read_row import recognise_row
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
 from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
 
-RAW = [path for path in (GOLDEN / "formats").glob("*.jsonl") if ".pairs" not in path.name]
+# Files in which each row becomes a pair of its own.
+RAW = [path for path in (GOLDEN / "formats").glob("*.jsonl") if ".pairs" not in path.name and "rated" not in path.name]
 EXAMPLES = {name_of(path): json.loads(path.read_text(encoding="utf-8").strip().splitlines()[0]) for path in RAW}
 PLAIN = Options()
 ROW = {"prompt": "Name a boat.", "chosen": "A canoe.", "rejected": "A cart."}
@@ -236,14 +237,45 @@ def test_the_refusal_of_an_unknown_format_proposes_the_line_that_reads_it(row):
     assert json.loads(converted.pairs) == {"id": "row-1"} | SWIFT
 
 
-@pytest.mark.parametrize("tool", ["Argilla", "Label Studio", "Prodigy"])
-def test_a_record_of_an_annotation_tool_is_named_with_the_page_that_says_how_to_export(tool):
-    rows = {
-        "Argilla": {"fields": {"prompt": "?"}, "responses": {}},
-        "Label Studio": {"data": {}, "annotations": []},
-        "Prodigy": {"options": [], "accept": [0]},
-    }
-    assert f"it is of {tool}: export pairs as docs/formats.md says" in explain_keys(rows[tool])
+RECORDS = {
+    "ALMA-R": {
+        "translation": {
+            **{"zh": "?", "en": "x", "gpt4_en": "b", "alma_en": "a", "gpt4_en_xcomet": 0.5, "alma_en_xcomet": 0.9},
+            **{"gpt4_en_kiwi": 0.4, "language_pair": "zh-en"},
+        }
+    },
+    "Argilla": {
+        "id": "row-1",
+        "status": "completed",
+        "fields": {"prompt": "?", "response1": "b", "response2": "a"},
+        "responses": {"preference": [{"value": "response2", "user_id": "u"}]},
+        "suggestions": {},
+        "metadata": {},
+        "vectors": {},
+    },
+    "Label Studio": {
+        "id": "row-1",
+        "data": {"prompt": "?", "answer1": "a", "answer2": "b"},
+        "annotations": [{"id": 5, "result": [{"type": "pairwise", "value": {"selected": "left"}}], "lead_time": 3.5}],
+        "predictions": [],
+    },
+    "Prodigy": {
+        "text": "?",
+        "options": [{"id": 0, "text": "b"}, {"id": 1, "text": "a"}],
+        "accept": [1],
+        "answer": "accept",
+        "_input_hash": 1,
+        "_task_hash": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_record_that_holds_more_than_a_pair_is_read_with_the_settings_that_its_refusal_names(name):
+    settings = [yaml.safe_load(part) for part in explain_keys(RECORDS[name]).split("`")[1::2]]
+    columns, ignore = settings[0]["data.columns"], settings[1]["data.ignore"]
+    options = Options(min_margin=0.1, columns=tuple(columns.items()), ignore=frozenset(ignore))
+    assert json.loads(convert_rows(RECORDS[name], options=options).pairs) == {"id": "row-1"} | SWIFT
 
 
 def test_the_keys_that_were_not_read_are_counted_by_row(tmp_path):

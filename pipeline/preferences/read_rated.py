@@ -1,0 +1,122 @@
+"""Make pairs of rows that hold one answer each, with a score or a label: the better ones against the worse ones.
+
+Of the answers to one prompt, the best makes a pair with the worst, the second with the last but one, and so on, as long
+as their scores differ by data.min_margin; a desirable answer makes one with an undesirable one.
+"""
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.preferences.chunk import Chunk, Place, TableRow
+from pipeline.preferences.explain_row import explain_row, parse_strictly
+from pipeline.preferences.formats.rated import Rated, rate
+from pipeline.preferences.options import Options
+from pipeline.preferences.problems import Finding, Rejected
+from pipeline.preferences.read_row import read_single
+from pipeline.preferences.row_keys import Unread
+
+LABEL_MARGIN = 1.0  # between a desirable answer and an undesirable one
+Prompt = tuple[tuple[str, str], ...]
+
+
+class Answer(NamedTuple):
+    """An answer, and the number of its row in its file."""
+
+    number: int
+    text: str
+    score: float
+
+
+class RatedFile:
+    """All answers of a file, and the pairs made from them."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.rows_in = 0
+        self.last_line = 0
+        self.prompts: dict[Prompt, list[Answer]] = defaultdict(list)
+        self.labelled = False
+        self.places: dict[int, Place] = {}
+        self.refused: dict[int, list[Finding]] = {}
+        self.parts: list[tuple[Answer, Answer]] = []  # of each pair: chosen and rejected
+        self.unread: Unread = Counter()
+
+    def take(self, chunk: Chunk) -> None:
+        """Take the rows of a chunk."""
+        for index, line in enumerate(io.BytesIO(chunk.data)):
+            number = self.last_line = chunk.first + index
+            if not line.strip() and index not in chunk.problems:
+                continue
+            self.rows_in += 1
+            self.places[number] = chunk.place(index)
+            try:
+                if problem := chunk.problems.get(index):
+                    raise Rejected(problem)
+                self.take_row(number, self.read_row(line))
+            except Rejected as refused:
+                self.refused[number] = list(refused.findings)
+
+    def read_row(self, line: bytes) -> Rated:
+        """Return the answer of a line; raise Rejected if it holds none."""
+        row, doubt = parse_strictly(line)
+        if doubt:
+            raise Rejected(doubt)
+        try:
+            return rate(read_single(row, self.options, self.unread))
+        except (msgspec.MsgspecError, RecursionError) as refused:
+            raise Rejected(*explain_row(line, "rated", self.options, refused)) from None
+
+    def take_row(self, number: int, rated: Rated) -> None:
+        """Put an answer beside the others to its prompt."""
+        self.labelled |= rated.labelled
+        self.prompts[rated.prompt].append(Answer(number, rated.answer, rated.score))
+
+    def pair_rows(self) -> Iterator[TableRow]:
+        """Yield a row in ms-swift's format for every two answers that make a pair."""
+        margin = LABEL_MARGIN if self.labelled else self.options.min_margin
+        for prompt, answers in self.prompts.items():
+            ranked = sorted(answers, key=lambda answer: -answer.score)
+            for better, worse in zip(ranked[: len(ranked) // 2], reversed(ranked), strict=False):
+                if better.score - worse.score < margin:
+                    break
+                self.parts.append((better, worse))
+                messages = [{"role": role, "content": text} for role, text in prompt]
+                pair = {
+                    "id": f"row-{better.number}>row-{worse.number}",
+                    "messages": [*messages, {"role": "assistant", "content": better.text}],
+                    "rejected_response": worse.text,
+                }
+                yield TableRow(msgspec.json.encode(pair), self.places[better.number].line or better.number)
+
+    def account(self, rejected: dict[int, list[Finding]]) -> dict[int, list[Finding]]:
+        """Return the findings of every row that is not in a pair, by its number.
+
+        `rejected` holds the findings of the pairs that did not go on, by their position in `parts`.
+        """
+        said = dict(self.refused)
+        used = set()
+        for position, parts in enumerate(self.parts):
+            for answer in parts:
+                used.add(answer.number)
+                if position in rejected:
+                    said[answer.number] = rejected[position]
+        for answers in self.prompts.values():
+            for answer in answers:
+                if answer.number not in used:
+                    said[answer.number] = [lonely(len(answers))]
+        return dict(sorted(said.items()))
+
+    def place_of(self, name: str, number: int) -> Place:
+        """Return the place of a row in its file."""
+        return self.places[number]
+
+
+def lonely(answers: int) -> Finding:
+    """Say why an answer is in no pair, of some answers to its prompt."""
+    if answers == 1:
+        return Finding("not-paired", "$", "the only answer to its prompt")
+    return Finding("small-margin", "$", "no other answer that is left to its prompt differs by data.min_margin")
