@@ -92,13 +92,10 @@ def find_control_character(text: str, role: int) -> str | None:
 
 @dataclass(frozen=True)
 class TextCheck:
-    """A check of one text, by its role, where one of some screens flags it.
-
-    Many texts may hold some mark; only those that match `signs` are decided on.
-    """
+    """A check of one text, by its role, where its screen flags it. Of these, only those that match `signs` count."""
 
     code: str
-    screens: tuple[str, ...]
+    screen: str
     decide: Callable[[str, int], str | None]
     signs: str | None = None
 
@@ -111,7 +108,7 @@ def any_of(*signs: str) -> str:
 def mark_check(code: str, decide: Callable[[str, int], str | None], signs: str = "") -> TextCheck:
     """Return the check of the marks with a code; `signs` is a pattern of what else `decide` may find."""
     of_marks = any_of(*(sign for mark in MARKS_OF[code] for sign in mark.signs))
-    return TextCheck(code, ("think", "brackets", "words"), decide, f"{signs}|{of_marks}" if signs else of_marks)
+    return TextCheck(code, "marks", decide, f"{signs}|{of_marks}" if signs else of_marks)
 
 
 OWN_MARKS = ("control-token", "think-text")  # with more to find than marks
@@ -119,22 +116,24 @@ TOKEN_SIGNS, THINK_SIGNS = "<[|｜]", "(?i:</?think)"
 SCREENS = {
     # str.strip() counts four separators as white space that Unicode does not.
     "blank": ~pl.col("text").str.contains(r"[^\s\x1c-\x1f]"),
-    # Two, because a search for texts that begin with one of two bytes is fast.
-    "brackets": pl.col("text").str.contains(any_of("<|", "<｜", *(sign for sign in SIGNS if sign[0] in "<["))),
-    "words": pl.col("text").str.contains(any_of(*(sign for sign in SIGNS if sign[0] not in "<["))),
-    "think": pl.col("text").str.contains(THINK_SIGNS),
+    # Three searches, because one for texts that begin with one of two bytes is fast, and so is each of the others.
+    "marks": pl.any_horizontal(
+        pl.col("text").str.contains(any_of("<|", "<｜", *(sign for sign in SIGNS if sign[0] in "<["))),
+        pl.col("text").str.contains(any_of(*(sign for sign in SIGNS if sign[0] not in "<["))),
+        pl.col("text").str.contains(THINK_SIGNS),
+    ),
     # Most control characters are escaped in JSON, or begin with one rare byte, so that most raw text holds none.
     "control": pl.col("text").str.contains(CONTROL_CHARACTER.pattern),
     "rare": pl.col("text").str.contains("[\x7f\ufffd]"),
 }
 TEXT_CHECKS = (
-    TextCheck("blank-text", ("blank",), find_blank),
+    TextCheck("blank-text", "blank", find_blank),
     mark_check("control-token", find_control_token, TOKEN_SIGNS),
-    TextCheck("empty-think", ("think",), find_empty_think),
+    TextCheck("empty-think", "marks", find_empty_think, THINK_SIGNS),
     mark_check("think-text", find_think_text, THINK_SIGNS),
     *(mark_check(code, partial(find_mark, code)) for code in MARKS_OF if code not in OWN_MARKS),
 )
-CONTROL, RARE = (TextCheck("control-character", (screen,), find_control_character) for screen in ("control", "rare"))
+CONTROL, RARE = (TextCheck("control-character", screen, find_control_character) for screen in ("control", "rare"))
 ESCAPED = np.frombuffer(b"ubf", np.uint8)  # after a backslash
 FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa0 after it, and some signs
 
@@ -142,11 +141,12 @@ FIRST_OF_C1 = b"\xc2"  # begins U+0080 to U+009F in UTF-8, with a byte below 0xa
 def find_text_faults(columns: Columns, raw: bytes) -> Iterator[Fault]:
     """Yield the faults of single texts; `raw` is the JSON that the pairs were read from."""
     checks = [*TEXT_CHECKS, CONTROL if may_hold_controls(raw) else RARE]
-    screens = dict.fromkeys(screen for check in checks for screen in check.screens)
+    screens = dict.fromkeys(check.screen for check in checks)
     flags = columns.texts.to_frame().select(SCREENS[screen].alias(screen) for screen in screens)
     for check in checks:
-        flagged = flags.select(pl.any_horizontal(*check.screens)).to_series().arg_true()
-        texts = columns.texts.gather(flagged)
+        if not (flag := flags[check.screen]).any():
+            continue
+        flagged, texts = flag.arg_true(), columns.texts.filter(flag)
         if check.signs:
             matching = texts.str.contains(check.signs)
             flagged, texts = flagged.filter(matching), texts.filter(matching)
