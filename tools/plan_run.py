@@ -25,7 +25,7 @@ from pipeline.planning.memory import estimate_memory, largest_batch, sharding
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
 from pipeline.planning.trainings import Training, list_trainings, needed_memory
-from pipeline.preferences.prompts import read_prompts
+from pipeline.preferences.prompts import PromptFile
 from pipeline.settings.check import load_checked
 from pipeline.settings.flags import as_text
 from pipeline.settings.stage import stage_parser
@@ -81,9 +81,13 @@ def has_merged(training: Training) -> bool:
     return training.section == "dpo" or training.config["sft"]["join"] == "merged"
 
 
-def own_answers_bytes(infer: Settings, system: str | None) -> int:
+def own_answers_bytes(config: Settings) -> int:
     """Return the most that answers to the prompts in infer.prompts take; stop with one line if a file has a fault."""
-    own = [prompt for file in (infer["prompts"] or {}).values() for prompt in read_prompts(Path(file), system)]
+    infer, data = config["infer"], config["data"]
+    files = [
+        PromptFile(Path(file), data["system"], frozenset(data["ignore"])) for file in (infer["prompts"] or {}).values()
+    ]
+    own = [prompt for file in files for prompt in file.read()]
     each, written = infer["answers_per_prompt"], sum(len(json.dumps(prompt)) for prompt in own)
     return answers_bytes(each * len(own), each * written, infer["max_new_tokens"], 1)
 
@@ -99,7 +103,7 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     answers = answers_bytes(each * held_out, each * gathered.prompts_bytes, infer["max_new_tokens"], models)
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
-    answers += own_answers_bytes(infer, config["data"]["system"])
+    answers += own_answers_bytes(config)
     built = {} if config["model"]["folder"] else {"built model": model_bytes(shape)}
     return built | parts | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
 

@@ -23,7 +23,7 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     results = Path("results") / config["run"]
     sources = list_sources(config["data"]["raw"], results / "data")
     for source in sources:
-        require_raw(source, results)
+        require_raw(source, results, "data.raw")
     if config["data"]["val"]:
         require_separate(config["data"]["val"], sources, results)
     own = config["sft"]["data"]
@@ -44,23 +44,21 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
             )
 
 
-def require_raw(source: Source, results: Path) -> None:
-    """Stop with one line if a source names no file, or results of the run."""
+def require_raw(source: Source, results: Path, setting: str) -> None:
+    """Stop with one line if a source, which `setting` names, has no file, or results of the run."""
     if not source.files:
-        fix = "run `dvc pull data.dvc`" if Path(source.name).parts[0] == "data" else "put it there, or set data.raw"
+        fix = "run `dvc pull data.dvc`" if Path(source.name).parts[0] == "data" else f"put it there, or set {setting}"
         sys.exit(f"{source.name}: no such file; {fix}")
     try:
         refuse_results(source.name, source.files, results)
     except UnreadableRaw as error:
-        sys.exit(str(error))
+        sys.exit(str(error).replace("data.raw", setting))
 
 
 def require_separate(val: str, sources: list[Source], results: Path) -> None:
     """Stop with one line if data.val names no file, results of the run, or a file that data.raw names too."""
     held_out = list_source(val, None, results / "data" / "held_out")
-    if not held_out.files:
-        sys.exit(f"{val}: no such file; put it there, or set data.val")
-    require_raw(held_out, results)
+    require_raw(held_out, results, "data.val")
     raw = {file.resolve() for source in sources for file in source.files}
     if both := {file.resolve() for file in held_out.files} & raw:
         sys.exit(f"{min(both)}: in data.val and in data.raw; move it out of what data.raw names")

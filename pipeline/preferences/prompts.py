@@ -9,98 +9,115 @@ from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import ROLES
 from pipeline.preferences.explain_row import parse_strictly
-from pipeline.preferences.problems import PROBLEMS
+from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.rejects import describe_finding
+from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.turns import read_turns
 
 Messages = list[dict[str, str]]
 
 KEYS = ("id", "tag", "system", "prompt", "messages")
 WRITE = 'write {"prompt": "…"} or {"messages": [{"role": "user", "content": "…"}]}'
+LOSES = ("unknown-key", "unsupported-key")
+SET_ASIDE = "take it out, or name it in data.ignore if the prompt means the same without it"
 
 
 class Refused(Exception):
     """What is wrong with a row, and the fix."""
 
 
-def read_prompts(path: Path, system: str | None) -> Iterator[dict[str, Any]]:
-    """Yield the prompts of a file: id, messages, and the tag if there is one; stop with one line at the first fault.
+class PromptFile:
+    """A file of prompts, and the keys of its rows that are not read."""
 
-    `system` is the system message of prompts that have none.
-    """
-    lines_of: dict[str, int] = {}
-    number = 0
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = read_row(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, path.suffix == ".txt")
-                prompt = to_prompt(row, number, system)
-                if (first := lines_of.setdefault(prompt["id"], number)) != number:
-                    raise Refused(f"the id {prompt['id']!r} is also that of line {first}; give each prompt its own")
-            except Refused as fault:
-                sys.exit(f"{Place(str(path), number, None)}: {fault}")
-            yield prompt
-    if not number:
-        sys.exit(f"{path}: no prompts; {WRITE} on each line, or in a .txt file the text alone")
+    def __init__(self, path: Path, system: str | None = None, ignore: frozenset[str] = frozenset()) -> None:
+        self.path = path
+        self.system = system  # message of prompts that have none
+        self.ignore = ignore  # keys that are set aside
+        self.unread: Unread = Unread()
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the prompts: id, messages, and the tag if there is one; stop with one line at the first fault."""
+        lines_of: dict[str, int] = {}
+        number = 0
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    prompt = self.read_line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number)
+                    if (first := lines_of.setdefault(prompt["id"], number)) != number:
+                        raise Refused(f"the id {prompt['id']!r} is also that of line {first}; give each its own")
+                except Refused as fault:
+                    sys.exit(f"{Place(str(self.path), number, None)}: {fault}")
+                except Rejected as rejected:
+                    sys.exit(f"{Place(str(self.path), number, None)}: {say_finding(rejected.findings[0])}")
+                yield prompt
+        if not number:
+            sys.exit(f"{self.path}: no prompts; {WRITE} on each line, or in a .txt file the text alone")
+
+    def read_line(self, line: bytes, number: int) -> dict[str, Any]:
+        """Return a line as a prompt; one without an id is named after its line."""
+        row = parse_line(line, self.path.suffix == ".txt")
+        self.account_for_keys(row)
+        name = row.get("id", f"row-{number}")
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise Refused("id is neither text nor a whole number; write one of them, or leave it out")
+        for key in ("tag", "system"):
+            if not isinstance(row.get(key, ""), str):
+                raise Refused(f"{key} is not text; write text, or leave it out")
+        messages = self.find_messages(row)
+        check_roles(messages)
+        check_texts(messages)
+        if self.system and messages[0]["role"] != "system":
+            messages = [{"role": "system", "content": self.system}, *messages]
+        return {"id": str(name)} | ({"tag": row["tag"]} if "tag" in row else {}) | {"messages": messages}
+
+    def account_for_keys(self, row: dict[str, Any]) -> None:
+        """Count the keys that are known to be harmless or are set aside; refuse others that are not read."""
+        left = [key for key in row if key not in KEYS]
+        for key in left:
+            if not (key in self.ignore or is_harmless(key)):
+                raise Rejected(name_key(key, "$"))
+        self.unread.update(left)
+
+    def find_messages(self, row: dict[str, Any]) -> Messages:
+        """Return the turns of a row, the system message first."""
+        if ("prompt" in row) == ("messages" in row):
+            raise Refused(f"{'both' if 'prompt' in row else 'neither'} of prompt and messages; {WRITE}")
+        key = "prompt" if "prompt" in row else "messages"
+        turns = read_turns(row[key], f"$.{key}", self.ignore, self.unread)
+        if isinstance(turns, str) and key == "prompt":
+            turns = [{"role": "user", "content": turns}]
+        if not isinstance(turns, list):
+            raise Refused(f"{key} holds no messages; {WRITE}")
+        for number, turn in enumerate(turns, 1):
+            if not isinstance(turn, dict) or turn["role"] not in ROLES or not isinstance(turn["content"], str):
+                raise Refused(f"message {number} is not a role ({', '.join(ROLES)}) and a text; {WRITE}")
+        if "system" not in row:
+            return turns
+        if turns[0]["role"] == "system":
+            raise Refused("a system message stands both in system and in the messages; keep one of them")
+        return [{"role": "system", "content": row["system"]}, *turns]
 
 
-def read_row(line: bytes, is_text: bool) -> dict[str, Any]:
-    """Return a line as an object; a line of text is its prompt."""
+def parse_line(line: bytes, is_text: bool) -> dict[str, Any]:
+    """Return a line as an object, without empty values; a line of text is its prompt."""
     if is_text:
         try:
-            return {"prompt": line.decode().rstrip("\r\n")}
+            return {"prompt": line.decode().rstrip("\r\n") or " "}
         except UnicodeDecodeError:
-            raise Refused(f"not UTF-8; {PROBLEMS['not-utf8'].fix}") from None
+            raise Rejected(Finding("not-utf8")) from None
     row, finding = parse_strictly(line)
     if finding:
-        said = describe_finding(finding)
-        raise Refused(f"{said['problem']}; {said['fix']} ({finding.code})")
+        raise Rejected(finding)
     if not isinstance(row, dict):
         raise Refused(f"not an object; {WRITE}")
-    # Tables and other programs fill up rows with null and empty values.
-    return {key: value for key, value in row.items() if value not in (None, [], {})}
+    return {key: value for key, value in row.items() if not is_empty(value)}
 
 
-def to_prompt(row: dict[str, Any], line: int, system: str | None) -> dict[str, Any]:
-    """Return a row as a prompt; one without an id is named after its line."""
-    for key in row:
-        if key not in KEYS:
-            raise Refused(f"the key {key!r} has no meaning in a prompt; a prompt has {', '.join(KEYS)}: take it out")
-    name = row.get("id", f"row-{line}")
-    if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
-        raise Refused("id is neither text nor a whole number; write one of them, or leave it out")
-    if not isinstance(row.get("tag", ""), str):
-        raise Refused("tag is not text; write text, or leave it out")
-    messages = find_messages(row)
-    check_roles(messages)
-    check_texts(messages)
-    if system and messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": system}, *messages]
-    return {"id": str(name)} | ({"tag": row["tag"]} if row.get("tag") else {}) | {"messages": messages}
-
-
-def find_messages(row: dict[str, Any]) -> Messages:
-    """Return the turns of a row, the system message first."""
-    if ("prompt" in row) == ("messages" in row):
-        raise Refused(f"{'both' if 'prompt' in row else 'neither'} of prompt and messages; {WRITE}")
-    turns = row.get("messages", row.get("prompt"))
-    if isinstance(turns, str) and "prompt" in row:
-        turns = [{"role": "user", "content": turns}]
-    if not isinstance(turns, list):
-        raise Refused(f"no text and no list of messages; {WRITE}")
-    messages = [to_message(turn, number) for number, turn in enumerate(turns, 1)]
-    if "system" not in row:
-        return messages
-    if messages[0]["role"] == "system":
-        raise Refused("a system message stands both in system and in the messages; keep one of them")
-    return [{"role": "system", "content": row["system"]}, *messages]
-
-
-def to_message(turn: Any, number: int) -> dict[str, str]:
-    """Return a turn with its role and its text alone; a null value says nothing."""
-    message = {key: value for key, value in turn.items() if value is not None} if isinstance(turn, dict) else {}
-    if set(message) != {"role", "content"} or not isinstance(message["content"], str):
-        raise Refused(f"message {number} is not a role and a text as content, and nothing else; {WRITE}")
-    return message
+def say_finding(finding: Finding) -> str:
+    """Return a finding of the conversion of pairs in words that fit a prompt."""
+    said = describe_finding(finding)
+    path = f"{finding.path}: " if finding.path != "$" else ""
+    return f"{path}{said['problem']}; {SET_ASIDE if finding.code in LOSES else said['fix']} ({finding.code})"
 
 
 def check_roles(messages: Messages) -> None:
@@ -116,8 +133,6 @@ def check_roles(messages: Messages) -> None:
 
 def check_texts(messages: Messages) -> None:
     """Refuse a text that no message of a training pair may have either."""
-    for number, turn in enumerate(messages):
-        if not isinstance(turn["content"], str):
-            raise Refused("system is not text; write text, or leave it out")
+    for number, turn in enumerate(messages, 1):
         if said := explain_text(turn["content"], ROLES[turn["role"]]):
-            raise Refused(f"message {number + 1}: {said}")
+            raise Refused(f"message {number}: {said}")

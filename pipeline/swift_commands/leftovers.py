@@ -28,7 +28,7 @@ OWN_VARIABLES = (
 SECRET = re.compile(r"(token|secret|password|api_?key|webhook_url)$", re.IGNORECASE)
 
 
-def list_flags_left(flags: dict[str, list[str]], release: str) -> Iterator[str]:
+def list_flags_left(flags: dict[str, list[str]], command: Command, release: str) -> Iterator[str]:
     """Yield a line for each flag that becomes no setting."""
     sections = {"dataset", "model", "system", "split_dataset_ratio", "use_cpu", "report_to", "swanlab_mode"}
     settled = sections | {"swanlab_project", "swanlab_exp_name", *OWN_PLACES, *load_config([])["dpo"]}
@@ -42,7 +42,8 @@ def list_flags_left(flags: dict[str, list[str]], release: str) -> Iterator[str]:
             if value_of(flag, values) != ALWAYS_SET[flag]:
                 yield f"{said}: here it is always {ALWAYS_SET[flag]}"
         elif flag == "val_dataset":
-            yield f"{said}: here data.val_fraction of the prompts in data.raw is held out"
+            if not is_own_file(values, command):
+                yield f"{said}: data.val names one file, folder or glob, and takes all of its pairs; set it"
         elif flag not in load_defaults(release) and flag not in load_defaults(PINNED):
             hint = hint_for(flag, release)
             yield f"{said}: not a flag of swift rlhf" + (f"; {hint}" if hint else "")
@@ -58,6 +59,11 @@ def list_environment_left(command: Command) -> Iterator[str]:
     for value, waits_for in command.unknown.items():
         if any(value in values for values in command.flags.values()):
             yield f"{value}: the script alone does not say what {waits_for} is; write the setting"
+
+
+def is_own_file(values: list[str], command: Command) -> bool:
+    """Say whether these values are one file whose name the command tells, and all rows of it."""
+    return len(values) == 1 and "#" not in values[0] and values[0] not in command.unknown
 
 
 def said_of(flag: str, values: list[str]) -> str:

@@ -11,10 +11,11 @@ from jsonschema import Draft202012Validator
 from pipeline.settings.check import load_config, load_schema
 from pipeline.settings.losses import LOSSES, kinds_with
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, as_bool, known_of, load_defaults, number_of
-from pipeline.swift_commands.leftovers import list_environment_left, list_flags_left
+from pipeline.swift_commands.leftovers import is_own_file, list_environment_left, list_flags_left
 from pipeline.swift_commands.read_command import Command
 from pipeline.swift_commands.values import fit, last, number
 
+SOURCE = re.compile(r"[^#]+(#[1-9]\d*)?")
 DATE_OF_OLD = "2025-08-06"
 
 
@@ -41,7 +42,7 @@ def translate(command: Command, release: str, run: str) -> Translation:
     put_training(result, command, flags, release)
     put_tracking(result, command, flags, release)
     put_rest(result, command, flags)
-    result.missing += [*list_flags_left(flags, release), *list_environment_left(command)]
+    result.missing += [*list_flags_left(flags, command, release), *list_environment_left(command)]
     result.settings = without_defaults(result.settings, load_config([]))
     return result
 
@@ -92,20 +93,38 @@ def put_places(result: Translation, command: Command, flags: dict[str, list[str]
 
 def put_data(result: Translation, command: Command, flags: dict[str, list[str]], release: str) -> None:
     """Set the section `data`."""
-    data = flags.get("dataset", [])
+    data, val = flags.get("dataset", []), flags.get("val_dataset", [])
     own = re.search(r"results/[^/]+/dpo/train\.jsonl$", data[0]) if data else None
-    if len(data) == 1 and data[0] and "#" not in data[0] and not own and data[0] not in command.unknown:
-        result.put("data", "raw", data[0])
+    if data and not own and all(SOURCE.fullmatch(name) and name not in command.unknown for name in data):
+        sources = [as_source(name) for name in data]
+        result.put("data", "raw", sources[0] if isinstance(sources[0], str) and len(sources) == 1 else sources)
         result.put("data", "languages", None)
-        if not Path(data[0]).suffix and not Path(data[0]).exists():
-            result.missing.append(f"--dataset {data[0]}: no such folder here; a data set of a hub must be downloaded")
+        result.missing += filter(None, map(say_source, data))
     else:
         said = f"--dataset {' '.join(data)}" if data else "--dataset: not in the command"
-        result.missing.append(f"{said}: data.raw names one file, folder or glob, and takes all of its rows; set it")
+        result.missing.append(f"{said}: data.raw names files, folders or globs; set it")
+    if is_own_file(val, command):
+        result.put("data", "val", val[0])
     put_system(result, command, flags)
     ratio = number(last(flags, "split_dataset_ratio", str(load_defaults(release).get("split_dataset_ratio", 0))))
     if ratio and "val_dataset" not in flags:
         result.put("data", "val_fraction", ratio)
+
+
+def as_source(name: str) -> str | dict[str, Any]:
+    """Return a data set of swift, such as a.jsonl or a.jsonl#500, as an entry of data.raw."""
+    file, _, limit = name.partition("#")
+    return {"file": file, "limit": int(limit)} if limit else file
+
+
+def say_source(name: str) -> str | None:
+    """Return how an entry of data.raw differs from what swift takes."""
+    file, _, limit = name.partition("#")
+    if not Path(file).suffix and not Path(file).exists():
+        return f"--dataset {name}: no such folder here; a data set of a hub must be downloaded"
+    if limit:
+        return f"--dataset {name}: data.split_seed draws other rows than swift, and none twice"
+    return None
 
 
 def put_system(result: Translation, command: Command, flags: dict[str, list[str]]) -> None:

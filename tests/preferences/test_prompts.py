@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.preferences.prompts import read_prompts
+from pipeline.preferences.prompts import PromptFile
 
 USER = {"role": "user", "content": "Where is my order?"}
 BOT = {"role": "assistant", "content": "On its way."}
@@ -17,11 +17,11 @@ SYSTEM = {"role": "system", "content": "Be short."}
 def read(tmp_path):
     """Return a function that reads rows, or the bytes of a file, as prompts."""
 
-    def read(*rows, name: str = "own.jsonl", system: str | None = None) -> list[dict]:
+    def read(*rows, name: str = "own.jsonl", system: str | None = None, ignore: tuple[str, ...] = ()) -> list[dict]:
         file = tmp_path / name
         lines = [row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows]
         file.write_bytes(b"".join(lines))
-        return list(read_prompts(file, system))
+        return list(PromptFile(file, system, frozenset(ignore)).read())
 
     return read
 
@@ -37,6 +37,9 @@ def read(tmp_path):
         ({"prompt": USER["content"], "system": SYSTEM["content"]}, [SYSTEM, USER]),
         ({"messages": [USER], "system": SYSTEM["content"]}, [SYSTEM, USER]),
         ({"messages": [USER | {"tool_calls": None}], "prompt": None, "images": []}, [USER]),
+        ({"prompt": [{"from": "human", "value": USER["content"]}]}, [USER]),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": USER["content"]}]}]}, [USER]),
+        ({"prompt": USER["content"], "category": "shop", "url": "https://shop.example"}, [USER]),
     ],
     ids=str,
 )
@@ -62,15 +65,20 @@ def test_the_system_message_of_the_pairs_is_given_to_prompts_that_have_none(read
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"prompt": "a", "images": ["x.png"]}, "the key 'images' has no meaning in a prompt"),
-        ({"messages": [USER], "chosen": "a"}, "the key 'chosen' has no meaning in a prompt"),
+        (
+            {"prompt": "a", "images": ["x.png"]},
+            r"\$.images: 'images' would be lost: .*; take it out, or name it in data.ignore",
+        ),
+        ({"messages": [USER], "chosen": "a"}, r"\$.chosen: nothing reads 'chosen'; take it out, or .* \(unknown-key\)"),
         ({"prompt": "a", "messages": [USER]}, "both of prompt and messages"),
         ({"id": "a"}, "neither of prompt and messages"),
         (["a"], "not an object"),
-        ({"prompt": 5}, "no text and no list of messages"),
-        ({"messages": "a"}, "no text and no list of messages"),
-        ({"messages": [{"role": "user"}]}, "message 1 is not a role and a text"),
-        ({"messages": [USER | {"images": ["x.png"]}]}, "message 1 is not a role and a text"),
+        ({"prompt": 5}, "prompt holds no messages; write"),
+        ({"messages": "a"}, "messages holds no messages; write"),
+        ({"messages": [{"role": "user"}]}, r"message 1 is not a role \(.*\) and a text"),
+        ({"messages": [5]}, r"message 1 is not a role \(.*\) and a text"),
+        ({"messages": [USER | {"images": ["x.png"]}]}, r"\$.messages\[0\].images: 'images' would be lost"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "a turn of 'tool' would be lost"),
         ({"messages": [USER, BOT]}, "the last message is 'assistant'; take it out; pairs .* go into data.val"),
         ({"messages": [SYSTEM]}, "the last message is 'system'; add the user message"),
         ({"messages": [BOT, USER]}, "turn 1 is of the role 'assistant' in place of 'user'; put them in order"),
@@ -93,15 +101,25 @@ def test_a_fault_is_one_line_with_the_file_its_line_and_the_fix(read, row, said,
     assert "; " in str(refused.value) and "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("line", "said"), [(b"\n", "white space alone"), (b"\xff\n", "not UTF-8; save the file as")])
+@pytest.mark.parametrize(
+    ("line", "said"), [(b"\n", "white space alone"), (b"\xff\n", "The bytes are not UTF-8; save the file as")]
+)
 def test_a_fault_in_a_text_file_is_named_in_the_same_way(read, line, said):
     with pytest.raises(SystemExit, match=rf"own.txt:2: .*{said}"):
         read(b"a\n", line, name="own.txt")
 
 
 def test_two_prompts_of_one_id_are_refused_with_both_lines(read):
-    with pytest.raises(SystemExit, match=r":3: the id 'a' is also that of line 1; give each prompt its own$"):
+    with pytest.raises(SystemExit, match=r":3: the id 'a' is also that of line 1; give each its own$"):
         read({"prompt": "a", "id": "a"}, {"prompt": "b"}, {"prompt": "c", "id": "a"})
+
+
+def test_a_key_that_is_set_aside_is_left_and_those_that_are_left_are_counted(read, tmp_path):
+    row = {"prompt": "a", "mood": "glad", "category": "shop"}
+    assert read(row, ignore=("mood",)) == [{"id": "row-1", "messages": [USER | {"content": "a"}]}]
+    file = PromptFile(tmp_path / "own.jsonl", None, frozenset({"mood"}))
+    list(file.read())
+    assert file.unread == {"mood": 1, "category": 1}
 
 
 def test_a_file_without_prompts_is_refused(read, tmp_path: Path):

@@ -136,7 +136,8 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
         ("--modules_to_save lm_head", "--modules_to_save lm_head: no setting"),
         ("--save_strategy no", "--save_strategy no: not a value of dpo.save_strategy, which stays epoch"),
         ("--tuner_type full", "--tuner_type full: not a value of dpo.tuner_type, which stays lora"),
-        ("--val_dataset v.jsonl", "--val_dataset v.jsonl: here data.val_fraction of the prompts"),
+        ("--val_dataset v.jsonl#5", "--val_dataset v.jsonl#5: data.val names one file, folder or glob"),
+        ("--val_dataset v.jsonl w.jsonl", "--val_dataset v.jsonl w.jsonl: data.val names one file, folder or glob"),
         ("--external_plugins mine.py", "--external_plugins mine.py: no setting of this project"),
         ("--strict false", "--strict false: here it is always true"),
         ("--wieght 3", "--wieght 3: not a flag of swift rlhf"),
@@ -188,6 +189,18 @@ def test_a_flag_of_the_other_release_is_named_as_such(explained):
 def test_a_command_trains_the_same_loss_as_under_its_release(flags, key, old, pinned):
     found = [settings_of(f"{SHORT} {flags}", release)["dpo"][key] for release in (OLD, PINNED)]
     assert found == [old, pinned]
+
+
+@pytest.mark.parametrize(
+    ("flags", "data"),
+    [
+        ("--dataset a.jsonl b.jsonl#500", {"raw": ["a.jsonl", {"file": "b.jsonl", "limit": 500}]}),
+        ("--dataset a.jsonl#500", {"raw": [{"file": "a.jsonl", "limit": 500}]}),
+        ("--val_dataset v.jsonl", {"raw": "d.jsonl", "val": "v.jsonl"}),
+    ],
+)
+def test_several_data_sets_and_one_to_hold_out_are_settings(flags, data):
+    assert settings_of(f"{SHORT} {flags}")["data"].items() >= data.items()
 
 
 def test_settings_outside_dpo_have_their_sections():
@@ -257,7 +270,9 @@ def test_the_usual_range_of_dpo_is_not_that_of_other_kinds(explained):
         (f"{SHORT} --system Be brief", "--system Be brief: it takes one value, and swift stops at the others: brief"),
         (f"{SHORT} --model a b", "--model a b; set model.folder"),
         (f"{SHORT} --system gone.txt", "--system gone.txt: swift reads this file, which is not here, or not UTF-8"),
-        (f"{SHORT} --dataset a.jsonl b#500", "--dataset a.jsonl b#500: data.raw names one file, folder or glob"),
+        (f"{SHORT} --dataset a.jsonl b#5", "--dataset b#5: no such folder here; a data set of a hub must be"),
+        (f"{SHORT} --dataset a.jsonl#5", "--dataset a.jsonl#5: data.split_seed draws other rows than swift, and none"),
+        (f"{SHORT} --dataset a.jsonl#x", "--dataset a.jsonl#x: data.raw names files, folders or globs; set it"),
         (f"{SHORT} --dataset org/name", "--dataset org/name: no such folder here; a data set of a hub must be"),
         (f"USE_HF=1 {SHORT}", "USE_HF=1: in the environment; export it where snakemake runs"),
         (f"{SHORT} --learning_rate $LR", "--learning_rate $LR: not a value of dpo.learning_rate, which stays 0.001"),

@@ -251,6 +251,10 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             {"data": {"raw": ["data", {"file": "data/*.jsonl", "limit": 5}]}},
             "data/preferences.jsonl: named twice in data.raw, by data and data/*.jsonl; keep one of them",
         ),
+        (
+            {"data": {"val": "."}},
+            ".: names files in results/tiny, where the run writes; set data.val to the data alone",
+        ),
         ({"data": {"val": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set data.val"),
         (
             {"data": {"val": "data/*.jsonl"}},
