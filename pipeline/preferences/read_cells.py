@@ -38,6 +38,8 @@ class CellReader:
                 break
         self.encloses_names = line.startswith('"')
         names = next(csv.reader([line.removeprefix("#")], delimiter=self.delimiter), [])
+        # `a, b, c`: then a space stands before each cell, and is no part of it.
+        self.spaced = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
         header = [name.strip() for name in names]
         if problem := find_header_fault(header, line, self.delimiter):
             raise BrokenFile(problem, self.line, code="wrong-header")
@@ -62,7 +64,7 @@ class CellReader:
 
     def read_quoted(self) -> Iterator[tuple[int, list[str]]]:
         """Yield rows in which quotes enclose cells, each with the number of lines so far."""
-        rows = csv.reader(self.text, delimiter=self.delimiter, strict=True)
+        rows = csv.reader(self.text, delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
         line = self.line + 1
         try:
             for cells in rows:

@@ -66,6 +66,11 @@ def test_a_row_begins_on_the_line_of_its_first_cell():
     assert read('a,b\n1,"2\n3"\n\n,\n4,5\n', ",") == [(2, ["1", "2\n3"]), (6, ["4", "5"])]
 
 
+def test_a_space_after_every_comma_of_the_header_is_part_of_no_cell():
+    assert read('a, b, c\n1, "2, 3", 4\n', ",") == [(2, ["1", "2, 3", "4"])]
+    assert read("a,b,c\n1, 2,3\n", ",") == [(2, ["1", " 2", "3"])]
+
+
 def test_a_long_cell_is_read():
     assert read(f"a,b\n{'x' * 200_000},b\n", ",")[0][1][0] == "x" * 200_000
 
