@@ -37,6 +37,7 @@ class CellReader:
             is_remark = is_remark or line.strip() == f"sep={self.delimiter}"  # to Excel
             if line.strip() and not is_remark:
                 break
+        self.line = max(self.line, 1)
         self.encloses_names = line.startswith('"')
         names = next(csv.reader([line.removeprefix("#")], delimiter=self.delimiter), [])
         # `a, b, c`: then each cell has a space before it, which belongs to none.
