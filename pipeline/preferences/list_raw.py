@@ -167,7 +167,8 @@ def without_twins(listing: Listing) -> Iterator[Path]:
 def leave_outputs(listing: Listing, out: Path) -> None:
     """Leave what an earlier conversion wrote: it would be read as data this time."""
     written = [(out / name).resolve() for name in OUTPUTS]
-    outputs = [path for path in listing.files if path.resolve() in written]
+    named_so = (path for path in listing.files if path.name in OUTPUTS or path.is_symlink())
+    outputs = [path for path in named_so if path.resolve() in written]
     if outputs and outputs == listing.files:
         raise UnreadableRaw(f"{readable_name(outputs[0])}: is written here; name other data, or another folder for it")
     listing.files = [path for path in listing.files if path not in outputs]
