@@ -197,6 +197,7 @@ class Ledger:
             if file.broken:
                 place, finding = file.broken
                 file.rows_in += 1
+                file.rows_rejected += 1
                 records.append((file.before + (place.line or place.row or 1), self.record(place, [finding])))
         return records
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.preferences.open_raw import KINDS, UnreadableRaw, kind_of
-from pipeline.preferences.saved_sets import check_splits, left_of_saved_set
+from pipeline.preferences.saved_sets import check_splits, find_cache
 
 # Of the conversion; pairs.jsonl comes last.
 ACCOUNT = ("rejects.jsonl", "quality.json")
@@ -69,15 +69,21 @@ def list_named(path: Path) -> Listing:
 
 def list_matches(pattern: Path) -> Listing:
     """Return the matches of a glob: files of a known kind, or all files where none is of one."""
-    listing = Listing()
+    listing, folders = Listing(), []
     for path in sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))):
+        if any(part.startswith(".") and part not in pattern.parts for part in path.parts):
+            continue
         if path.is_dir():
-            listing.left[path] = "a folder; a glob that ends in /**/* reaches into it"
+            folders.append(path)
         else:
             sort_file(path, listing)
     if not listing.files:
-        listing.files = [path for path in listing.left if path.is_file() and not is_companion(path)]
+        listing.files = [path for path in listing.left if path.is_file()]
         listing.left = {path: why for path, why in listing.left.items() if path not in listing.files}
+    listing.files = sorted(without_twins(listing))
+    entered = {parent for path in (*listing.files, *listing.left) for parent in path.parents}
+    untouched = [folder for folder in folders if folder not in entered]
+    listing.left |= dict.fromkeys(untouched, "a folder in which the glob matches nothing")
     return listing
 
 
@@ -89,11 +95,8 @@ def list_folder(folder: Path) -> Listing:
         folders[:] = [
             name for name in sorted(folders) if not name.startswith(".") and enters(here / name, roots, listing)
         ]
-        left = left_of_saved_set(here)
         for name in sorted(names):
-            if name in left:
-                listing.left[here / name] = left[name]
-            elif not name.startswith("."):
+            if not name.startswith("."):
                 sort_file(here / name, listing)
     listing.files = sorted(without_twins(listing))
     return listing
@@ -127,6 +130,8 @@ def sort_file(path: Path, listing: Listing) -> None:
         listing.left[path] = "not a file"
     elif is_companion(path):
         return
+    elif kind == ".arrow" and (why := find_cache(path)):
+        listing.left[path] = why
     elif kind in KINDS:
         listing.files.append(path)
     else:
@@ -164,7 +169,8 @@ def without_twins(listing: Listing) -> Iterator[Path]:
 def leave_outputs(listing: Listing, out: Path) -> None:
     """Leave what an earlier conversion wrote: it would be read as data this time."""
     written = [(out / name).resolve() for name in ACCOUNT + PAIRS]
-    outputs = [path for path in listing.files if path.resolve() in written]
+    named_so = (path for path in listing.files if path.name in ACCOUNT + PAIRS or path.is_symlink())
+    outputs = [path for path in named_so if path.resolve() in written]
     if outputs and outputs == listing.files:
         raise UnreadableRaw(f"{readable_name(outputs[0])}: is written here; name other data, or another folder for it")
     listing.files = [path for path in listing.files if path not in outputs]

@@ -24,8 +24,9 @@ def read_binary_rows(stream: IO[bytes], kind: str) -> Iterator[TableRow]:
             for batch in batches(source):
                 for row in batch.to_pylist():
                     yield binary_row(row)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise BrokenFile(f"not {name}: {(str(error).splitlines() or ['empty'])[0]}") from None
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            said = str(error).splitlines() or ["it asks for more memory than there is"]
+            raise BrokenFile(f"not {name}: {said[0]}") from None
 
 
 def parquet_batches(stream: IO[bytes]) -> Iterator[pa.RecordBatch]:

@@ -9,6 +9,7 @@ from typing import IO
 from pipeline.preferences.chunk import MAX_ROW_BYTES, BrokenFile
 
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+REMARK = re.compile(r"\s*(#.*|\([^()]*\))$")  # at the end of a name
 BARE = re.compile(r"[-+.\deE]*|NA|NaN|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|null|None")  # what no writer encloses
 csv.field_size_limit(MAX_ROW_BYTES)
 
@@ -36,9 +37,12 @@ class CellReader:
             is_remark = is_remark or line.strip() == f"sep={self.delimiter}"  # to Excel
             if line.strip() and not is_remark:
                 break
+        self.line = max(self.line, 1)
         self.encloses_names = line.startswith('"')
         names = next(csv.reader([line.removeprefix("#")], delimiter=self.delimiter), [])
-        header = [name.strip() for name in names]
+        # `a, b, c`: then each cell has a space before it, which belongs to none.
+        self.spaced = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
+        header = without_remarks([name.strip() for name in names])
         if problem := find_header_fault(header, line, self.delimiter):
             raise BrokenFile(problem, self.line, code="wrong-header")
         return header
@@ -62,7 +66,7 @@ class CellReader:
 
     def read_quoted(self) -> Iterator[tuple[int, list[str]]]:
         """Yield rows in which quotes enclose cells, each with the number of lines so far."""
-        rows = csv.reader(self.text, delimiter=self.delimiter, strict=True)
+        rows = csv.reader(self.text, delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
         line = self.line + 1
         try:
             for cells in rows:
@@ -87,6 +91,12 @@ class CellReader:
             return bool(unclear is None and has_enclosed(self.text, len(self.header)))
         finally:
             self.text.seek(start)
+
+
+def without_remarks(names: list[str]) -> list[str]:
+    """Return names without remarks in them, as in `chosen (the better one)`, unless two would be the same then."""
+    bare = [REMARK.sub("", name) or name for name in names]
+    return bare if len(set(bare)) == len(names) else names
 
 
 def find_header_fault(header: Sequence[str], line: str, delimiter: str) -> str | None:

@@ -20,16 +20,16 @@ def read_object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def left_of_saved_set(folder: Path) -> dict[str, str]:
-    """Return the Arrow files that lie beside those of a saved set (`save_to_disk`), with the reason to leave them."""
+def find_cache(path: Path) -> str | None:
+    """Say why to leave an Arrow file that lies beside the parts of a saved set; None if it is data."""
+    folder = path.parent
     files = read_object(folder / "state.json").get("_data_files")
     if not isinstance(files, list):
-        return {}
+        return None
     parts = {str(file.get("filename")) for file in files if isinstance(file, dict)}
     if missing := sorted(name for name in parts if not (folder / name).exists()):
         raise UnreadableRaw(f"{folder}: {missing[0]}, which state.json names, is not there; copy the whole folder")
-    others = {path.name for path in folder.glob("*.arrow")} - parts
-    return dict.fromkeys(others, "a cache: state.json does not name it as a part of the saved set")
+    return None if path.name in parts else "a cache: state.json does not name it as a part of the saved set"
 
 
 def check_splits(folder: Path, files: Sequence[Path]) -> None:

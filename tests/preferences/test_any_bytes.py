@@ -192,6 +192,11 @@ def test_a_format_that_the_file_cannot_have_is_accounted_for(kind):
                 account(data, kind, format_name)
 
 
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"# nothing\n"])
+def test_an_empty_table_is_no_mqm_and_is_named_with_a_line(data):
+    assert account(data, ".tsv", "mqm").codes["broken-file"]
+
+
 def test_an_annotation_that_is_not_utf8_is_named_and_makes_no_pair():
     counts = account(MQM.replace(b"two", b"\xff"), ".tsv")
     assert counts.codes["not-utf8"]

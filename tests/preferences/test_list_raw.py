@@ -164,6 +164,17 @@ def test_a_glob_takes_the_data_among_its_matches(folder):
     assert (files, sorted(left)) == (["raw/a.jsonl"], ["raw/b.xlsx", "raw/sub"])
 
 
+def test_a_glob_that_reaches_into_folders_leaves_none_of_them(folder):
+    write("raw/a.jsonl", "raw/sub/b.jsonl", "raw/sub/c.xlsx", "raw/.git/d.jsonl", "raw/.e.jsonl")
+    files, left = listed("raw/**/*")
+    assert (files, list(left)) == (["raw/a.jsonl", "raw/sub/b.jsonl"], ["raw/sub/c.xlsx"])
+
+
+def test_a_hidden_folder_that_the_glob_names_is_read(folder):
+    write("raw/.cache/a.jsonl")
+    assert listed("raw/.cache/*") == (["raw/.cache/a.jsonl"], {})
+
+
 def test_a_glob_of_other_names_alone_takes_them(folder):
     write("raw/a.txt", "raw/b.txt")
     assert listed("raw/*.txt") == (["raw/a.txt", "raw/b.txt"], {})

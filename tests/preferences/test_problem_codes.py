@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.preferences.convert_files import must_stop
+from pipeline.preferences.ledger import Counts
 from pipeline.preferences.problems import PROBLEMS, UNREADABLE
 from pipeline.preferences.translation import PLACEHOLDER, find_lost
 from tests.support.conversion import GOLDEN, ZH_EN, convert, name_of, raw_files, read_pairs, read_quality, read_rejects
@@ -70,6 +73,11 @@ def run(tmp_path, monkeypatch):
         return convert(name, tmp_path, languages=languages, **changes)
 
     return run_code
+
+
+@pytest.mark.parametrize("code", UNREADABLE)
+def test_a_file_of_which_rows_are_missing_stops_even_where_rows_are_dropped(code):
+    assert must_stop(Counts(codes=Counter({code: 1})), stop=False)
 
 
 # Golden files

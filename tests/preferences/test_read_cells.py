@@ -55,6 +55,18 @@ def test_a_first_line_that_names_no_columns_is_said_once(header, delimiter, prob
     assert (broken.value.line, broken.value.problem, broken.value.code) == (1, problem, "wrong-header")
 
 
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("prompt,chosen (better),rejected # worse", ["prompt", "chosen", "rejected"]),
+        ("score (a),score (b)", ["score (a)", "score (b)"]),
+        ("(a),f(x)(y)", ["(a)", "f(x)"]),
+    ],
+)
+def test_a_remark_at_the_end_of_a_name_is_no_part_of_it(header, names):
+    assert CellReader(io.BytesIO(header.encode()), ",").header == names
+
+
 def test_the_line_that_tells_excel_the_separator_is_passed_over():
     assert read("sep=,\na,b\n1,2\n", ",") == [(3, ["1", "2"])]
 
@@ -64,6 +76,11 @@ def test_the_line_that_tells_excel_the_separator_is_passed_over():
 
 def test_a_row_begins_on_the_line_of_its_first_cell():
     assert read('a,b\n1,"2\n3"\n\n,\n4,5\n', ",") == [(2, ["1", "2\n3"]), (6, ["4", "5"])]
+
+
+def test_a_space_after_every_comma_of_the_header_is_part_of_no_cell():
+    assert read('a, b, c\n1, "2, 3", 4\n', ",") == [(2, ["1", "2, 3", "4"])]
+    assert read("a,b,c\n1, 2,3\n", ",") == [(2, ["1", " 2", "3"])]
 
 
 def test_a_long_cell_is_read():

@@ -128,6 +128,16 @@ def test_a_translation_in_no_pair_is_alone_or_as_good_as_the_others():
     assert lonely({"a": one, "b": two})[:2] == ("small-margin", "$.severity")
 
 
+def test_annotations_that_break_off_are_named_and_counted(tmp_path):
+    rows = [annotation("a"), annotation("b", "Minor", "B")]
+    (tmp_path / "raw.csv").write_text(
+        ",".join(HEADER) + "\n" + "\n".join(map(",".join, rows)) + '\n"', encoding="utf-8"
+    )
+    message = convert(tmp_path / "raw.csv", tmp_path / "out")
+    assert message and message.startswith(f"{tmp_path}/raw.csv:4: not CSV: unexpected end of data")
+    assert read_quality(tmp_path / "out")["rows_in"] == 3
+
+
 def test_a_pair_stands_on_the_first_line_of_its_better_translation(tmp_path):
     rows = [annotation("a" * 200), annotation("b", "Minor", "B")]
     (tmp_path / "raw.tsv").write_text(lines(HEADER, *rows), encoding="utf-8")

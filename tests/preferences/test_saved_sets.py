@@ -38,10 +38,11 @@ def test_a_saved_set_is_read_from_all_its_parts(tmp_path):
     assert [pair["messages"][0]["content"] for pair in read_pairs(tmp_path / "out")] == ["set 0?", "set 1?"]
 
 
-def test_a_cache_beside_the_parts_of_a_saved_set_is_left(tmp_path):
+@pytest.mark.parametrize("ending", ["", "/*", "/*.arrow"])
+def test_a_cache_beside_the_parts_of_a_saved_set_is_left(tmp_path, ending):
     save_to_disk(tmp_path / "set")
     (tmp_path / "set" / "cache-0123.arrow").write_bytes(write_arrow([ROW], as_file=False))
-    listing = list_raw(str(tmp_path / "set"), "out")
+    listing = list_raw(f"{tmp_path}/set{ending}", "out")
     assert [path.name for path in listing.files] == ["data-00000-of-00001.arrow"]
     assert listing.left == {
         tmp_path / "set" / "cache-0123.arrow": "a cache: state.json does not name it as a part of the saved set"
