@@ -26,7 +26,7 @@ use rule infer_shard as infer_shard_before with:
 
 use rule gather_predictions as gather_predictions_before with:
     input:
-        val=f"{SHARED}/data/val.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
         shards=expand("results/{{run}}/evaluate/{{model}}/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])),
     output:
         predictions="results/{run}/evaluate/{model}/predictions.jsonl",

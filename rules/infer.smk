@@ -1,7 +1,7 @@
 """
 Answers of the tuned model to the held-out prompts, and to prompts of one's own.
 
-Reads      results/{run}/merged.sha256 and the merged model, results/{run}/data/val.jsonl, the files in infer.prompts
+Reads      results/{run}/merged.sha256 and the merged model, results/{run}/dpo/val.jsonl, the files in infer.prompts
 Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json, and the same under infer/{prompts}/
 Stages     infer_shard -> gather_predictions; check_prompts -> infer_shard_prompts -> gather_predictions_prompts
 """
@@ -13,7 +13,7 @@ rule infer_shard:
         manifest=lambda wildcards: model_of(wildcards).manifest,
         merged=ancient(lambda wildcards: model_of(wildcards).built),
         adapter=lambda wildcards: model_of(wildcards).adapter,
-        val=f"{SHARED}/data/val.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
     output:
         answers="results/{run}/infer/shards/{shard}.jsonl",
     log:
@@ -50,7 +50,7 @@ rule infer_shard:
 rule gather_predictions:
     """Put the answers into one file, in the order of the held-out pairs."""
     input:
-        val=f"{SHARED}/data/val.jsonl",
+        val=f"{SHARED}/dpo/val.jsonl",
         shards=expand("results/{{run}}/infer/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])),
     output:
         predictions="results/{run}/infer/predictions.jsonl",

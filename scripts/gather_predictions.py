@@ -2,7 +2,7 @@
 
     python -m scripts.gather_predictions results/tiny/infer/shards/0.jsonl \
         --settings "$(python -m tools.show_settings gather_predictions)" \
-        --val results/tiny/data/val.jsonl --out results/tiny/infer
+        --val results/tiny/dpo/val.jsonl --out results/tiny/infer
 
 It writes predictions.jsonl, a row an answer, and gates.json: the gates of the inference.
 """

@@ -3,7 +3,7 @@
     envs/with-training python -m scripts.infer_shard \
         --settings "$(python -m tools.show_settings infer_shard)" \
         --model results/tiny/merged --manifest results/tiny/merged.sha256 \
-        --val results/tiny/data/val.jsonl --shard 0 --answers results/tiny/infer/shards/0.jsonl
+        --val results/tiny/dpo/val.jsonl --shard 0 --answers results/tiny/infer/shards/0.jsonl
 
 The prompts are dealt to infer.shards shards in turn, and each is asked infer.answers_per_prompt times. Beside the
 answers it writes 0.gates.json, which says whether the model's files are those of their manifest.
