@@ -122,7 +122,7 @@ class RawFiles:
                 raise BrokenFile("these are not the columns of MQM annotations (docs/data.md)", table.line)
             if self.format_name in ("auto", "mqm") and is_mqm(table.header):
                 file.format, file.mqm = "mqm", MqmFile(self.min_margin)
-                file.mqm.read(table.header, table.read_rows(quoting=False))
+                file.mqm.read(table.header, table.read_rows(or_letters=True))
                 yield from gather_chunks(file.name, file.mqm.pair_rows())
             else:
                 yield from gather_chunks(file.name, read_table_rows(table))
