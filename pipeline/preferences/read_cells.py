@@ -51,7 +51,7 @@ class CellReader:
     def read_rows(self, or_letters: bool = False) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of each row with the line that it begins on; rows without any text are passed over.
 
-        Quotes of which some enclose a cell and some cannot are named as a fault, or are letters.
+        Where some quotes enclose a cell and others cannot, this is named as a fault, or all are letters.
         """
         try:
             is_quoted = self.delimiter != "\t" or self.find_quoting(or_letters)
