@@ -14,6 +14,7 @@ import msgspec
 from pipeline.preferences.chunk import Chunk, Place, TableRow
 from pipeline.preferences.explain_row import explain_row, parse_strictly
 from pipeline.preferences.formats.rated import Rated, rate
+from pipeline.preferences.formats.source import Tag
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.read_row import read_single
@@ -29,6 +30,7 @@ class Answer(NamedTuple):
     number: int
     text: str
     score: float
+    tag: Tag
 
 
 class RatedFile:
@@ -38,8 +40,7 @@ class RatedFile:
         self.options = options
         self.rows_in = 0
         self.last_line = 0
-        self.prompts: dict[Prompt, list[Answer]] = defaultdict(list)
-        self.labelled = False
+        self.prompts: dict[tuple[Prompt, bool], list[Answer]] = defaultdict(list)  # by prompt, and whether by labels
         self.places: dict[int, Place] = {}
         self.refused: dict[int, list[Finding]] = {}
         self.parts: list[tuple[Answer, Answer]] = []  # of each pair: chosen and rejected
@@ -72,13 +73,12 @@ class RatedFile:
 
     def take_row(self, number: int, rated: Rated) -> None:
         """Put an answer beside the others to its prompt."""
-        self.labelled |= rated.labelled
-        self.prompts[rated.prompt].append(Answer(number, rated.answer, rated.score))
+        self.prompts[rated.prompt, rated.labelled].append(Answer(number, rated.answer, rated.score, rated.tag))
 
     def pair_rows(self) -> Iterator[TableRow]:
         """Yield a row in ms-swift's format for every two answers that make a pair."""
-        margin = LABEL_MARGIN if self.labelled else self.options.min_margin
-        for prompt, answers in self.prompts.items():
+        for (prompt, labelled), answers in self.prompts.items():
+            margin = LABEL_MARGIN if labelled else self.options.min_margin
             ranked = sorted(answers, key=lambda answer: -answer.score)
             for better, worse in zip(ranked[: len(ranked) // 2], reversed(ranked), strict=False):
                 if better.score - worse.score < margin:
@@ -90,6 +90,8 @@ class RatedFile:
                     "messages": [*messages, {"role": "assistant", "content": better.text}],
                     "rejected_response": worse.text,
                 }
+                if better.tag and better.tag == worse.tag:
+                    pair["tag"] = better.tag
                 yield TableRow(msgspec.json.encode(pair), self.places[better.number].line or better.number)
 
     def account(self, rejected: dict[int, list[Finding]]) -> dict[int, list[Finding]]:
