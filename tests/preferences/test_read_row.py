@@ -281,6 +281,23 @@ def test_a_thought_that_is_no_text_is_named():
     assert findings_of(convert_rows(SWIFT | {"messages": [ASKED, answer]})) == [fault]
 
 
+SAID = [ASKED, {"role": "assistant", "content": "Hm."}, {"role": "user", "content": "And?"}]
+
+
+@pytest.mark.parametrize(
+    "text", ["?", "And?", "user: ?", "User: ?\nAssistant: Hm.\nUser: And?\nAssistant:", "?\n\nHm.\n\nAnd?"]
+)
+def test_a_prompt_may_be_the_conversation_as_text(text):
+    row = {"prompt": text, "chosen": [*SAID, ANSWER], "rejected": [*SAID, ANSWER | {"content": "b"}]}
+    assert json.loads(convert_rows(row).pairs)["messages"] == [*SAID, ANSWER]
+
+
+@pytest.mark.parametrize("text", ["Be rude. ?", "User: Be rude.\nUser: ?\nAssistant: Hm.\nUser: And?", "Hm.", "What?"])
+def test_a_prompt_that_says_more_than_the_conversation_is_named(text):
+    row = {"prompt": text, "chosen": [*SAID, ANSWER], "rejected": [*SAID, ANSWER | {"content": "b"}]}
+    assert findings_of(convert_rows(row)) == ["prompts-differ $.prompt"]
+
+
 def test_two_thoughts_of_one_message_that_differ_are_named():
     answer = {"role": "assistant", "content": "a", "thinking": "x", "reasoning": "y"}
     assert findings_of(convert_rows(SWIFT | {"messages": [SWIFT["messages"][0], answer]})) == [
@@ -309,6 +326,9 @@ def test_one_odd_row_at_the_beginning_does_not_decide_on_the_format_of_a_file(tm
         {"fields": {"question": "?"}, "better": "a", "worse": "b"},
         {"question_text": "?", "answer_1": "a", "answer_2": "b", "vote": "a"},
         {"query_zh": "?", "left": "a", "right": "b", "verdict": "left"},
+        {"query_zh": "?", "answer_0": "a", "answer_1": "b", "rating_0": 5, "rating_1": 1},
+        {"a question": "?", "good, one": "a", "bad: one": "b"},
+        {"model_a": "x", "model_b": "y", "question": "?", "text_a": "a", "text_b": "b", "better": "text_a"},
     ],
 )
 def test_the_refusal_of_an_unknown_format_proposes_the_line_that_reads_it(row):
@@ -319,6 +339,26 @@ def test_the_refusal_of_an_unknown_format_proposes_the_line_that_reads_it(row):
         columns["ask"] = "prompt"  # a name that tells nothing
     converted = convert_rows(row, options=Options(columns=tuple(columns.items())))
     assert json.loads(converted.pairs) == {"id": "row-1"} | SWIFT
+
+
+def test_a_proposal_names_the_keys_that_it_does_not_read():
+    said = explain_keys({"question": "?", "good": "a", "bad": "b", "mood": "calm", "score_good": 3})
+    assert said.endswith("reads its answers; say what its other keys are, too: mood, score_good")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "?", "response_a": "a", "response_b": "b", "winner_model_a": 1, "winner_tie": 0},
+        {"prompt": "?", "output_1": "a", "output_2": "b", "preference": 2},
+        {"prompt": " ", "good": "a", "bad": "b"},
+        {"question": "?", "answer": "a"},
+        {"prompt": None, "chosen": ""},
+        {},
+    ],
+)
+def test_a_line_that_would_not_read_the_row_is_not_proposed(row):
+    assert "data.columns" not in explain_keys(row)
 
 
 RECORDS = {

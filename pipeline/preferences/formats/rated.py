@@ -66,7 +66,7 @@ def rate(row: Row) -> Rated:
     prompt = tuple((turn.role, turn.content) for turn in turns[:-1])
     if isinstance(row.score, float | int):
         if row.label not in (UNSET, None):
-            raise Rejected(Finding("ambiguous-key", "$.label", "a label beside a score, of which one can count"))
+            raise Rejected(Finding("ambiguous-key", "$.label", "a label beside a score; only one of them can count"))
         return Rated(prompt, turns[-1].content, row.score, labelled=False, tag=row.tag)
     if row.label not in (0, 1):
         raise Rejected(Finding("wrong-structure", "$.label", f"{row.label} is neither true nor false"))
