@@ -28,7 +28,7 @@ from pipeline.preferences.duplicates import EXAMPLES, PairKeys
 from pipeline.preferences.explain_row import explain_row, parse_strictly
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
-from pipeline.preferences.layouts import top_of
+from pipeline.preferences.layouts import present_columns, top_of
 from pipeline.preferences.options import Options
 from pipeline.preferences.pair import Message, Pair, encode_lines
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
@@ -57,6 +57,7 @@ class Converted:
     examples: dict[str, list[Place]] = field(default_factory=dict)
     longer: tuple[int, int] = (0, 0)  # pairs whose chosen, and whose rejected answer is the longer one
     unread: Unread = field(default_factory=Counter)  # rows that hold a key which is not read, by key
+    columns: frozenset[str] = frozenset()  # paths of data.columns that a row has
 
 
 class RowReader:
@@ -76,6 +77,7 @@ class RowReader:
         self.findings: dict[int, list[Finding]] = {index: [found] for index, found in chunk.problems.items()}
         self.rows_in = 0
         self.unread: Unread = Counter()
+        self.columns: set[str] = set()
 
     def read(self) -> None:
         """Fill `pairs`, with the index of each one's line, and `findings`."""
@@ -137,6 +139,8 @@ class RowReader:
     def convert(self, row: Any, unread: Unread) -> Source:
         """Return the pair of a row, as its format converts it, and count the keys that are not read."""
         assert self.chunk.format is not None
+        if len(self.columns) < len(self.options.columns):
+            self.columns |= present_columns(row, self.options.columns)
         return read_row(row, self.chunk.format, self.options, unread)
 
     def place(self, finding: Finding) -> Finding:
@@ -272,6 +276,7 @@ def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warning
         },
         longer=count_longer(columns, kept),
         unread=reader.unread,
+        columns=frozenset(reader.columns),
     )
 
 

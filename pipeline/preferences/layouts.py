@@ -92,6 +92,13 @@ def rename(row: dict[str, Any], columns: tuple[tuple[str, str], ...]) -> Renamed
     return Renamed(row, {ours: path for ours, (_, path) in taken.items()}, layout.aside, tuple(twice))
 
 
+def present_columns(row: Any, columns: tuple[tuple[str, str], ...]) -> set[str]:
+    """Return the paths of data.columns that a row has."""
+    if not isinstance(row, dict):
+        return set()
+    return {path for path, _ in columns if path in row or value_at(row, path.split(".")) is not None}
+
+
 def value_at(value: Any, parts: list[str]) -> Any:
     """Return the value at a path, or None."""
     for part in parts:

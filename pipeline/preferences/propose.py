@@ -59,7 +59,7 @@ def try_columns(row: dict[str, Any], columns: dict[str, str]) -> str | None:
 
 
 def find_faults(row: dict[str, Any], options: Options) -> tuple[Finding, ...]:
-    """Return what keeps a row from being read with some settings."""
+    """Return the faults of a row, as it is read with some settings."""
     format_name = recognise_row(row, options)
     if format_name not in FORMATS:
         return (Finding("unknown-format"),)

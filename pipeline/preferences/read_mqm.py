@@ -79,6 +79,7 @@ class MqmFile:
         self.min_margin = options.min_margin
         self.ignore = options.ignore
         self.unread: Unread = Counter()  # files with such a column
+        self.columns: set[str] = set()  # of data.columns, which say nothing of MQM
         self.rows_in = 0
         self.last_line = 0
         self.segments: dict[Segment, dict[str, Translation]] = defaultdict(dict)

@@ -15,6 +15,7 @@ from pipeline.preferences.chunk import Chunk, Place, TableRow
 from pipeline.preferences.explain_row import explain_row, parse_strictly
 from pipeline.preferences.formats.rated import Rated, rate
 from pipeline.preferences.formats.source import Tag
+from pipeline.preferences.layouts import present_columns
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.read_row import read_single
@@ -45,6 +46,7 @@ class RatedFile:
         self.refused: dict[int, list[Finding]] = {}
         self.parts: list[tuple[Answer, Answer]] = []  # of each pair: chosen and rejected
         self.unread: Unread = Counter()
+        self.columns: set[str] = set()  # paths of data.columns that a row has
 
     def take(self, chunk: Chunk) -> None:
         """Take the rows of a chunk."""
@@ -66,6 +68,7 @@ class RatedFile:
         row, doubt = parse_strictly(line)
         if doubt:
             raise Rejected(doubt)
+        self.columns |= present_columns(row, self.options.columns)
         try:
             return rate(read_single(row, self.options, self.unread))
         except (msgspec.MsgspecError, RecursionError) as refused:

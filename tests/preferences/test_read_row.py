@@ -160,6 +160,14 @@ def test_two_columns_with_one_name_are_named_where_a_row_has_both():
     assert json.loads(convert_rows({"more": "?"} | answers, options=options).pairs) == {"id": "row-1"} | SWIFT
 
 
+@pytest.mark.parametrize("row", [ROW | {"metadata": {"system": "A."}}, {"prompt": "?", "answer": "a", "label": True}])
+def test_a_column_that_no_row_has_is_named_in_print_and_in_the_account(row, tmp_path, capsys):
+    write_json_lines(tmp_path / "raw.jsonl", [row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", columns={"metadata.sytem": "system", "prompt": "prompt"})
+    assert read_quality(tmp_path / "out")["columns_left"] == ["metadata.sytem"]
+    assert "data.columns: metadata.sytem: no row that was read has it" in capsys.readouterr().out
+
+
 def test_columns_and_ignored_keys_hold_for_rows_that_are_pairs_already():
     row = SWIFT | {"tag": "Be short.", "id": "x"}
     converted = convert_rows(row, options=Options(columns=(("tag", "system"),), ignore=frozenset({"id"})))

@@ -30,23 +30,9 @@ ROLES: tuple[Role, Role] = ("user", "assistant")
 # Words of a prompt that was written from a conversation: who speaks, in the templates of several models.
 SPEAKERS = frozenset(
     {
-        *(
-            "system",
-            "user",
-            "human",
-            "prompter",
-            "assistant",
-            "ai",
-            "gpt",
-            "bot",
-            "model",
-            "bos",
-            "eos",
-            "inst",
-            "sys",
-            "s",
-        ),
-        *("im_start", "im_end", "start_header_id", "end_header_id", "eot_id", "start_of_turn", "end_of_turn"),
+        *("system", "user", "human", "prompter", "assistant", "ai", "gpt", "bot", "model"),
+        *("bos", "eos", "s", "sys", "inst", "im_start", "im_end", "start_of_turn", "end_of_turn"),
+        *("start_header_id", "end_header_id", "eot_id"),
     }
 )
 
