@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from pipeline.preferences.formats import FORMATS
-from pipeline.preferences.layouts import EXPORTS
+from pipeline.preferences.layouts import EXPORTS, present_columns
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
 from pipeline.preferences.read_row import read_row, recognise_row
@@ -24,7 +24,7 @@ REJECTED = re.compile(r"reject|dispref|non_?pref|bad|worse|worst|lose|loser|neg"
 CHOSEN = re.compile(r"chosen|prefer|accept|good|better|best|win|pos", re.IGNORECASE)
 PROMPT = re.compile(r"prompt|question|query|instruct|input|source|src|text|context|history|user|request", re.IGNORECASE)
 SIDES = (("a", "b"), ("0", "1"), ("1", "2"), ("one", "two"), ("first", "second"), ("left", "right"))
-VERDICT = re.compile(r"winner|prefer|verdict|vote|choice|label|better", re.IGNORECASE)
+VERDICT = re.compile(r"winner|prefer|verdict|vote|choice|label|better|safer", re.IGNORECASE)
 SCORE = re.compile(r"score|kiwi|comet|rating", re.IGNORECASE)
 
 MOST_TRIED = 20  # proposals for a row
@@ -34,12 +34,15 @@ def propose(row: dict[str, Any]) -> str | None:
     """Return the remedy for an unknown row: how its tool exports pairs, or a setting; None where nothing is known."""
     for name, said in EXPORTS.items():
         if set(said["has"]) <= set(row):
+            if not set(said["columns"]) <= present_columns(row, tuple(said["columns"].items())):
+                return f"it looks like a record of {name}: docs/formats.md has its settings, in which your names belong"
             ignore = f"`data.ignore: [{', '.join(said['ignore'])}]`"
             return (
                 f"as a record of {name} it is read with {write_columns(said['columns'])} and {ignore} (docs/formats.md)"
             )
-    paths = [path for path, _ in list_paths(row) if path in ORIGIN_OR_PROMPT or not is_harmless(path)]
-    texts = [path for path, value in list_paths(row) if path in paths and is_text(value)]
+    paths = [path for path, _ in list_paths(row)]
+    known = {path for path in paths if is_harmless(path) and path not in ORIGIN_OR_PROMPT}
+    texts = [path for path, value in list_paths(row) if path not in known and is_text(value)]
     proposals = islice(filter(None, chain([guess_pair(texts)], guess_verdicts(texts, paths))), MOST_TRIED)
     return next(filter(None, (try_columns(row, columns) for columns in proposals)), None)
 
@@ -116,7 +119,10 @@ def guess_verdicts(texts: list[str], paths: list[str]) -> Iterable[dict[str, str
     """Yield which texts may be the prompt and two answers, and which keys may say who wins, by a word or by scores."""
     for a, b in find_sides(texts):
         for verdict in (path for path in paths if VERDICT.search(path) and path not in (a, b)):
-            yield guess_prompt(texts, [a, b, verdict]) | {a: "a", b: "b", verdict: "winner"}
+            found = guess_prompt(texts, [a, b, verdict]) | {a: "a", b: "b"}
+            yield found | {verdict: "winner"}
+            if a.endswith("0"):
+                yield found | {verdict: "number_of_winner"}
         for score_a, score_b in find_sides([path for path in paths if SCORE.search(path)]):
             yield guess_prompt(texts, [a, b]) | {a: "a", b: "b", score_a: "score_a", score_b: "score_b"}
 

@@ -33,6 +33,8 @@ NUMBERS = (
 )
 YES_OR_NO = {"true": True, "false": False}
 ABOUT_ROW = frozenset({"id", "tag", "winner", *NUMBERS})  # keys whose values another key may have by chance
+OPTIONAL = frozenset({"id", "tag", "winner", "history", "rejected_messages", *NUMBERS})  # none where they are empty
+EMPTY_JSON = ("[]", "{}")  # LLaMA-Factory writes tools as text
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
 
@@ -113,10 +115,15 @@ def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unre
 def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     """Return a row with what its format's Row does not read itself.
 
-    These are numbers and conversations in a table's cells, scores in a list of their own, a winner by the name of its
-    column, and a prompt under a name that may mean something else.
+    These are empty values, numbers and conversations in a table's cells, scores in a list of their own, a winner by the
+    name of its column, and a prompt under a name that may mean something else.
     """
-    row = {key: read_number(value) if key in NUMBERS else value for key, value in renamed.row.items()}
+    optional = OPTIONAL | ({"messages"} if format_name != "swift" else set())
+    row = {
+        key: read_number(value) if key in NUMBERS else value
+        for key, value in renamed.row.items()
+        if not (key in optional and is_empty(value))
+    }
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):
@@ -154,7 +161,7 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
             Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
         )
     used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
-    left = [key for key in row if key not in used and not is_empty(row[key])]
+    left = [key for key in row if key not in used and not is_empty(row[key]) and row[key] not in EMPTY_JSON]
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:

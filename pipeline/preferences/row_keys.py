@@ -43,6 +43,6 @@ def is_harmless(key: str) -> bool:
 def name_key(key: str, path: str) -> Finding:
     """Return the finding about a key whose meaning would be lost."""
     place = f"{path}.{key}"
-    if reason := UNSUPPORTED.get(key):
+    if reason := UNSUPPORTED.get(key.rpartition(".")[2]):
         return Finding("unsupported-key", place, f"{key!r} would be lost: {reason}")
     return Finding("unknown-key", place, f"nothing reads {key!r}")

@@ -335,6 +335,7 @@ def test_one_odd_row_at_the_beginning_does_not_decide_on_the_format_of_a_file(tm
         {"question_text": "?", "answer_1": "a", "answer_2": "b", "vote": "a"},
         {"query_zh": "?", "left": "a", "right": "b", "verdict": "left"},
         {"query_zh": "?", "answer_0": "a", "answer_1": "b", "rating_0": 5, "rating_1": 1},
+        {"query_zh": "?", "answer_0": "a", "answer_1": "b", "safer_response_id": 0},
         {"a question": "?", "good, one": "a", "bad: one": "b"},
         {"model_a": "x", "model_b": "y", "question": "?", "text_a": "a", "text_b": "b", "better": "text_a"},
     ],
@@ -408,6 +409,26 @@ def test_a_record_that_holds_more_than_a_pair_is_read_with_the_settings_that_its
     columns, ignore = settings[0]["data.columns"], settings[1]["data.ignore"]
     options = Options(min_margin=0.1, columns=tuple(columns.items()), ignore=frozenset(ignore))
     assert json.loads(convert_rows(RECORDS[name], options=options).pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_record_with_names_of_its_own_is_sent_to_the_page_that_shows_its_settings(name):
+    row = json.loads(json.dumps(RECORDS[name]).replace("gpt4_en", "gpt4_de").replace('prompt"', 'ask"'))
+    said = explain_keys(row | ({"options": [{"text": "a"}]} if name == "Prodigy" else {}))
+    assert said.endswith(f"record of {name}: docs/formats.md has its settings, in which your names belong")
+
+
+@pytest.mark.parametrize(
+    "empty", [{"id": "", "tag": "", "system": "", "margin": ""}, {"history": "", "messages": []}, {"tools": "[]"}]
+)
+def test_what_is_empty_means_nothing(empty):
+    assert json.loads(convert_rows(ROW | empty).pairs) == json.loads(convert_rows(ROW).pairs)
+
+
+def test_tools_of_a_nested_column_are_named_as_what_cannot_be_trained():
+    row = {"input": {"messages": [ASKED], "tools": [{"x": 1}]}, "preferred_output": [ANSWER]}
+    row["non_preferred_output"] = [ANSWER | {"content": "b"}]
+    assert findings_of(convert_rows(row)) == ["unsupported-key $.input.tools"]
 
 
 def test_the_keys_that_were_not_read_are_counted_by_row(tmp_path):
