@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from pipeline.preferences.chunk import Chunk, Place, TableRow
 from pipeline.preferences.explain_row import explain_row, parse_strictly
@@ -70,7 +71,9 @@ class RatedFile:
             raise Rejected(doubt)
         self.columns |= present_columns(row, self.options.columns)
         try:
-            return rate(read_single(row, self.options, self.unread))
+            single = read_single(row, self.options, self.unread)
+            self.unread.update({"id"} if single.id not in (UNSET, None) else ())  # a pair is named after its two rows
+            return rate(single)
         except (msgspec.MsgspecError, RecursionError) as refused:
             raise Rejected(*explain_row(line, "rated", self.options, refused)) from None
 

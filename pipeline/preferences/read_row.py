@@ -34,6 +34,7 @@ NUMBERS = (
 YES_OR_NO = {"true": True, "false": False}
 ABOUT_ROW = frozenset({"id", "tag", "winner", *NUMBERS})  # keys whose values another key may have by chance
 OPTIONAL = frozenset({"id", "tag", "winner", "history", "rejected_messages", *NUMBERS})  # none where they are empty
+OPTIONAL_MESSAGES = OPTIONAL | {"messages"}
 EMPTY_JSON = ("[]", "{}")  # LLaMA-Factory writes tools as text
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
@@ -118,12 +119,12 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     These are empty values, numbers and conversations in a table's cells, scores in a list of their own, a winner by the
     name of its column, and a prompt under a name that may mean something else.
     """
-    optional = OPTIONAL | ({"messages"} if format_name != "swift" else set())
-    row = {
-        key: read_number(value) if key in NUMBERS else value
-        for key, value in renamed.row.items()
-        if not (key in optional and is_empty(value))
-    }
+    row = dict(renamed.row)
+    for key in row.keys() & (OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES):
+        if is_empty(row[key]):
+            del row[key]
+        elif key in NUMBERS:
+            row[key] = read_number(row[key])
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):

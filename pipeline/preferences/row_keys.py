@@ -35,6 +35,7 @@ def matches(key: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
+@lru_cache(MOST_REMEMBERED)
 def is_harmless(key: str) -> bool:
     """Say whether a key is known to hold nothing that training needs."""
     return matches(key, PATTERNS)

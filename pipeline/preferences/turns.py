@@ -111,7 +111,16 @@ def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: U
 
 
 def name_parts(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
-    """Return a message with `role` and `content` in place of other names. Rejected: two of them that differ."""
+    """Return a message with `role` and `content` in place of other names."""
+    named = {NAMES.get(key, key): value for key, value in turn.items()}
+    if len(named) < len(turn):
+        named = join_parts(turn, path, ignore, unread)
+    role = named.get("role")
+    return named | {"role": ROLES.get(role, role)} if isinstance(role, str) else named
+
+
+def join_parts(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
+    """Return a message in which a part has two names as one that has one. Rejected: two values that differ."""
     named: dict[str, Any] = {}
     theirs: dict[str, str] = {}
     parts = [NAMES.get(key, key) for key in turn]

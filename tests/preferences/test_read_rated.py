@@ -101,8 +101,8 @@ def test_a_pair_that_is_refused_names_both_of_its_rows(tmp_path):
 
 
 def test_the_account_of_rows_and_of_keys_adds_up(tmp_path):
-    write_json_lines(tmp_path / "raw.jsonl", [row | {"url": "x"} for row in rows(1, 9, 5)])
+    write_json_lines(tmp_path / "raw.jsonl", [row | {"url": "x", "id": n} for n, row in enumerate(rows(1, 9, 5))])
     convert(tmp_path / "raw.jsonl", tmp_path / "out")
     quality = read_quality(tmp_path / "out")
     assert (quality["rows_in"], quality["rows_used"], quality["rows_rejected"], quality["pairs"]) == (3, 2, 1, 1)
-    assert quality["keys_left"] == {"url": 3}
+    assert quality["keys_left"] == {"id": 3, "url": 3}

@@ -86,7 +86,7 @@ def recognise(row: Mapping[str, object]) -> bool:
 def join_scores(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row in which a list of texts and a list of scores are one list of completions."""
     texts, scores = row.get("completions"), row.get("scores")
-    if isinstance(texts, list) and all(isinstance(text, dict) for text in texts):
+    if isinstance(texts, list) and all(isinstance(text, dict) and "completion" in text for text in texts):
         return row | {"completions": [plain_completion(text) for text in texts]}
     if not isinstance(texts, list) or not isinstance(scores, list) or not all(isinstance(text, str) for text in texts):
         return row
