@@ -76,6 +76,8 @@ def print_table(counts: Counts) -> None:
     for source in counts.sources:
         limit = f", the limit is {source['limit']:,}" if source["limit"] else ""
         print(f"{source['source']}: {source['rows_in']:,} rows in, {source['pairs']:,} pairs{limit}")
+    for path in counts.columns_left:
+        print(f"data.columns: {path}: no row that was read has it; correct its name, or take it out")
     found = [code for code in PROBLEMS if counts.codes[code]]
     if found:
         print(f"\n{'code':<22} {'severity':<8} {'rows':>9}  first")

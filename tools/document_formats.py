@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.files.generated_page import fill_parts, write_or_check
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES, Layout
-from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, UNSUPPORTED
+from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, UNSUPPORTED, is_harmless
 
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
 
@@ -53,9 +53,8 @@ def render() -> str:
         ],
     }
     parts["layouts"] += map(describe_layout, LAYOUTS)
-    parts["harmless"].append(
-        f"- beside a prompt alone, since each could be the prompt itself: {code(sorted(ORIGIN_OR_PROMPT))}"
-    )
+    beside = sorted(filter(is_harmless, ORIGIN_OR_PROMPT))
+    parts["harmless"].append(f"- beside a prompt alone, since each could be the prompt itself: {code(beside)}")
     return fill_parts(PAGE, parts)
 
 

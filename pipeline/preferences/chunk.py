@@ -36,6 +36,7 @@ class Chunk:
     before: int = 0  # rows, or lines, in the files before this one
     lines: Sequence[int] | None = None  # the line of each row, where rows are not lines
     numbered: bool = False  # rows have a number beside their line, or have no line
+    made: bool = False  # each row was made of several, and has the names of ms-swift's format
     problems: Mapping[int, Finding] = field(default_factory=dict)
 
     def place(self, index: int) -> Place:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
 from itertools import chain
@@ -28,11 +28,12 @@ from pipeline.preferences.duplicates import EXAMPLES, PairKeys
 from pipeline.preferences.explain_row import explain_row, parse_strictly
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
+from pipeline.preferences.layouts import present_columns, top_of
 from pipeline.preferences.options import Options
 from pipeline.preferences.pair import Message, Pair, encode_lines
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
 from pipeline.preferences.read_row import read_row
-from pipeline.preferences.row_keys import Unread
+from pipeline.preferences.row_keys import Unread, matches
 from pipeline.preferences.translation import translation_checks
 
 REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected)
@@ -56,6 +57,7 @@ class Converted:
     examples: dict[str, list[Place]] = field(default_factory=dict)
     longer: tuple[int, int] = (0, 0)  # pairs whose chosen, and whose rejected answer is the longer one
     unread: Unread = field(default_factory=Counter)  # rows that hold a key which is not read, by key
+    columns: frozenset[str] = frozenset()  # paths of data.columns that a row has
 
 
 class RowReader:
@@ -63,7 +65,9 @@ class RowReader:
 
     def __init__(self, chunk: Chunk, options: Options) -> None:
         self.chunk = chunk
-        self.options = options
+        # A row that was made of others has our names already.
+        self.options = replace(options, columns=(), ignore=frozenset()) if chunk.made else options
+        self.may_be_plain = not names_part_of_pair(self.options)
         self.lines = list(BytesIO(chunk.data))
         # An empty line at the end is a row too, if the reader says so.
         self.lines += [b""] * (max(chunk.problems, default=-1) + 1 - len(self.lines))
@@ -73,6 +77,7 @@ class RowReader:
         self.findings: dict[int, list[Finding]] = {index: [found] for index, found in chunk.problems.items()}
         self.rows_in = 0
         self.unread: Unread = Counter()
+        self.columns: set[str] = set()
 
     def read(self) -> None:
         """Fill `pairs`, with the index of each one's line, and `findings`."""
@@ -85,7 +90,7 @@ class RowReader:
         Where the raw text has as many keys as the pairs have fields, no row has such a key.
         """
         small = len(self.chunk.data) <= MAX_ROW_BYTES
-        if self.chunk.format != "swift" or not self.is_utf8 or self.findings or not small:
+        if self.chunk.format != "swift" or not self.may_be_plain or not self.is_utf8 or self.findings or not small:
             return False
         try:
             pairs = list(map(decode_pair, self.lines))
@@ -118,11 +123,11 @@ class RowReader:
         try:
             if not self.is_utf8:
                 line.decode()
-            if self.chunk.format == "swift" and (pair := decode_plain(line)):
+            if self.chunk.format == "swift" and self.may_be_plain and (pair := decode_plain(line)):
                 return pair
             row = decode_any(line)
-            # As many keys as the row that is read have those that stand in the line, if none stands twice.
-            if count_keys(line) != count_keys(msgspec.json.encode(row)):
+            # As many keys stand in the line as in the row that is read, if none stands twice.
+            if (count := count_keys(line)) is None or count != count_keys(msgspec.json.encode(row)):
                 refuse_doubts(line)
             return self.convert(row, self.unread).pair
         except Rejected as refused:
@@ -134,11 +139,19 @@ class RowReader:
     def convert(self, row: Any, unread: Unread) -> Source:
         """Return the pair of a row, as its format converts it, and count the keys that are not read."""
         assert self.chunk.format is not None
+        if len(self.columns) < len(self.options.columns):
+            self.columns |= present_columns(row, self.options.columns)
         return read_row(row, self.chunk.format, self.options, unread)
 
     def place(self, finding: Finding) -> Finding:
         """Return a finding without its column where a row does not begin its line."""
         return finding._replace(column=None) if self.chunk.numbered else finding
+
+
+def names_part_of_pair(options: Options) -> bool:
+    """Say whether data.columns or data.ignore names a key of a pair in ms-swift's format."""
+    renamed = {top_of(path) for path, _ in options.columns}
+    return any(key in renamed or matches(key, options.ignore) for key in Pair.__struct_fields__)
 
 
 def decode_plain(line: bytes) -> Pair | None:
@@ -169,10 +182,13 @@ def is_utf8(data: bytes) -> bool:
 
 
 def count_keys(data: bytes) -> int | None:
-    """Count the keys of all objects in some JSON; None if white space before a colon hides some.
+    """Count the keys of all objects in some JSON; None if some may be hidden.
 
-    A key ends with a quote that is not escaped, and a colon after it.
+    A key ends with a quote that is not escaped, and a colon after it. White space before the colon hides one, and so
+    does a backslash at its end.
     """
+    if b'\\\\":' in data:
+        return None
     array = np.frombuffer(data, np.uint8)
     colons = np.flatnonzero(array == ord(":"))
     before = array[colons - 1]
@@ -260,6 +276,7 @@ def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warning
         },
         longer=count_longer(columns, kept),
         unread=reader.unread,
+        columns=frozenset(reader.columns),
     )
 
 

@@ -35,7 +35,7 @@ def convert_files(
         work.mkdir()  # in here, since Ctrl-C may come as soon as it is there
         with (
             closing(Workers(work, choose_cores(raw, cores))) as workers,
-            closing(Ledger(work, raw.files, draw)) as ledger,
+            closing(Ledger(work, raw.files, draw, dict(options.columns))) as ledger,
         ):
             for chunk, result in workers.convert(raw.read(), options):
                 ledger.add(chunk, result)
@@ -70,8 +70,9 @@ def write_quality(path: Path, counts: Counts, left: Sequence[Mapping[str, str]])
         "keys_left": dict(sorted(counts.keys_left.items())),
         "files_left": left,
     }
-    if not counts.sources:
-        del account["sources"]
+    for name in ("columns_left", "sources"):
+        if not account[name]:
+            del account[name]
     path.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

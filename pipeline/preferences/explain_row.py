@@ -17,6 +17,7 @@ from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
 from pipeline.preferences.propose import propose
 from pipeline.preferences.read_row import our_row, prepare, their_path
+from pipeline.preferences.row_keys import is_empty
 from pipeline.preferences.turns import plain_turns
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "pair.schema.json"
@@ -123,6 +124,8 @@ def explain_keys(value: Any) -> str:
     """Say which keys a row has that no format knows, and what would read it."""
     if not isinstance(value, dict):
         return f"not an object but {type(value).__name__}"
+    if is_empty(value):
+        return "no key of it holds anything"
     keys = shorten(f"its keys: {', '.join(value)}")
     return f"{keys}; {remedy}" if (remedy := propose(value)) else keys
 

@@ -1,12 +1,12 @@
 """Give the keys of a row our names: by data.columns, by its set, by other usual names (layouts.yaml)."""
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from pipeline.preferences.row_keys import MOST_REMEMBERED
 
 LISTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 NAMES: dict[str, list[str]] = LISTS["names"]
@@ -42,7 +42,7 @@ class Renamed(NamedTuple):
     row: dict[str, Any]
     paths: dict[str, str]
     aside: tuple[str, ...] = ()  # patterns of keys that its set holds beside
-    twice: tuple[str, ...] = ()  # our keys that the row has too, with another value
+    twice: tuple[str, ...] = ()  # our keys that the row has more than once, with other values
 
 
 def top_of(path: str) -> str:
@@ -50,7 +50,7 @@ def top_of(path: str) -> str:
     return path.partition(".")[0]
 
 
-@cache
+@lru_cache(MOST_REMEMBERED)
 def plan_of(keys: tuple[str, ...], columns: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple[str, str], ...], Layout]:
     """Return which paths of a row with these keys get which of our names, and its layout."""
     plan = [(path, ours) for path, ours in columns if top_of(path) in keys or path in keys]
@@ -72,18 +72,31 @@ def rename(row: dict[str, Any], columns: tuple[tuple[str, str], ...]) -> Renamed
     plan, layout = plan_of(tuple(row), columns)
     if not plan:
         return Renamed(row, {}, layout.aside)
-    row, taken = dict(row), {}
+    row = dict(row)
+    taken: dict[str, tuple[Any, str]] = {}
+    twice: list[str] = []
+    nested: set[str] = set()
     for path, ours in plan:
         parts = [path] if path in row else path.split(".")
         value = value_at(row, parts)
         if value is not None:
             row = remove(row, parts)
+            if ours in taken and taken[ours][0] != value:
+                twice.append(ours)
             taken[ours] = (value, path)
-    nested = {top_of(path) for _, path in taken.values() if "." in path}
+            if len(parts) > 1:
+                nested.add(parts[0])
     row = spread(row, nested)
-    twice = tuple(ours for ours, (value, _) in taken.items() if row.get(ours) not in (None, "", [], value))
+    twice += [ours for ours, (value, _) in taken.items() if row.get(ours) not in (None, "", [], value)]
     row |= {ours: value for ours, (value, _) in taken.items()}
-    return Renamed(row, {ours: path for ours, (_, path) in taken.items()}, layout.aside, twice)
+    return Renamed(row, {ours: path for ours, (_, path) in taken.items()}, layout.aside, tuple(twice))
+
+
+def present_columns(row: Any, columns: tuple[tuple[str, str], ...]) -> set[str]:
+    """Return the paths of data.columns that a row has."""
+    if not isinstance(row, dict):
+        return set()
+    return {path for path, _ in columns if path in row or value_at(row, path.split(".")) is not None}
 
 
 def value_at(value: Any, parts: list[str]) -> Any:
@@ -116,8 +129,3 @@ def spread(row: dict[str, Any], keys: set[str]) -> dict[str, Any]:
         items = rest.items() if isinstance(rest, dict) else enumerate(rest)
         row |= {f"{key}.{name}": child for name, child in items if child is not None}
     return row
-
-
-def is_aside(key: str, patterns: Iterable[str]) -> bool:
-    """Say whether a key is one of those that a layout, or the user, sets aside."""
-    return any(fnmatchcase(key, pattern) for pattern in patterns)

@@ -47,6 +47,7 @@ class Counts:
     chosen_longer: int = 0
     rejected_longer: int = 0
     keys_left: Counter[str] = field(default_factory=Counter)  # rows that hold a key which is not read, by key
+    columns_left: list[str] = field(default_factory=list)  # paths of data.columns that no row which was read has
     sources: list[dict[str, Any]] = field(default_factory=list)  # only where data.raw has several, or limits
 
     def note(self, code: str, place: Place | str, rows: int = 1) -> None:
@@ -64,12 +65,16 @@ class Counts:
 class Ledger:
     """Takes the result of each chunk, in order, and writes pairs and rejects when all are there."""
 
-    def __init__(self, folder: Path, files: list[RawFile], draw: Draw | None = None) -> None:
+    def __init__(
+        self, folder: Path, files: list[RawFile], draw: Draw | None = None, columns: Iterable[str] = ()
+    ) -> None:
         self.folder = folder
         self.files = files
         self.draw = draw
         self.surplus = np.zeros(0, bool)  # of all pairs: whether it is over the limit of its source
         self.counts = Counts()
+        self.asked_columns = tuple(columns)  # of data.columns
+        self.columns: set[str] = set()  # those of them that a row has
         self.finder = RepeatFinder(folder)
         self.pairs = PairStore(folder)
         self.rejects = (folder / "chunk-rejects").open("w+b")
@@ -85,6 +90,7 @@ class Ledger:
         self.counts.chosen_longer += result.longer[0]
         self.counts.rejected_longer += result.longer[1]
         self.counts.keys_left.update(result.unread)
+        self.columns |= result.columns
         for code, rows in result.warned.items():
             for place in result.examples[code]:
                 self.counts.note(code, place, 0)
@@ -208,6 +214,7 @@ class Ledger:
             if file.grouped:
                 file.rows_in += file.grouped.rows_in
                 self.counts.keys_left.update(file.grouped.unread)
+                self.columns |= file.grouped.columns
                 for line, findings in file.grouped.account(file.refused_pairs).items():
                     file.rows_rejected += 1
                     records.append((file.before + line, self.record(file.grouped.place_of(file.name, line), findings)))
@@ -221,6 +228,7 @@ class Ledger:
         counts.files = [
             {"file": file.name, "format": file.format or "unknown", "rows_in": file.rows_in} for file in self.files
         ]
+        counts.columns_left = [path for path in self.asked_columns if path not in self.columns]
         self.count_sources()
         # An annotation is used if it is in a pair; every other row is one pair.
         annotations = sum(file.rows_in - file.rows_rejected for file in mqm)

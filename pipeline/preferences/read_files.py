@@ -99,10 +99,10 @@ class RawFiles:
                 file.grouped = rated
                 rated.take(chunk)
             else:
-                yield replace(chunk, format="swift", numbered=False) if file.grouped else chunk
+                yield replace(chunk, format="swift", numbered=False, made=True) if file.grouped else chunk
         if file.grouped is rated:
             for chunk in gather_chunks(file.name, rated.pair_rows()):
-                yield replace(chunk, format="swift", numbered=False)
+                yield replace(chunk, format="swift", numbered=False, made=True)
 
     def read_file(self, file: RawFile) -> Iterator[Chunk]:
         """Yield the chunks of one file; say at its end if it is not the file any more that it was."""

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from pipeline.preferences.chunk import Chunk, Place, TableRow
 from pipeline.preferences.explain_row import explain_row, parse_strictly
 from pipeline.preferences.formats.rated import Rated, rate
+from pipeline.preferences.formats.source import Tag
+from pipeline.preferences.layouts import present_columns
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.read_row import read_single
@@ -29,6 +32,7 @@ class Answer(NamedTuple):
     number: int
     text: str
     score: float
+    tag: Tag
 
 
 class RatedFile:
@@ -38,12 +42,12 @@ class RatedFile:
         self.options = options
         self.rows_in = 0
         self.last_line = 0
-        self.prompts: dict[Prompt, list[Answer]] = defaultdict(list)
-        self.labelled = False
+        self.prompts: dict[tuple[Prompt, bool], list[Answer]] = defaultdict(list)  # by prompt, and whether by labels
         self.places: dict[int, Place] = {}
         self.refused: dict[int, list[Finding]] = {}
         self.parts: list[tuple[Answer, Answer]] = []  # of each pair: chosen and rejected
         self.unread: Unread = Counter()
+        self.columns: set[str] = set()  # paths of data.columns that a row has
 
     def take(self, chunk: Chunk) -> None:
         """Take the rows of a chunk."""
@@ -65,20 +69,22 @@ class RatedFile:
         row, doubt = parse_strictly(line)
         if doubt:
             raise Rejected(doubt)
+        self.columns |= present_columns(row, self.options.columns)
         try:
-            return rate(read_single(row, self.options, self.unread))
+            single = read_single(row, self.options, self.unread)
+            self.unread.update({"id"} if single.id not in (UNSET, None) else ())  # a pair is named after its two rows
+            return rate(single)
         except (msgspec.MsgspecError, RecursionError) as refused:
             raise Rejected(*explain_row(line, "rated", self.options, refused)) from None
 
     def take_row(self, number: int, rated: Rated) -> None:
         """Put an answer beside the others to its prompt."""
-        self.labelled |= rated.labelled
-        self.prompts[rated.prompt].append(Answer(number, rated.answer, rated.score))
+        self.prompts[rated.prompt, rated.labelled].append(Answer(number, rated.answer, rated.score, rated.tag))
 
     def pair_rows(self) -> Iterator[TableRow]:
         """Yield a row in ms-swift's format for every two answers that make a pair."""
-        margin = LABEL_MARGIN if self.labelled else self.options.min_margin
-        for prompt, answers in self.prompts.items():
+        for (prompt, labelled), answers in self.prompts.items():
+            margin = LABEL_MARGIN if labelled else self.options.min_margin
             ranked = sorted(answers, key=lambda answer: -answer.score)
             for better, worse in zip(ranked[: len(ranked) // 2], reversed(ranked), strict=False):
                 if better.score - worse.score < margin:
@@ -90,6 +96,8 @@ class RatedFile:
                     "messages": [*messages, {"role": "assistant", "content": better.text}],
                     "rejected_response": worse.text,
                 }
+                if better.tag and better.tag == worse.tag:
+                    pair["tag"] = better.tag
                 yield TableRow(msgspec.json.encode(pair), self.places[better.number].line or better.number)
 
     def account(self, rejected: dict[int, list[Finding]]) -> dict[int, list[Finding]]:

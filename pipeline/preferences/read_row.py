@@ -9,15 +9,16 @@ import msgspec
 from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.layouts import Renamed, is_aside, rename, value_at
+from pipeline.preferences.layouts import Renamed, rename, top_of, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
-from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, matches, name_key
 from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns, unpack_turns
 
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
 TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
 PROMPTS = frozenset({"prompt", "messages"})
+IMPLICIT = {"trl": "chosen", "ab": "a"}  # formats whose prompt may be what both answers begin with
 NUMBERS = (
     "score",
     "label",
@@ -30,14 +31,27 @@ NUMBERS = (
     "score_rejected",
     "margin",
 )
+YES_OR_NO = {"true": True, "false": False}
+ABOUT_ROW = frozenset({"id", "tag", "winner", *NUMBERS})  # keys whose values another key may have by chance
+OPTIONAL = frozenset({"id", "tag", "winner", "history", "rejected_messages", *NUMBERS})  # none where they are empty
+OPTIONAL_MESSAGES = OPTIONAL | {"messages"}
+EMPTY_JSON = ("[]", "{}")  # LLaMA-Factory writes tools as text
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
 
 def our_row(row: dict[str, Any], options: Options) -> Renamed:
     """Return a row under our names, without what the user ignores."""
-    if not options.ignore.isdisjoint(row):
-        row = {key: value for key, value in row.items() if key not in options.ignore}
+    if ignored := ignored_keys(row, options):
+        row = {key: value for key, value in row.items() if key not in ignored}
     return rename(row, options.columns)
+
+
+def ignored_keys(row: dict[str, Any], options: Options) -> set[str]:
+    """Return the keys of a row that data.ignore sets aside, and that data.columns does not name."""
+    if not options.ignore:
+        return set()
+    named = {name for path, _ in options.columns for name in (path, top_of(path))}
+    return {key for key in row if key not in named and matches(key, options.ignore)}
 
 
 def recognise_row(row: object, options: Options) -> str | None:
@@ -78,7 +92,7 @@ def read_ours(row: Any, format_name: str, options: Options, unread: Unread) -> t
     except Rejected as refused:
         raise in_their_words(refused, renamed, row) from None
     unread.update(left)
-    unread.update(key for key in options.ignore & row.keys() if not is_empty(row[key]))
+    unread.update(key for key in ignored_keys(row, options) if not is_empty(row[key]))
     return renamed, decoded
 
 
@@ -102,10 +116,15 @@ def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unre
 def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     """Return a row with what its format's Row does not read itself.
 
-    These are numbers and conversations in a table's cells, scores in a list of their own, a winner by the name of its
-    column, and a prompt under a name that may mean something else.
+    These are empty values, numbers and conversations in a table's cells, scores in a list of their own, a winner by the
+    name of its column, and a prompt under a name that may mean something else.
     """
-    row = {key: read_number(value) if key in NUMBERS else value for key, value in renamed.row.items()}
+    row = dict(renamed.row)
+    for key in row.keys() & (OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES):
+        if is_empty(row[key]):
+            del row[key]
+        elif key in NUMBERS:
+            row[key] = read_number(row[key])
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):
@@ -122,8 +141,10 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
 
 
 def read_number(value: Any) -> Any:
-    """Return the number that a cell of a table holds as text; any other value as it is."""
-    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
+    """Return the number, or the yes or no, that a cell of a table holds as text; any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    return float(value) if NUMBER.fullmatch(value) else YES_OR_NO.get(value.lower(), value)
 
 
 def is_conversation(value: Any) -> bool:
@@ -141,17 +162,16 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
             Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
         )
     used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
-    aside = (*renamed.aside, *options.ignore)
-    left = [key for key in row if key not in used and not is_empty(row[key])]
+    left = [key for key in row if key not in used and not is_empty(row[key]) and row[key] not in EMPTY_JSON]
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
-        known = is_harmless(key) or key in TOGETHER or is_aside(key, aside) or is_copy(row[key], row, used)
-        if not known and key not in named:
+        known = is_harmless(key) or key in TOGETHER or matches(key, renamed.aside) or matches(key, options.ignore)
+        if not (known or key in named or is_copy(row[key], row, used)):
             findings.append(name_key(renamed.paths.get(key, key), "$"))
     inner = list(left_in_completions(row)) if format_name == "scored" else []
     for number, key in inner:
-        if not (key in ABOUT or key in options.ignore or is_harmless(key)):
+        if not (key in ABOUT or matches(key, options.ignore) or is_harmless(key)):
             findings.append(name_key(key, f"$.completions[{number}]"))
     if findings and (other := recognise_format(row)) not in (None, format_name):
         findings = [Finding("other-format", "$", f"its keys are those of the {other} format")]
@@ -162,8 +182,8 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
 
 def is_copy(value: Any, row: dict[str, Any], used: frozenset[str]) -> bool:
     """Say whether a value is that of a key that is read, or a text at the end of its conversation."""
-    held = [row[key] for key in used & row.keys()]
-    return value in held or value in [last_text(known) for known in held]
+    held = [row[key] for key in used & row.keys() if key not in ABOUT_ROW]
+    return isinstance(value, str | list) and (value in held or value in [last_text(known) for known in held])
 
 
 def last_text(value: Any) -> Any:
@@ -173,7 +193,7 @@ def last_text(value: Any) -> Any:
 
 def find_possible_prompts(row: dict[str, Any], format_name: str) -> Iterator[Finding]:
     """Yield the keys that may hold the prompt of a row in which it would else be what both answers begin with."""
-    if format_name == "trl" and isinstance(row.get("chosen"), str) and PROMPTS.isdisjoint(row):
+    if isinstance(row.get(IMPLICIT.get(format_name, "")), str) and PROMPTS.isdisjoint(row):
         for key in sorted(ORIGIN_OR_PROMPT & row.keys()):
             if not is_empty(row[key]):
                 yield Finding("unknown-key", f"$.{key}", f"{key!r} may be the prompt: data.columns: {{{key}: prompt}}")
@@ -197,10 +217,8 @@ def their_path(path: str, renamed: Renamed, row: Any) -> str:
     value = value_at(row, [theirs] if theirs in row else theirs.split("."))
     if isinstance(value, dict):  # one message in place of a list
         rest, value = rest.removeprefix("[0]"), [value]
-    if (
-        rest.endswith(".content")
-        and isinstance(value, list)
-        and any("value" in turn for turn in value if is_turn(turn))
-    ):
-        rest = rest.removesuffix("content") + "value"
+    if rest.endswith(".content") and isinstance(value, list):
+        names = {key for turn in value if is_turn(turn) for key in turn}
+        other = next((name for name in ("value", "text") if name in names and "content" not in names), "content")
+        rest = rest.removesuffix("content") + other
     return f"$.{theirs}{rest}"

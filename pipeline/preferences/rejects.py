@@ -27,11 +27,11 @@ def describe_finding(finding: Finding) -> dict[str, Any]:
 
 
 def say_reject(reject: dict[str, Any]) -> str:
-    """Return a row of rejects.jsonl in words, on one line."""
+    """Return a row of rejects.jsonl in words, on one line: a key may hold what breaks lines."""
     place = f"{reject['file']}:{reject['line']}" if "line" in reject else f"{reject['file']}: row {reject['row']}"
     column = f"column {reject['column']}: " if "column" in reject else ""
     path = f"{reject['path']}: " if reject["path"] != "$" else ""
-    return f"{place}: {column}{path}{reject['problem']}; {reject['fix']} ({reject['code']})"
+    return " ".join(f"{place}: {column}{path}{reject['problem']}; {reject['fix']} ({reject['code']})".splitlines())
 
 
 def say_dropped(rejected: int, rows: int, codes: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from pipeline.preferences.problems import Finding, Rejected
-from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
 
 ROLES = {
     "system": "system",
@@ -24,7 +24,7 @@ ROLES = {
     "model": "assistant",
 }
 TOOL_ROLES = ("tool", "tool_call", "tool_response", "function", "function_call", "observation", "ipython")
-NAMES = {"from": "role", "value": "content"}
+NAMES = {"from": "role", "value": "content", "text": "content"}
 ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 PLACE = re.compile(r"\[\d+\]")
 THINKING = ("thinking", "reasoning_content", "reasoning")
@@ -90,31 +90,64 @@ def parse_conversation(text: str) -> Any:
 
 def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
     """Return one message with a role and a text, its thinking as harmony's analysis channel."""
-    named = {NAMES.get(key, key): value for key, value in turn.items()}
-    role, content = named.pop("role", None), read_text(named.pop("content", None), path)
+    named = name_parts(turn, path, ignore, unread)
+    role, content = named.pop("role", None), read_text(named.pop("content", None), path, ignore, unread)
     if role in TOOL_ROLES:
         raise Rejected(
             Finding("unsupported-key", f"{path}.role", f"a turn of {role!r} would be lost: tools are not trained")
         )
-    thinking = {
-        str(named.pop(key)) for key in THINKING if role in ("assistant", "gpt") and not is_empty(named.get(key))
-    }
-    left = [key for key, value in named.items() if not is_empty(value)]
-    if lost := [key for key in left if not (key in ignore or is_harmless(key))]:
+    thinks = role == "assistant"
+    thoughts = [key for key in THINKING if thinks and not is_empty(named.get(key)) and not matches(key, ignore)]
+    thinking = [named.pop(key) for key in thoughts]
+    account_for_rest(named, path, ignore, unread)
+    for key, thought in zip(thoughts, thinking, strict=True):
+        if not isinstance(thought, str):
+            raise Rejected(Finding("wrong-structure", f"{path}.{key}", "not text"))
+        if thought != thinking[0]:
+            raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(thoughts)} differ"))
+    if thinking and isinstance(content, str):
+        content = ANALYSIS.format(thinking[0], content)
+    return {"role": role, "content": content}
+
+
+def name_parts(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
+    """Return a message with `role` and `content` in place of other names."""
+    named = {NAMES.get(key, key): value for key, value in turn.items()}
+    if len(named) < len(turn):
+        named = join_parts(turn, path, ignore, unread)
+    role = named.get("role")
+    return named | {"role": ROLES.get(role, role)} if isinstance(role, str) else named
+
+
+def join_parts(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
+    """Return a message in which a part has two names as one that has one. Rejected: two values that differ."""
+    named: dict[str, Any] = {}
+    theirs: dict[str, str] = {}
+    parts = [NAMES.get(key, key) for key in turn]
+    for ours, (key, value) in zip(parts, turn.items(), strict=True):
+        value = ROLES.get(value, value) if ours == "role" and isinstance(value, str) else value
+        if parts.count(ours) > 1 and matches(key, ignore):
+            account_for_rest({key: value}, path, ignore, unread)
+        elif is_empty(named.get(ours)):
+            named[ours], theirs[ours] = value, key
+        elif value != named[ours] and not is_empty(value):
+            raise Rejected(Finding("ambiguous-key", f"{path}.{key}", f"{theirs[ours]} and {key} differ"))
+    return named
+
+
+def account_for_rest(rest: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> None:
+    """Count the keys of a message that hold something and are not read. Rejected: one whose meaning would be lost."""
+    left = [key for key, value in rest.items() if not is_empty(value)]
+    if lost := [key for key in left if not (matches(key, ignore) or is_harmless(key))]:
         raise Rejected(*(name_key(key, path) for key in lost))
     unread.update(f"{PLACE.sub('[]', path)[2:]}.{key}" for key in left)
-    if len(thinking) > 1:
-        raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(THINKING)} differ"))
-    if thinking and isinstance(content, str):
-        content = ANALYSIS.format(thinking.pop(), content)
-    return {"role": ROLES.get(role, role) if isinstance(role, str) else role, "content": content}
 
 
-def read_text(content: Any, path: str) -> Any:
+def read_text(content: Any, path: str, ignore: frozenset[str], unread: Unread) -> Any:
     """Return the text of a message's content, whose parts are put together; other parts than text are refused."""
     if not isinstance(content, list) or not content or not all(isinstance(part, dict) for part in content):
         return content
-    for part in content:
+    for number, part in enumerate(content):
         if part.get("type") not in ("text", "input_text", "output_text") or not isinstance(part.get("text"), str):
             raise Rejected(
                 Finding(
@@ -123,4 +156,6 @@ def read_text(content: Any, path: str) -> Any:
                     f"a part of type {part.get('type')!r}: the model reads text alone",
                 )
             )
+        rest = {key: value for key, value in part.items() if key not in ("type", "text")}
+        account_for_rest(rest, f"{path}.content[{number}]", ignore, unread)
     return "".join(part["text"] for part in content)

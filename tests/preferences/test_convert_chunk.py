@@ -25,3 +25,18 @@ def test_a_row_may_be_as_large_as_the_limit(above, rejected, monkeypatch):
     monkeypatch.setattr("pipeline.preferences.convert_chunk.MAX_ROW_BYTES", len(line) - above)
     converted = convert_chunk(Chunk("raw.jsonl", "trl", line, 1), Options())
     assert [number for number, *_ in converted.rejected] == rejected
+
+
+@pytest.mark.parametrize("key", ["mood\\", "mood\\\\", 'mood"', "mood", ""])
+def test_a_key_of_any_characters_is_seen_beside_those_of_a_pair(key):
+    pair = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "a"}]}
+    line = json.dumps(pair | {"rejected_response": "b", key: "lost"}).encode() + b"\n"
+    ((_, (finding,), _),) = convert_chunk(Chunk("raw.jsonl", "swift", line, 1), Options()).rejected
+    assert (finding.code, finding.path) == ("unknown-key", f"$.{key}")
+
+
+def test_a_key_that_ends_with_a_backslash_may_not_stand_twice():
+    line = rb'{"prompt": "?", "chosen": "a", "rejected": "b", "x\\": 1, "x\\": 2}'
+    options = Options(ignore=frozenset({"x*"}))
+    ((_, (finding,), _),) = convert_chunk(Chunk("raw.jsonl", "trl", line, 1), options).rejected
+    assert finding.code == "duplicate-key"

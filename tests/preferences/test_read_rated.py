@@ -5,6 +5,10 @@ import pytest
 from pipeline.files.json_lines import write_json_lines
 from tests.support.conversion import convert, read_pairs, read_quality, read_rejects
 
+SYSTEM, ASKED, ANSWER = (
+    {"role": role, "content": text} for role, text in (("system", "B."), ("user", "?"), ("assistant", "a"))
+)
+
 
 def rows(*scores: float, prompt: str = "?") -> list[dict]:
     """Return an answer for each score, which names it."""
@@ -38,6 +42,31 @@ def test_a_desirable_answer_makes_a_pair_with_an_undesirable_one_whatever_the_ma
     assert answers(tmp_path / "out") == [("a", "b")]
 
 
+def test_a_label_is_not_compared_with_a_score(tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [label("good", True), label("bad", False), *rows(0.2, 9)])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out") is None
+    assert answers(tmp_path / "out") == [("good", "bad"), ("answer 9", "answer 0.2")]
+
+
+def test_a_pair_keeps_the_tag_of_both_its_rows(tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [label("a", True, tag="tone"), label("b", False, tag="tone")])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out") is None
+    assert [pair["tag"] for pair in read_pairs(tmp_path / "out")] == ["tone"]
+
+
+@pytest.mark.parametrize(("good", "bad"), [("True", "False"), ("true", "false"), ("1", "0")])
+def test_the_labels_of_a_table_are_read(good, bad, tmp_path):
+    (tmp_path / "raw.csv").write_text(f"prompt,completion,label\n?,a,{good}\n?,b,{bad}\n", encoding="utf-8")
+    assert convert(tmp_path / "raw.csv", tmp_path / "out") is None
+    assert answers(tmp_path / "out") == [("a", "b")]
+
+
+def test_ignored_keys_do_not_reach_into_the_pairs_that_are_made(tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [label("a", True, id="x"), label("b", False, id="y")])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out", ignore=["id"], columns={"messages": "prompt"}) is None
+    assert [pair["id"] for pair in read_pairs(tmp_path / "out")] == ["row-1>row-2"]
+
+
 def test_answers_under_two_system_messages_make_no_pair(tmp_path):
     write_json_lines(tmp_path / "raw.jsonl", [label("a", True, system="A."), label("b", False, system="B.")])
     message = convert(tmp_path / "raw.jsonl", tmp_path / "out")
@@ -52,6 +81,9 @@ def test_answers_under_two_system_messages_make_no_pair(tmp_path):
         (label("", True), "blank-text"),
         (label("a", 2), "wrong-structure"),  # type: ignore[arg-type]
         ({"messages": [{"role": "user", "content": "?"}], "label": True}, "no-final-answer"),
+        (label("a", True, score=3), "ambiguous-key"),
+        (label("a", True, messages=[ASKED, {"role": "assistant", "content": "d"}]), "ambiguous-key"),
+        ({"system": "A.", "messages": [SYSTEM, ASKED, ANSWER], "label": True}, "systems-differ"),
     ],
 )
 def test_a_row_that_holds_no_answer_or_more_is_named(row, code, tmp_path):
@@ -69,8 +101,8 @@ def test_a_pair_that_is_refused_names_both_of_its_rows(tmp_path):
 
 
 def test_the_account_of_rows_and_of_keys_adds_up(tmp_path):
-    write_json_lines(tmp_path / "raw.jsonl", [row | {"url": "x"} for row in rows(1, 9, 5)])
+    write_json_lines(tmp_path / "raw.jsonl", [row | {"url": "x", "id": n} for n, row in enumerate(rows(1, 9, 5))])
     convert(tmp_path / "raw.jsonl", tmp_path / "out")
     quality = read_quality(tmp_path / "out")
     assert (quality["rows_in"], quality["rows_used"], quality["rows_rejected"], quality["pairs"]) == (3, 2, 1, 1)
-    assert quality["keys_left"] == {"url": 3}
+    assert quality["keys_left"] == {"id": 3, "url": 3}

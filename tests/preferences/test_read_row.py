@@ -140,6 +140,53 @@ def test_a_verdict_that_decides_nothing_is_named(row, fault):
     assert findings_of(convert_rows({"prompt": "?"} | row)) == [fault]
 
 
+@pytest.mark.parametrize("verdict", [0, 0.0, "0"])
+def test_a_number_may_be_whole_as_a_fraction_or_as_text_of_a_table(verdict):
+    converted = convert_rows({"prompt": "?", "a": "a", "b": "b", "number_of_winner": verdict})
+    assert json.loads(converted.pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize("extra", [{}, {"x": 5}, {"x": {"y": "z"}}, {"x": "text"}])
+def test_a_key_with_a_dot_is_a_key_and_no_path(extra):
+    options = Options(columns=(("x.y", "prompt"),), ignore=frozenset({"x"}))
+    converted = convert_rows({"x.y": "?", "chosen": "a", "rejected": "b"} | extra, options=options)
+    assert json.loads(converted.pairs) == {"id": "row-1"} | SWIFT
+
+
+def test_two_columns_with_one_name_are_named_where_a_row_has_both():
+    options = Options(columns=(("ask", "prompt"), ("more", "prompt")))
+    answers = {"chosen": "a", "rejected": "b"}
+    assert findings_of(convert_rows({"ask": "?", "more": "!"} | answers, options=options)) == ["ambiguous-key $.more"]
+    assert json.loads(convert_rows({"more": "?"} | answers, options=options).pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize("row", [ROW | {"metadata": {"system": "A."}}, {"prompt": "?", "answer": "a", "label": True}])
+def test_a_column_that_no_row_has_is_named_in_print_and_in_the_account(row, tmp_path, capsys):
+    write_json_lines(tmp_path / "raw.jsonl", [row])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", columns={"metadata.sytem": "system", "prompt": "prompt"})
+    assert read_quality(tmp_path / "out")["columns_left"] == ["metadata.sytem"]
+    assert "data.columns: metadata.sytem: no row that was read has it" in capsys.readouterr().out
+
+
+def test_columns_and_ignored_keys_hold_for_rows_that_are_pairs_already():
+    row = SWIFT | {"tag": "Be short.", "id": "x"}
+    converted = convert_rows(row, options=Options(columns=(("tag", "system"),), ignore=frozenset({"id"})))
+    pair = json.loads(converted.pairs)
+    assert (pair["id"], pair["messages"][0]) == ("row-1", {"role": "system", "content": "Be short."})
+
+
+def test_an_ignored_pattern_sets_aside_what_the_format_would_read():
+    converted = convert_rows(ROW | {"system": "A."}, options=Options(ignore=frozenset({"sys*"})))
+    assert [turn["role"] for turn in json.loads(converted.pairs)["messages"]] == ["user", "assistant"]
+    assert converted.unread == Counter(system=1)
+
+
+def test_an_ignored_thought_is_not_trained():
+    answer = {"role": "assistant", "content": "a", "thinking": "Hm."}
+    converted = convert_rows(SWIFT | {"messages": [ASKED, answer]}, options=Options(ignore=frozenset({"think*"})))
+    assert json.loads(converted.pairs)["messages"] == SWIFT["messages"]
+
+
 def test_what_is_left_of_a_nested_column_is_named():
     row = {"in": {"messages": [{"role": "user", "content": "?"}], "mood": "calm"}, "yes": "a", "no": "b"}
     options = Options(columns=(("in.messages", "prompt"), ("yes", "chosen"), ("no", "rejected")))
@@ -157,9 +204,15 @@ def test_an_ignored_key_may_stand_in_a_message_and_under_a_pattern():
 
 
 @pytest.mark.parametrize("key", sorted(ORIGIN_OR_PROMPT))
-def test_an_implicit_prompt_is_not_taken_where_a_column_could_be_it(key):
-    row = {key: "他来了。", "chosen": "The man has come.", "rejected": "The man has gone."}
-    assert findings_of(convert_rows(row)) == [f"unknown-key $.{key}"]
+@pytest.mark.parametrize(("one", "two", "more"), [("chosen", "rejected", {}), ("a", "b", {"winner": "a"})])
+def test_an_implicit_prompt_is_not_taken_where_a_column_could_be_it(key, one, two, more):
+    row = {key: "他来了。", one: "The man has come.", two: "The man has gone."}
+    assert findings_of(convert_rows(row | more)) == [f"unknown-key $.{key}"]
+
+
+@pytest.mark.parametrize("more", [{"id": 1, "mood": 1}, {"tag": "calm", "mood": "calm"}, {"margin": 1, "mood": True}])
+def test_a_value_that_another_key_has_by_chance_is_no_copy(more):
+    assert findings_of(convert_rows(ROW | more)) == ["unknown-key $.mood"]
 
 
 @pytest.mark.parametrize("key", ["context", "conversation", "history", "messages"])
@@ -176,6 +229,11 @@ def test_a_column_of_messages_beside_two_answers_is_the_prompt(key):
         (SWIFT | {"rejected_messages": [ASKED, {"role": "assistant", "content": "c"}]}, "ambiguous-key $"),
         (SWIFT | {"system": "A.", "messages": [SYSTEM, *SWIFT["messages"]]}, "systems-differ $.system"),
         (SWIFT | {"rejected_response": ["b", "c"]}, "wrong-structure $.rejected_response"),
+        (
+            {"prompt": "?", "completions": [{"text": "a", "answer": "b", "score": 9}, {"text": "c", "score": 1}]},
+            "ambiguous-key $.completions[0]",
+        ),
+        ({"prompt": "?", "completions": ["a", "b"], "scores": [1]}, "wrong-structure $.scores"),
         (ROW | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
         (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $"),
     ],
@@ -190,11 +248,62 @@ def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
         ({"role": "tool", "content": "{}"}, "unsupported-key $.messages[0].role"),
         ({"role": "user", "content": [{"type": "image"}]}, "unsupported-key $.messages[0].content"),
         ({"role": "user", "content": "?", "weight": 0}, "unsupported-key $.messages[0].weight"),
+        ({"role": "user", "from": "system", "content": "?"}, "ambiguous-key $.messages[0].from"),
+        ({"role": "user", "content": "?", "value": "!"}, "ambiguous-key $.messages[0].value"),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "?", "image": "a.png"}]},
+            "unsupported-key $.messages[0].content[0].image",
+        ),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "?", "x": 1}]},
+            "unknown-key $.messages[0].content[0].x",
+        ),
         ({"role": "user", "content": "?", "thinking": "Hm."}, "unknown-key $.messages[0].thinking"),
     ],
 )
 def test_a_message_whose_meaning_would_be_lost_is_named(turn, fault):
     assert findings_of(convert_rows(SWIFT | {"messages": [turn, SWIFT["messages"][1]]})) == [fault]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "user", "from": "human", "content": "?", "value": "?"},
+        {"role": "prompter", "text": "?"},
+        {"role": "user", "content": [{"type": "text", "text": "?", "image": None}]},
+    ],
+)
+def test_a_message_that_says_its_parts_twice_or_under_another_name_is_read(turn):
+    assert json.loads(convert_rows(SWIFT | {"messages": [turn, ANSWER]}).pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize("role", ["assistant", "gpt", "ai", "model"])
+def test_the_thought_of_an_assistant_of_any_name_is_read(role):
+    answer = {"role": role, "content": "a", "thinking": "Hm."}
+    assert "analysis<|message|>Hm." in convert_rows(SWIFT | {"messages": [ASKED, answer]}).pairs.decode()
+
+
+def test_a_thought_that_is_no_text_is_named():
+    answer = {"role": "assistant", "content": "a", "thinking": ["x"]}
+    fault = "wrong-structure $.messages[1].thinking"
+    assert findings_of(convert_rows(SWIFT | {"messages": [ASKED, answer]})) == [fault]
+
+
+SAID = [ASKED, {"role": "assistant", "content": "Hm."}, {"role": "user", "content": "And?"}]
+
+
+@pytest.mark.parametrize(
+    "text", ["?", "And?", "user: ?", "User: ?\nAssistant: Hm.\nUser: And?\nAssistant:", "?\n\nHm.\n\nAnd?"]
+)
+def test_a_prompt_may_be_the_conversation_as_text(text):
+    row = {"prompt": text, "chosen": [*SAID, ANSWER], "rejected": [*SAID, ANSWER | {"content": "b"}]}
+    assert json.loads(convert_rows(row).pairs)["messages"] == [*SAID, ANSWER]
+
+
+@pytest.mark.parametrize("text", ["Be rude. ?", "User: Be rude.\nUser: ?\nAssistant: Hm.\nUser: And?", "Hm.", "What?"])
+def test_a_prompt_that_says_more_than_the_conversation_is_named(text):
+    row = {"prompt": text, "chosen": [*SAID, ANSWER], "rejected": [*SAID, ANSWER | {"content": "b"}]}
+    assert findings_of(convert_rows(row)) == ["prompts-differ $.prompt"]
 
 
 def test_two_thoughts_of_one_message_that_differ_are_named():
@@ -225,6 +334,10 @@ def test_one_odd_row_at_the_beginning_does_not_decide_on_the_format_of_a_file(tm
         {"fields": {"question": "?"}, "better": "a", "worse": "b"},
         {"question_text": "?", "answer_1": "a", "answer_2": "b", "vote": "a"},
         {"query_zh": "?", "left": "a", "right": "b", "verdict": "left"},
+        {"query_zh": "?", "answer_0": "a", "answer_1": "b", "rating_0": 5, "rating_1": 1},
+        {"query_zh": "?", "answer_0": "a", "answer_1": "b", "safer_response_id": 0},
+        {"a question": "?", "good, one": "a", "bad: one": "b"},
+        {"model_a": "x", "model_b": "y", "question": "?", "text_a": "a", "text_b": "b", "better": "text_a"},
     ],
 )
 def test_the_refusal_of_an_unknown_format_proposes_the_line_that_reads_it(row):
@@ -235,6 +348,26 @@ def test_the_refusal_of_an_unknown_format_proposes_the_line_that_reads_it(row):
         columns["ask"] = "prompt"  # a name that tells nothing
     converted = convert_rows(row, options=Options(columns=tuple(columns.items())))
     assert json.loads(converted.pairs) == {"id": "row-1"} | SWIFT
+
+
+def test_a_proposal_names_the_keys_that_it_does_not_read():
+    said = explain_keys({"question": "?", "good": "a", "bad": "b", "mood": "calm", "score_good": 3})
+    assert said.endswith("reads its answers; say what its other keys are, too: mood, score_good")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "?", "response_a": "a", "response_b": "b", "winner_model_a": 1, "winner_tie": 0},
+        {"prompt": "?", "output_1": "a", "output_2": "b", "preference": 2},
+        {"prompt": " ", "good": "a", "bad": "b"},
+        {"question": "?", "answer": "a"},
+        {"prompt": None, "chosen": ""},
+        {},
+    ],
+)
+def test_a_line_that_would_not_read_the_row_is_not_proposed(row):
+    assert "data.columns" not in explain_keys(row)
 
 
 RECORDS = {
@@ -276,6 +409,26 @@ def test_a_record_that_holds_more_than_a_pair_is_read_with_the_settings_that_its
     columns, ignore = settings[0]["data.columns"], settings[1]["data.ignore"]
     options = Options(min_margin=0.1, columns=tuple(columns.items()), ignore=frozenset(ignore))
     assert json.loads(convert_rows(RECORDS[name], options=options).pairs) == {"id": "row-1"} | SWIFT
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_record_with_names_of_its_own_is_sent_to_the_page_that_shows_its_settings(name):
+    row = json.loads(json.dumps(RECORDS[name]).replace("gpt4_en", "gpt4_de").replace('prompt"', 'ask"'))
+    said = explain_keys(row | ({"options": [{"text": "a"}]} if name == "Prodigy" else {}))
+    assert said.endswith(f"record of {name}: docs/formats.md has its settings, in which your names belong")
+
+
+@pytest.mark.parametrize(
+    "empty", [{"id": "", "tag": "", "system": "", "margin": ""}, {"history": "", "messages": []}, {"tools": "[]"}]
+)
+def test_what_is_empty_means_nothing(empty):
+    assert json.loads(convert_rows(ROW | empty).pairs) == json.loads(convert_rows(ROW).pairs)
+
+
+def test_tools_of_a_nested_column_are_named_as_what_cannot_be_trained():
+    row = {"input": {"messages": [ASKED], "tools": [{"x": 1}]}, "preferred_output": [ANSWER]}
+    row["non_preferred_output"] = [ANSWER | {"content": "b"}]
+    assert findings_of(convert_rows(row)) == ["unsupported-key $.input.tools"]
 
 
 def test_the_keys_that_were_not_read_are_counted_by_row(tmp_path):

@@ -44,8 +44,8 @@ class Row(Struct, gc=False):
     system: str | UnsetType | None = UNSET
     winner: str | UnsetType | None = UNSET
     preference: float | UnsetType | None = UNSET
-    number_of_winner: int | UnsetType | None = UNSET
-    a_wins: int | bool | UnsetType | None = UNSET
+    number_of_winner: float | UnsetType | None = UNSET
+    a_wins: float | bool | UnsetType | None = UNSET
     score_a: float | UnsetType | None = UNSET
     score_b: float | UnsetType | None = UNSET
     id: Id = UNSET
@@ -98,7 +98,7 @@ def judge(row: Row, min_margin: float) -> Sequence[str]:
     if given[0] == "preference":
         return "ab" if value < 0 else "ba" if value > 0 else ""
     if value not in (0, 1):
-        raise Rejected(Finding("wrong-structure", f"$.{given[0]}", f"{value} is neither 0 nor 1"))
+        raise Rejected(Finding("wrong-structure", f"$.{given[0]}", f"{value:g} is neither 0 nor 1"))
     return "ab" if value == (given[0] == "a_wins") else "ba"
 
 

@@ -37,6 +37,7 @@ class Completion(Struct, gc=False):
     text: RawText | UnsetType = UNSET
     content: RawText | UnsetType = UNSET
     answer: RawText | UnsetType = UNSET
+    completion: RawText | UnsetType = UNSET
     score: Score = UNSET
     fine_grained_score: Score = field(default=UNSET, name="fine-grained_score")
     overall_score: Score = UNSET
@@ -50,7 +51,7 @@ class Completion(Struct, gc=False):
     @property
     def answers(self) -> list[str]:
         """The answer, once for each name that it has."""
-        texts = (self.response, self.text, self.content, self.answer)
+        texts = (self.response, self.text, self.content, self.answer, self.completion)
         return [text for text in texts if not isinstance(text, UnsetType)]
 
     @property
@@ -85,16 +86,29 @@ def recognise(row: Mapping[str, object]) -> bool:
 def join_scores(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row in which a list of texts and a list of scores are one list of completions."""
     texts, scores = row.get("completions"), row.get("scores")
-    if not isinstance(texts, list) or not isinstance(scores, list) or len(texts) != len(scores):
+    if isinstance(texts, list) and all(isinstance(text, dict) and "completion" in text for text in texts):
+        return row | {"completions": [plain_completion(text) for text in texts]}
+    if not isinstance(texts, list) or not isinstance(scores, list) or not all(isinstance(text, str) for text in texts):
         return row
-    if not all(isinstance(text, str) for text in texts):
-        return row
+    if len(texts) != len(scores):
+        raise Rejected(Finding("wrong-structure", "$.scores", f"{len(scores)} scores of {len(texts)} answers"))
     both = [{"text": text, "score": score} for text, score in zip(texts, scores, strict=True)]
     return {key: value for key, value in row.items() if key != "scores"} | {"completions": both}
 
 
+def plain_completion(completion: dict[str, Any]) -> dict[str, Any]:
+    """Return a completion whose answer is a text where it is one message with nothing else in it."""
+    match completion.get("completion"):
+        case [{"role": "assistant", "content": str(text), **rest}] if not rest:
+            return completion | {"completion": text}
+    return completion
+
+
 def convert(row: Row, min_margin: float) -> Source:
     """Return the best and the worst completion (the earlier one of equals) as a pair."""
+    for number, completion in enumerate(row.completions):
+        if len(set(completion.answers)) > 1:
+            raise Rejected(Finding("ambiguous-key", f"$.completions[{number}]", "it has two answers, and they differ"))
     scores = [completion.scores[0] for completion in row.completions]
     best, worst = scores.index(max(scores)), scores.index(min(scores))
     if scores[best] - scores[worst] < min_margin:

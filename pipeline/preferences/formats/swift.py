@@ -46,7 +46,7 @@ class Row(Struct, gc=False):
 
 def recognise(row: Mapping[str, object]) -> bool:
     # Some sets in another format hold the chosen conversation as `messages` too.
-    return "rejected_response" in row or ("messages" in row and not {"chosen", "rejected"} <= set(row))
+    return "messages" in row and ("rejected_response" in row or not {"chosen", "rejected"} <= set(row))
 
 
 def convert(row: Row, min_margin: float) -> Source:

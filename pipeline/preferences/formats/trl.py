@@ -3,6 +3,7 @@
 Source: TRL, docs/source/dataset_formats.md (Preference).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
@@ -26,6 +27,14 @@ from pipeline.preferences.pair import Message, Role
 from pipeline.preferences.problems import Finding, Rejected
 
 ROLES: tuple[Role, Role] = ("user", "assistant")
+# Words of a prompt that was written from a conversation: who speaks, in the templates of several models.
+SPEAKERS = frozenset(
+    {
+        *("system", "user", "human", "prompter", "assistant", "ai", "gpt", "bot", "model"),
+        *("bos", "eos", "s", "sys", "inst", "im_start", "im_end", "start_of_turn", "end_of_turn"),
+        *("start_header_id", "end_header_id", "eot_id"),
+    }
+)
 
 
 class Row(Struct, gc=False):
@@ -110,6 +119,15 @@ def read_messages(row: Row, messages: Sequence[Message]) -> Prompt:
     return Prompt(turns, message_paths("$.messages", turns))
 
 
+def is_written_from(text: str, messages: Sequence[Message]) -> bool:
+    """Say whether a text holds what the user says first in a conversation, and beside its messages only speakers."""
+    if next(message.content.strip() for message in messages if message.role == "user") not in text:
+        return False
+    for message in messages:
+        text = text.replace(message.content.strip(), " ", 1)
+    return SPEAKERS.issuperset(re.findall(r"\w+", text.lower()))
+
+
 def message_paths(path: str, messages: Sequence[Message]) -> list[str]:
     """Return the path of each message of a list."""
     return [f"{path}[{number}].content" for number in range(len(messages))]
@@ -161,12 +179,12 @@ def join_prompts(given: Prompt, held: Prompt, raw: object) -> Prompt:
     """Return the prompt of a row that names one beside the one that its conversations hold.
 
     Both are the same (ultrafeedback_binarized), or one has the system message alone. A text may be the first or the
-    last thing that the user says, or hold it, as where it was written from the conversation. Rejected: any other.
+    last thing that the user says, or be written from the conversation. Rejected: any other.
     """
     if not held.asks:
         return Prompt([*given.messages, *held.messages], [*given.paths, *held.paths])
     said = [message.content.strip() for message in held.messages if message.role == "user"]
-    if isinstance(raw, str) and (raw.strip() in (said[0], said[-1]) or said[0] in raw):
+    if isinstance(raw, str) and (raw.strip() in (said[0], said[-1]) or is_written_from(raw, held.messages)):
         return held
     if given.turns != held.turns:
         raise Rejected(Finding("prompts-differ", "$.prompt", "the prompt is not the one in chosen"))
