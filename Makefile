@@ -75,7 +75,7 @@ test-nightly: check ## What those leave out: every setting, more inputs, ms-swif
 	@envs/install.sh fidelity .venv-fidelity
 	@envs/install.sh mutants .venv-mutants
 	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
-	$(call run_tests,nightly or hypothesis,--hypothesis-profile=nightly)
+	$(call run_tests,nightly or hypothesis,--hypothesis-profile=nightly -p no:budget)
 
 check: setup ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.models.merge_gates import (
     adapted_layers,
+    distance,
     judge_description,
     judge_merge,
     judge_sums,
@@ -206,3 +207,8 @@ def test_a_small_number_has_to_be_right_among_large_ones(tmp_path, small, passed
     weight[0, 0] = small
     save_file(dict.fromkeys(layers, weight), tmp_path / "model.safetensors")
     assert judge_sums(layers, tmp_path)["passed"] is passed
+
+
+def test_the_distance_of_logits_is_a_share_of_the_norm():
+    one, other = ([torch.tensor([5.0, 0.0]), torch.tensor([0.0])], [torch.tensor([4.0, 0.0]), torch.tensor([0.0])])
+    assert distance(one, other) == 0.25

@@ -123,6 +123,11 @@ def test_a_process_without_the_margin_of_kto_judges_the_loss_alone():
     assert only["gate"] == "first_loss" and only["passed"]
 
 
+def test_the_first_loss_is_predicted_from_the_means_that_the_step_logged(callback):
+    args = SimpleNamespace(**vars(ARGS) | {"rpo_alpha": 0.5})
+    assert tell_steps(callback(), FIRST | {"loss": 1.693147, "nll_loss": 2.0}, args=args)["first_loss"]
+
+
 def test_rows_that_ms_swift_left_out_stop_it_before_the_model_is_prepared(train, tmp_path):
     with pytest.raises(RuntimeError, match="ms-swift loaded 5 training rows of 6"):
         train(rows=6)
