@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from pipeline.preferences.json_text import read_json
+
 LISTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 NAMES: dict[str, list[str]] = LISTS["names"]
 EXPORTS: dict[str, dict[str, Any]] = LISTS["exports"]
@@ -75,6 +77,8 @@ def rename(row: dict[str, Any], columns: tuple[tuple[str, str], ...]) -> Renamed
     row, taken = dict(row), {}
     for path, ours in plan:
         parts = [path] if path in row else path.split(".")
+        if len(parts) > 1 and isinstance(text := row.get(parts[0]), str):
+            row[parts[0]] = read_json(text)
         value = value_at(row, parts)
         if value is not None:
             row = remove(row, parts)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.preferences.layouts import EXPORTS
-from pipeline.preferences.turns import is_turn
+from pipeline.preferences.turns import is_conversation, is_turn
 
 # What names of keys suggest. The first of a row's keys that fits is taken.
 REJECTED = re.compile(r"reject|dispref|non_?pref|bad|worse|worst|lose|loser|neg", re.IGNORECASE)
@@ -25,7 +25,9 @@ def propose(row: dict[str, Any]) -> str | None:
             return (
                 f"as a record of {name} it is read with {write_columns(said['columns'])} and {ignore} (docs/formats.md)"
             )
-    texts = [path for path, value in list_paths(row) if isinstance(value, str) or is_conversation(value)]
+    texts = [
+        path for path, value in list_paths(row) if isinstance(value, str) or is_turn(value) or is_conversation(value)
+    ]
     columns = guess_pair(texts) or guess_verdict(texts, [path for path, _ in list_paths(row)])
     if not columns:
         return None
@@ -43,12 +45,6 @@ def list_paths(row: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         yield key, value
         if isinstance(value, dict):
             yield from ((f"{key}.{inner}", child) for inner, child in value.items())
-
-
-def is_conversation(value: Any) -> bool:
-    """Say whether a value is a message or a list of messages."""
-    turns = value if isinstance(value, list) else [value]
-    return bool(turns) and all(map(is_turn, turns))
 
 
 def guess_pair(texts: list[str]) -> dict[str, str] | None:

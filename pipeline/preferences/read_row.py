@@ -9,11 +9,12 @@ import msgspec
 from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
+from pipeline.preferences.json_text import read_json
 from pipeline.preferences.layouts import Renamed, is_aside, rename, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, name_key
-from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns, unpack_turns
+from pipeline.preferences.turns import CONVERSATIONS, is_conversation, is_turn, plain_turns, unpack_turns
 
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
 TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
@@ -30,7 +31,11 @@ NUMBERS = (
     "score_rejected",
     "margin",
 )
-NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][-+]?\d{1,2})?", re.ASCII)
+MAY_BE_TURNS = re.compile(r"\s*(array\()?[\[{]")
+WORDS = {"true": True, "false": False}
+LISTS = ("completions", "scores", "history")  # beside conversations
+MAY_BE_EMPTY = ("id", "tag", "history", *NUMBERS)  # then there is no value
 
 
 def our_row(row: dict[str, Any], options: Options) -> Renamed:
@@ -91,7 +96,7 @@ def in_their_words(refused: Rejected, renamed: Renamed, row: Any) -> Rejected:
 def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unread) -> Any:
     """Return the format's Row of a row; conversations are written as ours where they are not."""
     kind = ROWS[format_name]
-    if not any(isinstance(text := row.get(key), str) and text.lstrip()[:1] in ("[", "{") for key in CONVERSATIONS):
+    if not any(isinstance(text := row.get(key), str) and MAY_BE_TURNS.match(text) for key in CONVERSATIONS):
         try:
             return msgspec.convert(row, kind)
         except msgspec.ValidationError:
@@ -105,7 +110,7 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     These are numbers and conversations in a table's cells, scores in a list of their own, a winner by the name of its
     column, and a prompt under a name that may mean something else.
     """
-    row = {key: read_number(value) if key in NUMBERS else value for key, value in renamed.row.items()}
+    row = {key: read_cell(key, value) for key, value in renamed.row.items() if value != "" or key not in MAY_BE_EMPTY}
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):
@@ -121,14 +126,18 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     return row
 
 
+def read_cell(key: str, value: Any) -> Any:
+    """Return the number or the list that a key holds as text, as cells of tables do; any other value as it is."""
+    if key in LISTS:
+        return read_json(value)
+    return read_number(value) if key in NUMBERS else value
+
+
 def read_number(value: Any) -> Any:
-    """Return the number that a cell of a table holds as text; any other value as it is."""
-    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
-
-
-def is_conversation(value: Any) -> bool:
-    """Say whether a value is a list of messages."""
-    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
+    """Return the number that a text holds, or true or false; 1.0 is the whole number 1. Other values stay."""
+    if isinstance(value, str):
+        value = float(value) if NUMBER.fullmatch(value) else WORDS.get(value.lower(), value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: Options) -> set[str]:
@@ -142,7 +151,7 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
         )
     used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
     aside = (*renamed.aside, *options.ignore)
-    left = [key for key in row if key not in used and not is_empty(row[key])]
+    left = [key for key in row if key not in used and not is_empty(read_json(row[key]))]
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
@@ -194,7 +203,7 @@ def their_path(path: str, renamed: Renamed, row: Any) -> str:
     theirs = renamed.paths.get(ours, ours)
     if not rest or not isinstance(row, dict):
         return f"$.{theirs}{rest}" if ours else path
-    value = value_at(row, [theirs] if theirs in row else theirs.split("."))
+    value = read_json(value_at(row, [theirs] if theirs in row else theirs.split(".")))
     if isinstance(value, dict):  # one message in place of a list
         rest, value = rest.removeprefix("[0]"), [value]
     if (

@@ -3,10 +3,10 @@
 Sources: openai-harmony (roles, channels), LLaMA-Factory data/README.md (from and value), OpenAI's content parts.
 """
 
-import json
 import re
 from typing import Any
 
+from pipeline.preferences.json_text import read_json
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, name_key
 
@@ -27,6 +27,8 @@ TOOL_ROLES = ("tool", "tool_call", "tool_response", "function", "function_call",
 NAMES = {"from": "role", "value": "content"}
 ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 PLACE = re.compile(r"\[\d+\]")
+# How Python, or numpy, prints a conversation.
+PRINTED = re.compile(r"\s*(array\()?\[?\s*\{'(role|content|from|value)': ")
 THINKING = ("thinking", "reasoning_content", "reasoning")
 CONVERSATIONS = (
     "messages",
@@ -56,6 +58,9 @@ def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread) -> 
 def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) -> Any:
     """Return the messages of a value, which may be one message or JSON text; any other value as it is."""
     value = unpack_turns(value)
+    if isinstance(value, str) and PRINTED.match(value):
+        said = "a conversation as Python prints it, with single quotes"
+        raise Rejected(Finding("serialised-conversation", path, said))
     if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
         if len(value) > 1:
             raise Rejected(Finding("wrong-structure", path, f"{len(value)} texts: write a row for each"))
@@ -67,10 +72,9 @@ def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) ->
 
 def unpack_turns(value: Any) -> Any:
     """Return the messages that a value holds as JSON text, or as one message; any other value as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        parsed = parse_conversation(value)
-        value = value if parsed is None else parsed
-    return [value] if is_turn(value) else value
+    parsed = read_json(value)
+    turns = [parsed] if is_turn(parsed) else parsed
+    return turns if is_conversation(turns) else value
 
 
 def is_turn(value: Any) -> bool:
@@ -78,14 +82,9 @@ def is_turn(value: Any) -> bool:
     return isinstance(value, dict) and ("role" in value or "from" in value)
 
 
-def parse_conversation(text: str) -> Any:
-    """Return the messages that a text holds as JSON, or None where it is other text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    turns = value if isinstance(value, list) else [value]
-    return turns if turns and all(map(is_turn, turns)) else None
+def is_conversation(value: Any) -> bool:
+    """Say whether a value is a list of messages."""
+    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
 def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:

@@ -153,6 +153,69 @@ def test_an_ignored_key_may_stand_in_a_message_and_under_a_pattern():
     assert json.loads(converted.pairs)["messages"] == SWIFT["messages"]
 
 
+# Cells of tables
+
+HELD = {"id": "row-1"} | SWIFT
+OTHER = {"role": "assistant", "content": "b"}
+SCORES = dict.fromkeys(["score_chosen", "score_rejected", "id", "tag"], "")
+OURS: dict[str, str] = {}
+CELLS: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"prompt": [ASKED], "chosen": [ANSWER], "rejected": [OTHER]}, OURS),
+    ({"talk": [ASKED, ANSWER], "bad": "b"}, {"talk": "messages", "bad": "rejected_response"}),
+    ({"in": {"x": [ASKED]}, "good": "a", "bad": "b"}, {"in.x": "prompt", "good": "chosen", "bad": "rejected"}),
+    ({"input": {"messages": [ASKED]}, "preferred_output": [ANSWER], "non_preferred_output": [OTHER]}, OURS),
+    ({"instruction": "?", "output": ["a", "b"]}, OURS),
+    ({"prompt": "?", "answers": [{"answer": "a", "rank": 1}, {"answer": "b", "rank": 3}]}, OURS),
+    ({"prompt": "?", "completions": ["b", "a"], "scores": [1, 4]}, OURS),
+    ({"winner": "model_b", "conversation_a": [ASKED, OTHER], "conversation_b": [ASKED, ANSWER]}, OURS),
+    ({"prompt": "?", "a": "a", "b": "b", "a_wins": "True"}, OURS),
+    ({"history": "?", "human_ref_A": "a", "human_ref_B": "b", "labels": "1"}, OURS),
+    ({"prompt": "?", "response_0": "b", "response_1": "a", "better_response_id": "1"}, OURS),
+    ({"prompt": "?", "chosen": "a", "rejected": "b"} | SCORES, OURS),
+    ({"prompt": "?", "chosen": "a", "rejected": "b", "tools": [], "images": None, "system": ""}, OURS),
+]
+
+
+@pytest.mark.parametrize(("row", "columns"), CELLS, ids=[" ".join(row) for row, _ in CELLS])
+def test_a_cell_means_the_same_whatever_the_name_of_its_column(row, columns):
+    cells = {key: value if isinstance(value, str) else json.dumps(value) for key, value in row.items()}
+    converted = convert_rows(cells, options=Options(columns=tuple(columns.items())))
+    assert json.loads(converted.pairs) == HELD
+
+
+@pytest.mark.parametrize(("label", "other"), [("True", "False"), ("1", "0"), ("1.0", "0.0")])
+def test_a_label_in_a_cell_is_one(label, other, tmp_path):
+    (tmp_path / "raw.csv").write_text(f"prompt,answer,label\n?,b,{other}\n?,a,{label}\n")
+    assert convert(tmp_path / "raw.csv", tmp_path / "out") is None
+    assert [pair | HELD for pair in read_pairs(tmp_path / "out")] == [HELD]
+
+
+def test_an_empty_cell_in_place_of_a_prompt_is_named_and_no_prompt_is_guessed():
+    row = {"prompt": "", "chosen": "The train was ten minutes late.", "rejected": "The train was ten hours late."}
+    assert findings_of(convert_rows(row)) == ["blank-text $.prompt"]
+
+
+PRINTED = [
+    "[{'role': 'user', 'content': 'Name a tree.'}]",
+    "[{'content': \"What's this?\", 'role': 'user'}\n {'content': 'A tree.', 'role': 'assistant'}]",
+    "array([{'from': 'human', 'value': 'Name a tree.'}], dtype=object)",
+    "{'role': 'assistant', 'content': 'An oak.'}",
+]
+
+
+@pytest.mark.parametrize("printed", PRINTED, ids=["a list", "an array of numpy", "an array by repr", "a message"])
+@pytest.mark.parametrize("key", ["chosen", "good"])
+def test_a_conversation_that_python_printed_is_refused_and_never_an_answer(printed, key):
+    options = Options(columns=((key, "chosen"),))
+    converted = convert_rows({"prompt": "?", key: printed, "rejected": "No."}, options=options)
+    assert findings_of(converted) == [f"serialised-conversation $.{key}"]
+
+
+@pytest.mark.parametrize("answer", ["[{'a': 1}]", "{'name': 'role'}", "print({'role': 'user'})", '{"ok": true}', "[a"])
+def test_an_answer_in_code_stays_text(answer):
+    assert json.loads(convert_rows(ROW | {"chosen": answer}).pairs)["messages"][-1]["content"] == answer
+
+
 # What must not be guessed
 
 
