@@ -27,8 +27,7 @@ class Answer(NamedTuple):
     """An answer, and the number of its row in its file."""
 
     number: int
-    text: str
-    score: float
+    rated: Rated
 
 
 class RatedFile:
@@ -38,8 +37,8 @@ class RatedFile:
         self.options = options
         self.rows_in = 0
         self.last_line = 0
-        self.prompts: dict[Prompt, list[Answer]] = defaultdict(list)
-        self.labelled = False
+        # Scores and labels are not compared with one another.
+        self.prompts: dict[tuple[Prompt, bool], list[Answer]] = defaultdict(list)
         self.places: dict[int, Place] = {}
         self.refused: dict[int, list[Finding]] = {}
         self.parts: list[tuple[Answer, Answer]] = []  # of each pair: chosen and rejected
@@ -56,7 +55,8 @@ class RatedFile:
             try:
                 if problem := chunk.problems.get(index):
                     raise Rejected(problem)
-                self.take_row(number, self.read_row(line))
+                rated = self.read_row(line)
+                self.prompts[rated.prompt, rated.labelled].append(Answer(number, rated))
             except Rejected as refused:
                 self.refused[number] = list(refused.findings)
 
@@ -70,27 +70,16 @@ class RatedFile:
         except (msgspec.MsgspecError, RecursionError) as refused:
             raise Rejected(*explain_row(line, "rated", self.options, refused)) from None
 
-    def take_row(self, number: int, rated: Rated) -> None:
-        """Put an answer beside the others to its prompt."""
-        self.labelled |= rated.labelled
-        self.prompts[rated.prompt].append(Answer(number, rated.answer, rated.score))
-
     def pair_rows(self) -> Iterator[TableRow]:
         """Yield a row in ms-swift's format for every two answers that make a pair."""
-        margin = LABEL_MARGIN if self.labelled else self.options.min_margin
-        for prompt, answers in self.prompts.items():
-            ranked = sorted(answers, key=lambda answer: -answer.score)
+        for (_, labelled), answers in self.prompts.items():
+            margin = LABEL_MARGIN if labelled else self.options.min_margin
+            ranked = sorted(answers, key=lambda answer: -answer.rated.score)
             for better, worse in zip(ranked[: len(ranked) // 2], reversed(ranked), strict=False):
-                if better.score - worse.score < margin:
+                if round(better.rated.score - worse.rated.score, 6) < margin:
                     break
                 self.parts.append((better, worse))
-                messages = [{"role": role, "content": text} for role, text in prompt]
-                pair = {
-                    "id": f"row-{better.number}>row-{worse.number}",
-                    "messages": [*messages, {"role": "assistant", "content": better.text}],
-                    "rejected_response": worse.text,
-                }
-                yield TableRow(msgspec.json.encode(pair), self.places[better.number].line or better.number)
+                yield TableRow(write_pair(better, worse), self.places[better.number].line or better.number)
 
     def account(self, rejected: dict[int, list[Finding]]) -> dict[int, list[Finding]]:
         """Return the findings of every row that is not in a pair, by its number.
@@ -113,6 +102,19 @@ class RatedFile:
     def place_of(self, name: str, number: int) -> Place:
         """Return the place of a row in its file."""
         return self.places[number]
+
+
+def write_pair(better: Answer, worse: Answer) -> bytes:
+    """Return a pair as a row in ms-swift's format, with the tag that its answers share."""
+    messages = [{"role": role, "content": text} for role, text in better.rated.prompt]
+    pair = {
+        "id": f"row-{better.number}>row-{worse.number}",
+        "messages": [*messages, {"role": "assistant", "content": better.rated.answer}],
+        "rejected_response": worse.rated.answer,
+    }
+    if isinstance(tag := better.rated.tag, str) and tag == worse.rated.tag:
+        pair["tag"] = tag
+    return msgspec.json.encode(pair)
 
 
 def lonely(answers: int) -> Finding:

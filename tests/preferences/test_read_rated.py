@@ -5,6 +5,8 @@ import pytest
 from pipeline.files.json_lines import write_json_lines
 from tests.support.conversion import convert, read_pairs, read_quality, read_rejects
 
+TURNS = [{"role": "system", "content": "A."}, {"role": "user", "content": "?"}]
+
 
 def rows(*scores: float, prompt: str = "?") -> list[dict]:
     """Return an answer for each score, which names it."""
@@ -38,6 +40,21 @@ def test_a_desirable_answer_makes_a_pair_with_an_undesirable_one_whatever_the_ma
     assert answers(tmp_path / "out") == [("a", "b")]
 
 
+def test_a_score_is_not_compared_with_a_label(tmp_path):
+    scored = [row | {"prompt": "!"} for row in rows(9, 8.5)]
+    write_json_lines(tmp_path / "raw.jsonl", [*scored, *rows(9), label("a", True), label("b", False)])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out", min_margin=0.5) is None
+    assert answers(tmp_path / "out") == [("answer 9", "answer 8.5"), ("a", "b")]
+
+
+def test_a_tag_that_both_answers_have_is_that_of_the_pair(tmp_path):
+    tagged = [row | {"tag": "x"} for row in rows(1, 9)]
+    other = [row | {"tag": row["answer"]} for row in rows(2, 8, prompt="!")]
+    write_json_lines(tmp_path / "raw.jsonl", [*tagged, *other])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out") is None
+    assert [pair.get("tag") for pair in read_pairs(tmp_path / "out")] == ["x", None]
+
+
 def test_answers_under_two_system_messages_make_no_pair(tmp_path):
     write_json_lines(tmp_path / "raw.jsonl", [label("a", True, system="A."), label("b", False, system="B.")])
     message = convert(tmp_path / "raw.jsonl", tmp_path / "out")
@@ -51,6 +68,11 @@ def test_answers_under_two_system_messages_make_no_pair(tmp_path):
         (label("a", True, images=["a.png"]), "unsupported-key"),
         (label("", True), "blank-text"),
         (label("a", 2), "wrong-structure"),  # type: ignore[arg-type]
+        (label("a", True, score=3), "ambiguous-key"),
+        (
+            {"messages": [*TURNS, {"role": "assistant", "content": "a"}], "label": True, "system": "B."},
+            "systems-differ",
+        ),
         ({"messages": [{"role": "user", "content": "?"}], "label": True}, "no-final-answer"),
     ],
 )
