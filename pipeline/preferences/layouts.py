@@ -1,7 +1,5 @@
 """Give the keys of a row our names: by data.columns, by its set, by other usual names (layouts.yaml)."""
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,8 +118,3 @@ def spread(row: dict[str, Any], keys: set[str]) -> dict[str, Any]:
         items = rest.items() if isinstance(rest, dict) else enumerate(rest)
         row |= {f"{key}.{name}": child for name, child in items if child is not None}
     return row
-
-
-def is_aside(key: str, patterns: Iterable[str]) -> bool:
-    """Say whether a key is one of those that a layout, or the user, sets aside."""
-    return any(fnmatchcase(key, pattern) for pattern in patterns)

@@ -11,7 +11,7 @@ from pipeline.preferences.columns import ROLES
 from pipeline.preferences.explain_row import parse_strictly
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.rejects import describe_finding
-from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.row_keys import Unread, is_aside, is_empty, is_harmless, name_key
 from pipeline.preferences.turns import read_turns
 
 Messages = list[dict[str, str]]
@@ -74,7 +74,7 @@ class PromptFile:
         """Count the keys that are known to be harmless or are set aside; refuse others that are not read."""
         left = [key for key in row if key not in KEYS]
         for key in left:
-            if not (key in self.ignore or is_harmless(key)):
+            if not (is_aside(key, self.ignore) or is_harmless(key)):
                 raise Rejected(name_key(key, "$"))
         self.unread.update(left)
 

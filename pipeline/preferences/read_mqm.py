@@ -15,7 +15,7 @@ from msgspec.json import encode
 from pipeline.preferences.chunk import BrokenFile, Place, TableRow
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
-from pipeline.preferences.row_keys import Unread, is_harmless, name_key
+from pipeline.preferences.row_keys import Unread, is_aside, is_harmless, name_key
 
 COLUMNS = ("system", "doc", "rater", "source", "target", "category", "severity")
 # What names a segment within a document, over the years: seg_id, docSegId, global_seg_id.
@@ -91,7 +91,7 @@ class MqmFile:
         names = column_names(header)
         left = [name for name, known in zip(header, names, strict=True) if known not in (*COLUMNS, *SEGMENT_COLUMNS)]
         for name in left:
-            if not (name in self.ignore or is_harmless(name)):
+            if not (is_aside(name, self.ignore) or is_harmless(name)):
                 raise BrokenFile(name_key(name, "$").detail, 1, code="unknown-key")
         self.unread.update(left)
         for line, cells in rows:

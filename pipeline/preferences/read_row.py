@@ -10,10 +10,10 @@ from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognis
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.json_text import read_json
-from pipeline.preferences.layouts import Renamed, is_aside, rename, value_at
+from pipeline.preferences.layouts import Renamed, rename, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
-from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_aside, is_empty, is_harmless, name_key
 from pipeline.preferences.turns import CONVERSATIONS, is_conversation, is_turn, plain_turns, unpack_turns
 
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
@@ -149,18 +149,19 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
         raise Rejected(
             Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
         )
-    used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
+    alone = {one for one, other in TOGETHER.items() if other not in row} & keys_of(format_name)
+    used = keys_of(format_name) - alone
     aside = (*renamed.aside, *options.ignore)
     left = [key for key in row if key not in used and not is_empty(read_json(row[key]))]
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
-        known = is_harmless(key) or key in TOGETHER or is_aside(key, aside) or is_copy(row[key], row, used)
+        known = is_harmless(key) or key in alone or is_aside(key, aside) or is_copy(row[key], row, used)
         if not known and key not in named:
             findings.append(name_key(renamed.paths.get(key, key), "$"))
     inner = list(left_in_completions(row)) if format_name == "scored" else []
     for number, key in inner:
-        if not (key in ABOUT or key in options.ignore or is_harmless(key)):
+        if not (key in ABOUT or is_aside(key, options.ignore) or is_harmless(key)):
             findings.append(name_key(key, f"$.completions[{number}]"))
     if findings and (other := recognise_format(row)) not in (None, format_name):
         findings = [Finding("other-format", "$", f"its keys are those of the {other} format")]
@@ -170,13 +171,13 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
 
 
 def is_copy(value: Any, row: dict[str, Any], used: frozenset[str]) -> bool:
-    """Say whether a value is that of a key that is read, or a text at the end of its conversation."""
+    """Say whether a text, or messages, are those of a key that is read, or a text at the end of its conversation."""
     held = [row[key] for key in used & row.keys()]
-    return value in held or value in [last_text(known) for known in held]
+    return isinstance(value, str | list) and (value in held or value in [last_text(known) for known in held])
 
 
 def last_text(value: Any) -> Any:
-    """Return the text of the last message of a conversation; None of other values, which no left key has."""
+    """Return the text of the last message of a conversation; None of other values."""
     return value[-1].get("content") if is_conversation(value) else None
 
 

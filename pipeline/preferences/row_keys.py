@@ -1,6 +1,7 @@
 """Which keys of a row carry no meaning that training needs, and which carry one that it cannot use (row_keys.yaml)."""
 
 from collections import Counter
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -30,7 +31,12 @@ def is_empty(value: Any) -> bool:
 @cache
 def is_harmless(key: str) -> bool:
     """Say whether a key is known to hold nothing that training needs."""
-    return any(fnmatchcase(key, pattern) for pattern in PATTERNS)
+    return key not in UNSUPPORTED and is_aside(key, PATTERNS)
+
+
+def is_aside(key: str, patterns: Iterable[str]) -> bool:
+    """Say whether a key is one of those that a layout, or the user, sets aside."""
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
 def name_key(key: str, path: str) -> Finding:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.preferences.json_text import read_json
 from pipeline.preferences.problems import Finding, Rejected
-from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, name_key
+from pipeline.preferences.row_keys import Unread, is_aside, is_empty, is_harmless, name_key
 
 ROLES = {
     "system": "system",
@@ -29,6 +29,7 @@ ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>
 PLACE = re.compile(r"\[\d+\]")
 # How Python, or numpy, prints a conversation.
 PRINTED = re.compile(r"\s*(array\()?\[?\s*\{'(role|content|from|value)': ")
+TEXT_PARTS = ("text", "input_text", "output_text")
 THINKING = ("thinking", "reasoning_content", "reasoning")
 CONVERSATIONS = (
     "messages",
@@ -89,37 +90,63 @@ def is_conversation(value: Any) -> bool:
 
 def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
     """Return one message with a role and a text, its thinking as harmony's analysis channel."""
-    named = {NAMES.get(key, key): value for key, value in turn.items()}
-    role, content = named.pop("role", None), read_text(named.pop("content", None), path)
+    named = rename_parts(turn, path)
+    role = named.pop("role", None)
+    role = ROLES.get(role, role) if isinstance(role, str) else role
     if role in TOOL_ROLES:
         raise Rejected(
             Finding("unsupported-key", f"{path}.role", f"a turn of {role!r} would be lost: tools are not trained")
         )
-    thinking = {
-        str(named.pop(key)) for key in THINKING if role in ("assistant", "gpt") and not is_empty(named.get(key))
-    }
+    content = read_text(named.pop("content", None), path, ignore, unread)
+    thinking = read_thinking(named, path) if role == "assistant" else None
+    count_left(named, path, ignore, unread)
+    if thinking and isinstance(content, str):
+        content = ANALYSIS.format(thinking, content)
+    return {"role": role, "content": content}
+
+
+def rename_parts(turn: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a message with role and content in place of from and value. Rejected: both are there, and differ."""
+    named: dict[str, Any] = {}
+    for key, value in turn.items():
+        ours = NAMES.get(key, key)
+        if not is_empty(held := named.get(ours)) and not is_empty(value) and held != value:
+            both = [name for name in turn if NAMES.get(name, name) == ours]
+            raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(both)} differ"))
+        named[ours] = held if is_empty(value) and ours in named else value
+    return named
+
+
+def read_thinking(named: dict[str, Any], path: str) -> str | None:
+    """Take the thinking out of a message and return it, None where there is none."""
+    thoughts = {}
+    for key in THINKING:
+        thought = named.pop(key, None)
+        if isinstance(thought, str) and thought.strip():
+            thoughts[thought] = key
+        elif not isinstance(thought, str) and not is_empty(thought):
+            raise Rejected(Finding("wrong-structure", f"{path}.{key}", "not a text"))
+    if len(thoughts) > 1:
+        raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(thoughts.values())} differ"))
+    return next(iter(thoughts), None)
+
+
+def count_left(named: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> None:
+    """Count the keys of a part of a message that are not read; refuse those whose meaning would be lost."""
     left = [key for key, value in named.items() if not is_empty(value)]
-    if lost := [key for key in left if not (key in ignore or is_harmless(key))]:
+    if lost := [key for key in left if not (is_aside(key, ignore) or is_harmless(key))]:
         raise Rejected(*(name_key(key, path) for key in lost))
     unread.update(f"{PLACE.sub('[]', path)[2:]}.{key}" for key in left)
-    if len(thinking) > 1:
-        raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(THINKING)} differ"))
-    if thinking and isinstance(content, str):
-        content = ANALYSIS.format(thinking.pop(), content)
-    return {"role": ROLES.get(role, role) if isinstance(role, str) else role, "content": content}
 
 
-def read_text(content: Any, path: str) -> Any:
+def read_text(content: Any, path: str, ignore: frozenset[str], unread: Unread) -> Any:
     """Return the text of a message's content, whose parts are put together; other parts than text are refused."""
     if not isinstance(content, list) or not content or not all(isinstance(part, dict) for part in content):
         return content
-    for part in content:
-        if part.get("type") not in ("text", "input_text", "output_text") or not isinstance(part.get("text"), str):
-            raise Rejected(
-                Finding(
-                    "unsupported-key",
-                    f"{path}.content",
-                    f"a part of type {part.get('type')!r}: the model reads text alone",
-                )
-            )
+    for number, part in enumerate(content):
+        if part.get("type") not in TEXT_PARTS or not isinstance(part.get("text"), str):
+            said = f"a part of type {part.get('type')!r}: the model reads text alone"
+            raise Rejected(Finding("unsupported-key", f"{path}.content", said))
+        others = {key: value for key, value in part.items() if key not in ("type", "text")}
+        count_left(others, f"{path}.content[{number}]", ignore, unread)
     return "".join(part["text"] for part in content)

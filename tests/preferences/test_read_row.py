@@ -18,6 +18,7 @@ from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES
 from pipeline.preferences.options import Options
 from pipeline.preferences.read_row import recognise_row
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
+from pipeline.preferences.turns import ANALYSIS
 from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
 
 # Files in which each row becomes a pair of its own.
@@ -26,6 +27,9 @@ EXAMPLES = {name_of(path): json.loads(path.read_text(encoding="utf-8").strip().s
 PLAIN = Options()
 ROW = {"prompt": "Name a boat.", "chosen": "A canoe.", "rejected": "A cart."}
 ASKED, ANSWER = {"role": "user", "content": "?"}, {"role": "assistant", "content": "a"}
+OTHER = {"role": "assistant", "content": "b"}
+ANSWERS = {"chosen": [ASKED, ANSWER], "rejected": [ASKED, OTHER]}
+HH = {"chosen": "\n\nHuman: ?\n\nAssistant: a", "rejected": "\n\nHuman: ?\n\nAssistant: b"}
 SYSTEM = {"role": "system", "content": "B."}
 SWIFT: dict[str, Any] = {"messages": [ASKED, ANSWER], "rejected_response": "b"}
 
@@ -148,15 +152,14 @@ def test_what_is_left_of_a_nested_column_is_named():
 
 def test_an_ignored_key_may_stand_in_a_message_and_under_a_pattern():
     row = json.loads(json.dumps(SWIFT)) | {"extra.x": 1}
-    row["messages"][0]["mood"] = "calm"
-    converted = convert_rows(row, options=Options(ignore=frozenset({"mood", "extra.*"})))
+    row["messages"][0]["mood_of_day"] = "calm"
+    converted = convert_rows(row, options=Options(ignore=frozenset({"mood*", "extra.*"})))
     assert json.loads(converted.pairs)["messages"] == SWIFT["messages"]
 
 
 # Cells of tables
 
 HELD = {"id": "row-1"} | SWIFT
-OTHER = {"role": "assistant", "content": "b"}
 SCORES = dict.fromkeys(["score_chosen", "score_rejected", "id", "tag"], "")
 OURS: dict[str, str] = {}
 CELLS: list[tuple[dict[str, Any], dict[str, str]]] = [
@@ -240,7 +243,13 @@ def test_a_column_of_messages_beside_two_answers_is_the_prompt(key):
         (SWIFT | {"system": "A.", "messages": [SYSTEM, *SWIFT["messages"]]}, "systems-differ $.system"),
         (SWIFT | {"rejected_response": ["b", "c"]}, "wrong-structure $.rejected_response"),
         (ROW | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
-        (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $"),
+        (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $.score_chosen"),
+        (ROW | {"score_chosen": 5, "score_rejected": 1, "margin": 0.5}, "small-margin $.margin"),
+        (SWIFT | {"margin": -2}, "scores-reversed $.margin"),
+        (HH | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
+        ({"prompt": "Why?", **ANSWERS}, "prompts-differ $.prompt"),
+        ({"prompt": "Is? it", **ANSWERS}, "prompts-differ $.prompt"),
+        ({"prompt": "user: ?\nassistant: c", **ANSWERS}, "prompts-differ $.prompt"),
     ],
 )
 def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
@@ -254,10 +263,24 @@ def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
         ({"role": "user", "content": [{"type": "image"}]}, "unsupported-key $.messages[0].content"),
         ({"role": "user", "content": "?", "weight": 0}, "unsupported-key $.messages[0].weight"),
         ({"role": "user", "content": "?", "thinking": "Hm."}, "unknown-key $.messages[0].thinking"),
+        ({"role": "user", "content": "?", "value": "!"}, "ambiguous-key $.messages[0]"),
+        ({"role": "user", "from": "gpt", "content": "?"}, "ambiguous-key $.messages[0]"),
+        ({"role": "ai", "content": "?", "thinking": ["Hm."]}, "wrong-structure $.messages[0].thinking"),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "?", "mood": "calm"}]},
+            "unknown-key $.messages[0].content[0].mood",
+        ),
     ],
 )
 def test_a_message_whose_meaning_would_be_lost_is_named(turn, fault):
     assert findings_of(convert_rows(SWIFT | {"messages": [turn, SWIFT["messages"][1]]})) == [fault]
+
+
+@pytest.mark.parametrize("role", ["assistant", "gpt", "model", "ai"])
+@pytest.mark.parametrize(("thinking", "text"), [("Hm.", ANALYSIS.format("Hm.", "a")), (" ", "a"), (None, "a")])
+def test_thinking_is_that_of_the_assistant_whatever_its_name(role, thinking, text):
+    row = SWIFT | {"messages": [ASKED, {"role": role, "content": "a", "thinking": thinking}]}
+    assert json.loads(convert_rows(row).pairs)["messages"][1]["content"] == text
 
 
 def test_two_thoughts_of_one_message_that_differ_are_named():
@@ -265,6 +288,25 @@ def test_two_thoughts_of_one_message_that_differ_are_named():
     assert findings_of(convert_rows(SWIFT | {"messages": [SWIFT["messages"][0], answer]})) == [
         "ambiguous-key $.messages[1]"
     ]
+
+
+@pytest.mark.parametrize(
+    "written", ["?", " ? ", "user: ?", "\nuser: ?\nassistant: x\nuser: !", "User: ?\n\nAssistant:"]
+)
+def test_a_prompt_may_be_the_conversation_written_as_text(written):
+    turns = [ASKED, {"role": "assistant", "content": "x"}, {"role": "user", "content": "!"}]
+    row = {"prompt": written, "chosen": [*turns, ANSWER], "rejected": [*turns, OTHER]}
+    assert json.loads(convert_rows(row).pairs)["messages"] == [*turns, ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("mood", 2), ("mood", True), ("zh_source", "他来了。"), ("image_url", "a.png")]
+)
+def test_a_key_is_not_set_aside_because_its_value_or_its_name_looks_like_another(key, value):
+    scores = {"score_chosen": 2, "score_rejected": 1.0}
+    assert findings_of(convert_rows(ROW | scores | {key: value}, options=Options(min_margin=0.5)))[0].endswith(
+        f" $.{key}"
+    )
 
 
 # The format of a file

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from pipeline.preferences.checks import BLANK
+from pipeline.preferences.checks import BLANK, squeeze
 from pipeline.preferences.formats.source import (
     SPEAKER,
     Answer,
@@ -161,12 +161,11 @@ def join_prompts(given: Prompt, held: Prompt, raw: object) -> Prompt:
     """Return the prompt of a row that names one beside the one that its conversations hold.
 
     Both are the same (ultrafeedback_binarized), or one has the system message alone. A text may be the first or the
-    last thing that the user says, or hold it, as where it was written from the conversation. Rejected: any other.
+    last thing that the user says, or the conversation written as text (Capybara). Rejected: any other.
     """
     if not held.asks:
         return Prompt([*given.messages, *held.messages], [*given.paths, *held.paths])
-    said = [message.content.strip() for message in held.messages if message.role == "user"]
-    if isinstance(raw, str) and (raw.strip() in (said[0], said[-1]) or said[0] in raw):
+    if isinstance(raw, str) and is_same_prompt(raw, held.turns):
         return held
     if given.turns != held.turns:
         raise Rejected(Finding("prompts-differ", "$.prompt", "the prompt is not the one in chosen"))
@@ -174,3 +173,12 @@ def join_prompts(given: Prompt, held: Prompt, raw: object) -> Prompt:
     if len(systems) > 1:
         raise Rejected(Finding("systems-differ", "$.prompt"))
     return max((held, given), key=lambda prompt: len(prompt.messages))
+
+
+def is_same_prompt(text: str, turns: Sequence[Message]) -> bool:
+    """Say whether a text is the user's first or last message, or the first turns as `role: text`, spaces aside."""
+    said = [turn.content.strip() for turn in turns if turn.role == "user"]
+    if text.strip() in (said[0], said[-1]):
+        return True
+    written, first = squeeze("".join(f"{turn.role}:{turn.content}" for turn in turns)), squeeze(f"user:{said[0]}")
+    return squeeze(text).startswith(first) and written.startswith(squeeze(text))
