@@ -4,16 +4,17 @@ python -m tools.document_formats            write them
 python -m tools.document_formats --check    say whether they are stale, with exit status 1
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.files.generated_page import fill_parts, write_or_check
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES, Layout
-from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, UNSUPPORTED
+from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, UNSUPPORTED, is_harmless
 
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
 
 
-def code(names: list[str]) -> str:
+def code(names: Iterable[str]) -> str:
     """Return names as code, with commas between them."""
     return ", ".join(f"`{name}`" for name in names) or "–"
 
@@ -53,9 +54,8 @@ def render() -> str:
         ],
     }
     parts["layouts"] += map(describe_layout, LAYOUTS)
-    parts["harmless"].append(
-        f"- beside a prompt alone, since each could be the prompt itself: {code(sorted(ORIGIN_OR_PROMPT))}"
-    )
+    could_be_it = filter(is_harmless, sorted(ORIGIN_OR_PROMPT))
+    parts["harmless"].append(f"- of these, beside a prompt alone, since each could be it: {code(could_be_it)}")
     return fill_parts(PAGE, parts)
 
 
