@@ -68,7 +68,7 @@ READS: dict[str, tuple[str, ...]] = {
     "score_comet": ("evaluate.comet", "infer.gpus"),
     "write_report": RESULTS,
     "write_model_card": (
-        *("data.raw", "data.languages", "data.system", "model.folder", "model.random", "prompt.date"),
+        *("data.raw", "data.val", "data.languages", "data.system", "model.folder", "model.random", "prompt.date"),
         *("sft.enabled", "sft.join", "infer.max_new_tokens"),
     ),
     "write_provenance": RESULTS,
