@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pipeline.preferences.json_text import read_json
+from pipeline.preferences.strict_json import read_json
 
 LISTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 NAMES: dict[str, list[str]] = LISTS["names"]

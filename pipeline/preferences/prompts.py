@@ -8,10 +8,10 @@ from typing import Any
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import ROLES
-from pipeline.preferences.explain_row import parse_strictly
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.rejects import describe_finding
 from pipeline.preferences.row_keys import Unread, is_aside, is_empty, is_harmless, name_key
+from pipeline.preferences.strict_json import parse_strictly
 from pipeline.preferences.turns import read_turns
 
 Messages = list[dict[str, str]]

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.preferences.chunk import Chunk, Place, TableRow
-from pipeline.preferences.explain_row import explain_row, parse_strictly
+from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.formats.rated import Rated, rate
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.read_row import read_single
 from pipeline.preferences.row_keys import Unread
+from pipeline.preferences.strict_json import parse_strictly
 
 LABEL_MARGIN = 1.0  # between a desirable answer and an undesirable one
 Prompt = tuple[tuple[str, str], ...]

@@ -9,11 +9,11 @@ import msgspec
 from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.json_text import read_json
 from pipeline.preferences.layouts import Renamed, rename, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_aside, is_empty, is_harmless, name_key
+from pipeline.preferences.strict_json import read_json
 from pipeline.preferences.turns import CONVERSATIONS, is_conversation, is_turn, plain_turns, unpack_turns
 
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
@@ -32,10 +32,10 @@ NUMBERS = (
     "margin",
 )
 NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][-+]?\d{1,2})?", re.ASCII)
-MAY_BE_TURNS = re.compile(r"\s*(array\()?[\[{]")
+WRITTEN_TURNS = ("[", "{", "array(")  # how they begin as text
 WORDS = {"true": True, "false": False}
 LISTS = ("completions", "scores", "history")  # beside conversations
-MAY_BE_EMPTY = ("id", "tag", "history", *NUMBERS)  # then there is no value
+CELLS = frozenset({"id", "tag", *NUMBERS, *LISTS})  # an empty text of these says nothing
 
 
 def our_row(row: dict[str, Any], options: Options) -> Renamed:
@@ -96,7 +96,9 @@ def in_their_words(refused: Rejected, renamed: Renamed, row: Any) -> Rejected:
 def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unread) -> Any:
     """Return the format's Row of a row; conversations are written as ours where they are not."""
     kind = ROWS[format_name]
-    if not any(isinstance(text := row.get(key), str) and MAY_BE_TURNS.match(text) for key in CONVERSATIONS):
+    if not any(
+        isinstance(text := row.get(key), str) and text.lstrip().startswith(WRITTEN_TURNS) for key in CONVERSATIONS
+    ):
         try:
             return msgspec.convert(row, kind)
         except msgspec.ValidationError:
@@ -110,7 +112,12 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     These are numbers and conversations in a table's cells, scores in a list of their own, a winner by the name of its
     column, and a prompt under a name that may mean something else.
     """
-    row = {key: read_cell(key, value) for key, value in renamed.row.items() if value != "" or key not in MAY_BE_EMPTY}
+    row = dict(renamed.row)
+    for key in CELLS & row.keys():
+        if row[key] == "":
+            del row[key]
+        else:
+            row[key] = read_cell(key, row[key])
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):

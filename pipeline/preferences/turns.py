@@ -6,9 +6,9 @@ Sources: openai-harmony (roles, channels), LLaMA-Factory data/README.md (from an
 import re
 from typing import Any
 
-from pipeline.preferences.json_text import read_json
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import Unread, is_aside, is_empty, is_harmless, name_key
+from pipeline.preferences.strict_json import read_json
 
 ROLES = {
     "system": "system",

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -13,12 +14,12 @@ from pipeline.files.json_lines import write_json_lines
 from pipeline.preferences.chunk import Chunk
 from pipeline.preferences.convert_chunk import Converted, convert_chunk
 from pipeline.preferences.explain_row import explain_keys
-from pipeline.preferences.formats import FORMATS, keys_of
+from pipeline.preferences.formats import FORMATS, ROWS, keys_of
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES
 from pipeline.preferences.options import Options
-from pipeline.preferences.read_row import recognise_row
+from pipeline.preferences.read_row import NUMBERS, recognise_row
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
-from pipeline.preferences.turns import ANALYSIS
+from pipeline.preferences.turns import ANALYSIS, CONVERSATIONS
 from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
 
 # Files in which each row becomes a pair of its own.
@@ -186,6 +187,29 @@ def test_a_cell_means_the_same_whatever_the_name_of_its_column(row, columns):
     assert json.loads(converted.pairs) == HELD
 
 
+def takes(kind: Any, value: Any) -> bool:
+    """Say whether a type has a value."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def keys_that_take(value: Any) -> set[str]:
+    """Return the keys of all formats whose type has a value."""
+    fields = [field for row in ROWS.values() for field in msgspec.structs.fields(row)]
+    return {field.encode_name for field in fields if takes(field.type, value)}
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [([ASKED, ANSWER], CONVERSATIONS), (1, (*NUMBERS, "id")), (0.5, (*NUMBERS, "id")), ([["?", "a"]], ["history"])],
+)
+def test_every_key_that_is_no_text_is_read_from_a_cell(value, known):
+    assert keys_that_take(value) <= set(known)
+
+
 @pytest.mark.parametrize(("label", "other"), [("True", "False"), ("1", "0"), ("1.0", "0.0")])
 def test_a_label_in_a_cell_is_one(label, other, tmp_path):
     (tmp_path / "raw.csv").write_text(f"prompt,answer,label\n?,b,{other}\n?,a,{label}\n")
@@ -212,6 +236,14 @@ def test_a_conversation_that_python_printed_is_refused_and_never_an_answer(print
     options = Options(columns=((key, "chosen"),))
     converted = convert_rows({"prompt": "?", key: printed, "rejected": "No."}, options=options)
     assert findings_of(converted) == [f"serialised-conversation $.{key}"]
+
+
+@pytest.mark.parametrize("text", ["\\ud800", '?", "content": "!'])
+@pytest.mark.parametrize("key", ["messages", "prompt"])
+def test_messages_in_a_cell_that_can_be_read_in_two_ways_or_none_are_refused(key, text):
+    cell = '[{"role": "user", "content": "%s"}]' % text  # noqa: UP031  (braces)
+    row = {key: cell, "chosen": "a", "rejected": "b"}
+    assert findings_of(convert_rows(row))[0].endswith(f" $.{key}")
 
 
 @pytest.mark.parametrize("answer", ["[{'a': 1}]", "{'name': 'role'}", "print({'role': 'user'})", '{"ok": true}', "[a"])
