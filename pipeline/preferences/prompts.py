@@ -1,13 +1,14 @@
 """Read prompts that have no reference answer: JSON Lines, or a text file with a prompt a line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import ROLES
+from pipeline.preferences.layouts import rename
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.rejects import describe_finding
 from pipeline.preferences.row_keys import Unread, is_aside, is_empty, is_harmless, name_key
@@ -29,10 +30,12 @@ class Refused(Exception):
 class PromptFile:
     """A file of prompts, and the keys of its rows that are not read."""
 
-    def __init__(self, path: Path, system: str | None = None, ignore: frozenset[str] = frozenset()) -> None:
+    def __init__(self, path: Path, data: Mapping[str, Any]) -> None:
+        """Take `system`, `columns` and `ignore` from the settings of `data:`."""
         self.path = path
-        self.system = system  # message of prompts that have none
-        self.ignore = ignore  # keys that are set aside
+        self.system: str | None = data["system"]  # message of prompts that have none
+        self.columns = tuple((data["columns"] or {}).items())
+        self.ignore = frozenset(data["ignore"])
         self.unread: Unread = Unread()
 
     def read(self) -> Iterator[dict[str, Any]]:
@@ -55,8 +58,7 @@ class PromptFile:
 
     def read_line(self, line: bytes, number: int) -> dict[str, Any]:
         """Return a line as a prompt; one without an id is named after its line."""
-        row = parse_line(line, self.path.suffix == ".txt")
-        self.account_for_keys(row)
+        row = self.find_parts(parse_line(line, self.path.suffix == ".txt"))
         name = row.get("id", f"row-{number}")
         if isinstance(name, bool) or not isinstance(name, str | int):
             raise Refused("id is neither text nor a whole number; write one of them, or leave it out")
@@ -70,13 +72,17 @@ class PromptFile:
             messages = [{"role": "system", "content": self.system}, *messages]
         return {"id": str(name)} | ({"tag": row["tag"]} if "tag" in row else {}) | {"messages": messages}
 
-    def account_for_keys(self, row: dict[str, Any]) -> None:
-        """Count the keys that are known to be harmless or are set aside; refuse others that are not read."""
-        left = [key for key in row if key not in KEYS]
+    def find_parts(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row under our names. Keys that are not read are counted, or refused where they may mean more."""
+        renamed = rename({key: value for key, value in row.items() if key not in self.ignore}, self.columns)
+        for ours in renamed.twice:
+            raise Rejected(Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours} too"))
+        left = [renamed.paths.get(key, key) for key in renamed.row if key not in KEYS]
         for key in left:
             if not (is_aside(key, self.ignore) or is_harmless(key)):
                 raise Rejected(name_key(key, "$"))
-        self.unread.update(left)
+        self.unread.update([*left, *(key for key in row if key in self.ignore)])
+        return renamed.row
 
     def find_messages(self, row: dict[str, Any]) -> Messages:
         """Return the turns of a row, the system message first."""

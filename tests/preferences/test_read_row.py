@@ -20,6 +20,7 @@ from pipeline.preferences.options import Options
 from pipeline.preferences.read_row import NUMBERS, recognise_row
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
 from pipeline.preferences.turns import ANALYSIS, CONVERSATIONS
+from pipeline.settings.check import load_schema
 from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
 
 # Files in which each row becomes a pair of its own.
@@ -208,6 +209,12 @@ def keys_that_take(value: Any) -> set[str]:
 )
 def test_every_key_that_is_no_text_is_read_from_a_cell(value, known):
     assert keys_that_take(value) <= set(known)
+
+
+def test_data_columns_may_name_every_key_that_a_format_uses():
+    columns = load_schema()["properties"]["data"]["properties"]["columns"]
+    # A list of scores is put into the completions beside it.
+    assert set(columns["additionalProperties"]["enum"]) == {"scores"}.union(*map(keys_of, ROWS))
 
 
 @pytest.mark.parametrize(("label", "other"), [("True", "False"), ("1", "0"), ("1.0", "0.0")])
