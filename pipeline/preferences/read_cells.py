@@ -11,6 +11,7 @@ from pipeline.preferences.chunk import MAX_ROW_BYTES, BrokenFile
 SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 REMARK = re.compile(r"\s*(#.*|\([^()]*\))$")  # at the end of a name
 BARE = re.compile(r"[-+.\deE]*|NA|NaN|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|null|None")  # what no writer encloses
+BLOCK = 1 << 20  # characters read at once in search of a quote
 csv.field_size_limit(MAX_ROW_BYTES)
 
 
@@ -47,16 +48,15 @@ class CellReader:
             raise BrokenFile(problem, self.line, code="wrong-header")
         return header
 
-    def read_rows(self, quoting: bool | None = None) -> Iterator[tuple[int, list[str]]]:
+    def read_rows(self, or_letters: bool = False) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of each row with the line that it begins on; rows without any text are passed over.
 
-        `quoting` says what quotes are where that cannot be told: True encloses, None is named as a fault.
+        Where some quotes enclose a cell and others cannot, this is named as a fault, or all are letters.
         """
         try:
-            if self.delimiter == "\t":
-                quoting = self.find_quoting(quoting)
+            is_quoted = self.delimiter != "\t" or self.find_quoting(or_letters)
             line = self.line + 1
-            rows = self.read_quoted() if quoting or self.delimiter != "\t" else self.read_letters()
+            rows = self.read_quoted() if is_quoted else self.read_letters()
             for end, cells in rows:
                 if any(cells):
                     yield line, cells
@@ -81,14 +81,16 @@ class CellReader:
             cells = line.rstrip("\r\n").split(self.delimiter)
             yield number, [unescape(cell) if '""' in cell else cell for cell in cells]
 
-    def find_quoting(self, unclear: bool | None) -> bool:
-        """Say whether quotes enclose cells. `unclear` is the answer where some seem to and some cannot."""
+    def find_quoting(self, or_letters: bool) -> bool:
+        """Say whether quotes enclose cells, as read_rows says."""
         start = self.text.tell()
+        has_quotes = any('"' in block for block in iter(lambda: self.text.read(BLOCK), ""))
+        self.text.seek(start)
         try:
-            return self.encloses_names or quotes_enclose(self.text)
+            return has_quotes and (self.encloses_names or quotes_enclose(self.text))
         except csv.Error:
             self.text.seek(start)
-            return bool(unclear is None and has_enclosed(self.text, len(self.header)))
+            return not or_letters and has_enclosed(self.text, len(self.header))
         finally:
             self.text.seek(start)
 

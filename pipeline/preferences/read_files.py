@@ -139,7 +139,7 @@ class RawFiles:
                 raise BrokenFile("these are not the columns of MQM annotations (docs/data.md)", table.line)
             if self.format_name in ("auto", "mqm") and is_mqm(table.header):
                 file.format, file.grouped = "mqm", MqmFile(self.options)
-                file.grouped.read(table.header, table.read_rows(quoting=False))
+                file.grouped.read(table.header, table.read_rows(or_letters=True))
                 yield from gather_chunks(file.name, file.grouped.pair_rows())
             else:
                 yield from gather_chunks(file.name, read_table_rows(table))

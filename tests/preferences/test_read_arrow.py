@@ -48,6 +48,11 @@ def test_arrow_that_is_cut_anywhere_is_named(as_file):
     assert [cut for cut in range(len(data)) if is_read(data[:cut])] == []
 
 
+def test_rows_without_any_value_are_refused_and_not_counted_one_by_one():
+    with pytest.raises(BrokenFile, match=r"^not Arrow: 1,000 rows without a value$"):
+        read(write_arrow([{"prompt": None, "chosen": None}] * 1000, as_file=True))
+
+
 def test_a_row_that_is_no_text_or_no_json_is_named():
     assert binary_row({"a": b"\xff"}) == TableRow(b"", None, Finding("not-utf8"))
     assert binary_row({"a": 1, "b": None, "c": [b"x"]}) == TableRow(b'{"a":1,"c":["x"]}', None)

@@ -11,9 +11,9 @@ from pipeline.preferences.read_cells import CellReader, unescape
 HEADER = "prompt\tchosen\trejected\n"
 
 
-def read(text: str, delimiter: str = "\t", quoting: bool | None = None) -> list[tuple[int, list[str]]]:
+def read(text: str, delimiter: str = "\t", or_letters: bool = False) -> list[tuple[int, list[str]]]:
     """Return the rows of a table with their lines."""
-    return list(CellReader(io.BytesIO(text.encode("utf-8", "surrogateescape")), delimiter).read_rows(quoting))
+    return list(CellReader(io.BytesIO(text.encode("utf-8", "surrogateescape")), delimiter).read_rows(or_letters))
 
 
 def cells(text: str) -> list[list[str]]:
@@ -132,7 +132,7 @@ def test_a_table_in_which_some_quotes_enclose_and_some_cannot_is_named_with_the_
 
 
 def test_quotes_of_annotations_are_letters_where_it_cannot_be_told():
-    rows = read(HEADER + 'a\t"said ""no"""\tc\nd\t"e" f\tg\n', quoting=False)
+    rows = read(HEADER + 'a\t"said ""no"""\tc\nd\t"e" f\tg\n', or_letters=True)
     assert [row for _, row in rows] == [["a", 'said "no"', "c"], ["d", '"e" f', "g"]]
 
 
