@@ -13,7 +13,8 @@ from pipeline.preferences.layouts import Renamed, rename, top_of, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, matches, name_key
-from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns, unpack_turns
+from pipeline.preferences.strict_json import read_json
+from pipeline.preferences.turns import CONVERSATIONS, is_conversation, is_turn, plain_turns, unpack_turns
 
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
 TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
@@ -31,12 +32,13 @@ NUMBERS = (
     "score_rejected",
     "margin",
 )
+LISTS = ("completions", "scores", "history")  # beside conversations
 YES_OR_NO = {"true": True, "false": False}
 ABOUT_ROW = frozenset({"id", "tag", "winner", *NUMBERS})  # keys whose values another key may have by chance
 OPTIONAL = frozenset({"id", "tag", "winner", "history", "rejected_messages", *NUMBERS})  # none where they are empty
 OPTIONAL_MESSAGES = OPTIONAL | {"messages"}
-EMPTY_JSON = ("[]", "{}")  # LLaMA-Factory writes tools as text
-NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][-+]?\d{1,2})?", re.ASCII)
+WRITTEN_TURNS = ("[", "{", "array(")  # how they begin as text
 
 
 def our_row(row: dict[str, Any], options: Options) -> Renamed:
@@ -105,7 +107,9 @@ def in_their_words(refused: Rejected, renamed: Renamed, row: Any) -> Rejected:
 def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unread) -> Any:
     """Return the format's Row of a row; conversations are written as ours where they are not."""
     kind = ROWS[format_name]
-    if not any(isinstance(text := row.get(key), str) and text.lstrip()[:1] in ("[", "{") for key in CONVERSATIONS):
+    if not any(
+        isinstance(text := row.get(key), str) and text.lstrip().startswith(WRITTEN_TURNS) for key in CONVERSATIONS
+    ):
         try:
             return msgspec.convert(row, kind)
         except msgspec.ValidationError:
@@ -120,11 +124,11 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     name of its column, and a prompt under a name that may mean something else.
     """
     row = dict(renamed.row)
-    for key in row.keys() & (OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES):
-        if is_empty(row[key]):
+    optional = OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES
+    for key in row.keys() & optional.union(LISTS):
+        row[key] = read_cell(key, row[key])
+        if key in optional and is_empty(row[key]):
             del row[key]
-        elif key in NUMBERS:
-            row[key] = read_number(row[key])
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):
@@ -140,16 +144,18 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     return row
 
 
+def read_cell(key: str, value: Any) -> Any:
+    """Return the number or the list that a key holds as text, as cells of tables do; any other value as it is."""
+    if key in LISTS:
+        return read_json(value)
+    return read_number(value) if key in NUMBERS else value
+
+
 def read_number(value: Any) -> Any:
     """Return the number, or the yes or no, that a cell of a table holds as text; any other value as it is."""
     if not isinstance(value, str):
         return value
     return float(value) if NUMBER.fullmatch(value) else YES_OR_NO.get(value.lower(), value)
-
-
-def is_conversation(value: Any) -> bool:
-    """Say whether a value is a list of messages."""
-    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
 def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: Options) -> set[str]:
@@ -161,12 +167,13 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
         raise Rejected(
             Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
         )
-    used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
-    left = [key for key in row if key not in used and not is_empty(row[key]) and row[key] not in EMPTY_JSON]
+    alone = {one for one, other in TOGETHER.items() if other not in row} & keys_of(format_name)
+    used = keys_of(format_name) - alone
+    left = [key for key in row if key not in used and not is_empty(read_json(row[key]))]
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
-        known = is_harmless(key) or key in TOGETHER or matches(key, renamed.aside) or matches(key, options.ignore)
+        known = is_harmless(key) or key in alone or matches(key, renamed.aside) or matches(key, options.ignore)
         if not (known or key in named or is_copy(row[key], row, used)):
             findings.append(name_key(renamed.paths.get(key, key), "$"))
     inner = list(left_in_completions(row)) if format_name == "scored" else []
@@ -181,13 +188,13 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
 
 
 def is_copy(value: Any, row: dict[str, Any], used: frozenset[str]) -> bool:
-    """Say whether a value is that of a key that is read, or a text at the end of its conversation."""
+    """Say whether a text, or messages, are those of a key that is read, or a text at the end of its conversation."""
     held = [row[key] for key in used & row.keys() if key not in ABOUT_ROW]
     return isinstance(value, str | list) and (value in held or value in [last_text(known) for known in held])
 
 
 def last_text(value: Any) -> Any:
-    """Return the text of the last message of a conversation; None of other values, which no left key has."""
+    """Return the text of the last message of a conversation; None of other values."""
     return value[-1].get("content") if is_conversation(value) else None
 
 
@@ -214,7 +221,7 @@ def their_path(path: str, renamed: Renamed, row: Any) -> str:
     theirs = renamed.paths.get(ours, ours)
     if not rest or not isinstance(row, dict):
         return f"$.{theirs}{rest}" if ours else path
-    value = value_at(row, [theirs] if theirs in row else theirs.split("."))
+    value = read_json(value_at(row, [theirs] if theirs in row else theirs.split(".")))
     if isinstance(value, dict):  # one message in place of a list
         rest, value = rest.removeprefix("[0]"), [value]
     if rest.endswith(".content") and isinstance(value, list):

@@ -38,7 +38,7 @@ def matches(key: str, patterns: Iterable[str]) -> bool:
 @lru_cache(MOST_REMEMBERED)
 def is_harmless(key: str) -> bool:
     """Say whether a key is known to hold nothing that training needs."""
-    return matches(key, PATTERNS)
+    return key.rpartition(".")[2] not in UNSUPPORTED and matches(key, PATTERNS)
 
 
 def name_key(key: str, path: str) -> Finding:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from pipeline.preferences.checks import BLANK
+from pipeline.preferences.checks import BLANK, squeeze
 from pipeline.preferences.formats.source import (
     SPEAKER,
     Answer,
@@ -192,3 +192,12 @@ def join_prompts(given: Prompt, held: Prompt, raw: object) -> Prompt:
     if len(systems) > 1:
         raise Rejected(Finding("systems-differ", "$.prompt"))
     return max((held, given), key=lambda prompt: len(prompt.messages))
+
+
+def is_same_prompt(text: str, turns: Sequence[Message]) -> bool:
+    """Say whether a text is the user's first or last message, or the first turns as `role: text`, spaces aside."""
+    said = [turn.content.strip() for turn in turns if turn.role == "user"]
+    if text.strip() in (said[0], said[-1]):
+        return True
+    written, first = squeeze("".join(f"{turn.role}:{turn.content}" for turn in turns)), squeeze(f"user:{said[0]}")
+    return squeeze(text).startswith(first) and written.startswith(squeeze(text))
