@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.files.generated_page import fill_parts, write_or_check
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES, Layout
-from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, UNSUPPORTED, is_harmless
+from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, ORIGINS, UNSUPPORTED, is_harmless
 
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
 
@@ -55,9 +55,11 @@ def render() -> str:
     }
     parts["layouts"] += map(describe_layout, LAYOUTS)
     beside = sorted(filter(is_harmless, ORIGIN_OR_PROMPT))
-    parts["harmless"].append(
-        f"- of these, beside a prompt alone, since each could be the prompt itself: {code(beside)}"
-    )
+    origins = code(key for key in beside if key in ORIGINS)
+    parts["harmless"] += [
+        f"- of these, beside a prompt alone, since each could be the prompt itself: {code(beside)}",
+        f"- of these, only with a name, a number or an address, since a text could be a part of the prompt: {origins}",
+    ]
     return fill_parts(PAGE, parts)
 
 

@@ -77,9 +77,9 @@ class PromptFile:
         renamed = our_row(row, self.options)
         for ours in renamed.twice:
             raise Rejected(Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours} too"))
-        left = [renamed.paths.get(key, key) for key in renamed.row if key not in KEYS]
-        for key in left:
-            if not (matches(key, self.options.ignore) or is_harmless(key)):
+        left = {renamed.paths.get(key, key): value for key, value in renamed.row.items() if key not in KEYS}
+        for key, value in left.items():
+            if not (matches(key, self.options.ignore) or is_harmless(key, value)):
                 raise Rejected(name_key(key, "$"))
         self.unread.update([*left, *ignored_keys(row, self.options)])
         return renamed.row

@@ -9,7 +9,7 @@ import msgspec
 from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.layouts import Renamed, rename, top_of, value_at
+from pipeline.preferences.layouts import NAMES, Renamed, rename, top_of, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, matches, name_key
@@ -90,6 +90,8 @@ def read_ours(row: Any, format_name: str, options: Options, unread: Unread) -> t
     try:
         ours = prepare(renamed, format_name)
         left = left_keys(ours, renamed, format_name, options)
+        if has_implicit_prompt(ours, format_name):
+            refuse_blank_prompt(row, options)
         decoded = decode(ours, format_name, options, unread)
     except Rejected as refused:
         raise in_their_words(refused, renamed, row) from None
@@ -134,7 +136,7 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     if format_name == "ab" and isinstance(row.get("winner"), str):
         names = {renamed.paths.get(ours, ours).rpartition(".")[2]: ours for ours in ("a", "b")}
         row["winner"] = names.get(row["winner"], row["winner"])
-    if PROMPTS.isdisjoint(row):
+    if lacks_prompt(row):
         turns = {key: unpack_turns(row[key]) for key in ORIGIN_OR_PROMPT & row.keys()}
         found = [key for key, value in turns.items() if is_conversation(value)]
         if len(found) == 1:
@@ -173,7 +175,9 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
-        known = is_harmless(key) or key in alone or matches(key, renamed.aside) or matches(key, options.ignore)
+        known = (
+            is_harmless(key, row[key]) or key in alone or matches(key, renamed.aside) or matches(key, options.ignore)
+        )
         if not (known or key in named or is_copy(row[key], row, used)):
             findings.append(name_key(renamed.paths.get(key, key), "$"))
     inner = list(left_in_completions(row)) if format_name == "scored" else []
@@ -198,9 +202,28 @@ def last_text(value: Any) -> Any:
     return value[-1].get("content") if is_conversation(value) else None
 
 
+def lacks_prompt(row: dict[str, Any]) -> bool:
+    """Say whether no key of a row holds its prompt."""
+    return all(is_empty(row.get(key)) for key in PROMPTS)
+
+
+def has_implicit_prompt(row: dict[str, Any], format_name: str) -> bool:
+    """Say whether the prompt of a row would be what both its answers begin with."""
+    return isinstance(row.get(IMPLICIT.get(format_name, "")), str) and lacks_prompt(row)
+
+
+def refuse_blank_prompt(row: dict[str, Any], options: Options) -> None:
+    """Refuse a row, under its own names, that has a key for its prompt, and nothing in it."""
+    columns = dict(options.columns)
+    names = [name for name in (*PROMPTS, *NAMES["prompt"], *columns) if columns.get(name, "prompt") in PROMPTS]
+    blank = {name for name in names if name in row or top_of(name) in row} - ignored_keys(row, options)
+    if blank:
+        raise Rejected(*(Finding("blank-text", f"$.{name}", "no prompt in it") for name in sorted(blank)))
+
+
 def find_possible_prompts(row: dict[str, Any], format_name: str) -> Iterator[Finding]:
     """Yield the keys that may hold the prompt of a row in which it would else be what both answers begin with."""
-    if isinstance(row.get(IMPLICIT.get(format_name, "")), str) and PROMPTS.isdisjoint(row):
+    if has_implicit_prompt(row, format_name):
         for key in sorted(ORIGIN_OR_PROMPT & row.keys()):
             if not is_empty(row[key]):
                 yield Finding("unknown-key", f"$.{key}", f"{key!r} may be the prompt: data.columns: {{{key}: prompt}}")

@@ -145,8 +145,8 @@ def read_thinking(named: dict[str, Any], path: str, ignore: frozenset[str]) -> s
 
 def account_for_rest(rest: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> None:
     """Count the keys of a message that hold something and are not read. Rejected: one whose meaning would be lost."""
-    left = [key for key, value in rest.items() if not is_empty(value)]
-    if lost := [key for key in left if not (matches(key, ignore) or is_harmless(key))]:
+    left = {key: value for key, value in rest.items() if not is_empty(value)}
+    if lost := [key for key, value in left.items() if not (matches(key, ignore) or is_harmless(key, value))]:
         raise Rejected(*(name_key(key, path) for key in lost))
     unread.update(f"{PLACE.sub('[]', path)[2:]}.{key}" for key in left)
 

@@ -133,6 +133,16 @@ def test_other_names_of_a_prompt_and_those_of_data_columns_are_read(read, row, c
     assert [prompt["messages"] for prompt in read(row, columns=columns)] == [[system, USER | {"content": "a"}]]
 
 
+def test_keys_of_data_ignore_that_are_patterns_set_aside_what_would_be_read(read):
+    row = {"prompt": "a", "system": "S"}
+    assert read(row, ignore=("sys*",)) == [{"id": "row-1", "messages": [USER | {"content": "a"}]}]
+
+
+def test_a_text_beside_the_prompt_is_named_where_a_name_is_expected(read):
+    with pytest.raises(SystemExit, match=r"\$.source: 'source' may be a part of the prompt; take it out"):
+        read({"prompt": "Translate.", "source": "他来了。"})
+
+
 def test_two_prompts_of_one_row_that_differ_are_refused(read):
     with pytest.raises(SystemExit, match=r"\$.prompt: 'ask' is prompt too; remove the wrong one"):
         read({"ask": "a", "prompt": "b"}, columns={"ask": "prompt"})

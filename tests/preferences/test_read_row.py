@@ -18,7 +18,7 @@ from pipeline.preferences.formats import FORMATS, ROWS, keys_of
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES
 from pipeline.preferences.options import Options
 from pipeline.preferences.read_row import NUMBERS, recognise_row
-from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
+from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, ORIGINS, UNSUPPORTED, is_empty, is_harmless
 from pipeline.preferences.turns import ANALYSIS, CONVERSATIONS
 from pipeline.settings.check import load_schema
 from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
@@ -174,6 +174,12 @@ def test_a_column_that_no_row_has_is_named_in_print_and_in_the_account(row, tmp_
     assert "data.columns: metadata.sytem: no row that was read has it" in capsys.readouterr().out
 
 
+def test_a_column_within_a_cell_of_json_is_one_that_the_row_has(tmp_path):
+    (tmp_path / "raw.csv").write_text('in,chosen,rejected\n"{""ask"": ""?""}",a,b\n', encoding="utf-8")
+    assert convert(tmp_path / "raw.csv", tmp_path / "out", columns={"in.ask": "prompt"}) is None
+    assert "columns_left" not in read_quality(tmp_path / "out")
+
+
 def test_columns_and_ignored_keys_hold_for_rows_that_are_pairs_already():
     row = SWIFT | {"tag": "Be short.", "id": "x"}
     converted = convert_rows(row, options=Options(columns=(("tag", "system"),), ignore=frozenset({"id"})))
@@ -313,6 +319,33 @@ def test_a_value_that_another_key_has_by_chance_is_no_copy(more):
     assert findings_of(convert_rows(ROW | more)) == ["unknown-key $.mood"]
 
 
+@pytest.mark.parametrize("path", ["prompt", "messages", "question", "ask", "in.ask"])
+@pytest.mark.parametrize(("one", "two", "more"), [("chosen", "rejected", {}), ("a", "b", {"winner": "a"})])
+def test_an_implicit_prompt_is_not_taken_where_a_column_should_be_it_and_is_null(path, one, two, more):
+    row = {path.partition(".")[0]: None, one: "The man has come.", two: "The man has gone."}
+    options = Options(columns=(("ask", "prompt"), ("in.ask", "prompt")))
+    assert findings_of(convert_rows(row | more, options=options)) == [f"blank-text $.{path}"]
+
+
+@pytest.mark.parametrize("key", sorted(filter(is_harmless, ORIGINS)))
+@pytest.mark.parametrize("text", ["他来了。", "He came.", "Did he come? Yes", "Two\nlines", "word " * 13, ["He came."]])
+def test_a_text_beside_a_prompt_is_named_where_a_name_is_expected(key, text):
+    converted = convert_rows(ROW | {key: text})
+    assert findings_of(converted) == [f"unknown-key $.{key}"]
+    assert converted.rejected[0][1][0].detail == f"{key!r} may be a part of the prompt"
+
+
+@pytest.mark.parametrize(
+    "name", ["flan_v2_niv2", "org/set-3.2", "新闻", f"https://example.com/{'a' * 60}?b=1", 7, ["a"]]
+)
+def test_a_name_beside_a_prompt_is_harmless(name):
+    assert convert_rows(ROW | {"source": name}).unread == Counter(source=1)
+
+
+def test_a_translation_by_others_beside_a_prompt_is_harmless():
+    assert convert_rows(ROW | {"ref": "He came."}).unread == Counter(ref=1)
+
+
 @pytest.mark.parametrize("key", ["context", "conversation", "history", "messages"])
 def test_a_column_of_messages_beside_two_answers_is_the_prompt(key):
     turns = [{"role": "user", "content": "?"}]
@@ -359,6 +392,7 @@ def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
             "unsupported-key $.messages[0].content[0].image",
         ),
         ({"role": "user", "content": "?", "thinking": "Hm."}, "unknown-key $.messages[0].thinking"),
+        ({"role": "user", "content": "?", "source": "He came."}, "unknown-key $.messages[0].source"),
         ({"role": "ai", "content": "?", "thinking": ["Hm."]}, "wrong-structure $.messages[0].thinking"),
         (
             {"role": "user", "content": [{"type": "text", "text": "?", "mood": "calm"}]},
