@@ -438,6 +438,17 @@ def test_a_prompt_may_be_the_conversation_as_text(text):
     assert json.loads(convert_rows(row).pairs)["messages"] == [*SAID, ANSWER]
 
 
+@pytest.mark.parametrize("letter", ["A", "s", "I"])
+def test_a_message_of_one_letter_is_found_in_the_conversation_as_text(letter):
+    turns = [ASKED, {"role": "assistant", "content": letter}, {"role": "user", "content": "And?"}]
+    row = {
+        "prompt": f"User: ?\nAssistant: {letter}\nUser: And?",
+        "chosen": [*turns, ANSWER],
+        "rejected": [*turns, OTHER],
+    }
+    assert json.loads(convert_rows(row).pairs)["messages"] == [*turns, ANSWER]
+
+
 @pytest.mark.parametrize("text", ["Be rude. ?", "User: Be rude.\nUser: ?\nAssistant: Hm.\nUser: And?", "Hm.", "What?"])
 def test_a_prompt_that_says_more_than_the_conversation_is_named(text):
     row = {"prompt": text, "chosen": [*SAID, ANSWER], "rejected": [*SAID, ANSWER | {"content": "b"}]}
@@ -451,14 +462,9 @@ def test_two_thoughts_of_one_message_that_differ_are_named():
     ]
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("mood", 2), ("mood", True), ("zh_source", "他来了。"), ("image_url", "a.png")]
-)
-def test_a_key_is_not_set_aside_because_its_value_or_its_name_looks_like_another(key, value):
-    scores = {"score_chosen": 2, "score_rejected": 1.0}
-    assert findings_of(convert_rows(ROW | scores | {key: value}, options=Options(min_margin=0.5)))[0].endswith(
-        f" $.{key}"
-    )
+@pytest.mark.parametrize(("key", "value"), [("zh_source", "他来了。"), ("image_url", "a.png")])
+def test_a_key_is_not_set_aside_because_its_name_looks_like_another(key, value):
+    assert findings_of(convert_rows(ROW | {key: value}))[0].endswith(f" $.{key}")
 
 
 # The format of a file

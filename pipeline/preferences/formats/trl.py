@@ -123,9 +123,12 @@ def is_written_from(text: str, messages: Sequence[Message]) -> bool:
     """Say whether a text holds what the user says first in a conversation, and beside its messages only speakers."""
     if next(message.content.strip() for message in messages if message.role == "user") not in text:
         return False
-    for message in messages:
-        text = text.replace(message.content.strip(), " ", 1)
-    return SPEAKERS.issuperset(re.findall(r"\w+", text.lower()))
+    said = [message.content.strip() for message in messages]
+    short = {content.lower() for content in said if any(content.lower() in speaker for speaker in SPEAKERS)}
+    for content in said:
+        if content.lower() not in short:  # "A" would be found in "Assistant"
+            text = text.replace(content, " ", 1)
+    return (SPEAKERS | short).issuperset(re.findall(r"\w+", text.lower()))
 
 
 def message_paths(path: str, messages: Sequence[Message]) -> list[str]:
