@@ -1,7 +1,7 @@
 """
 The report of a run: one page that opens without a network; and the page of a sweep.
 
-Reads      results/{run}/evaluate/, dpo/, sft/ and data/; not declared: the gates of every stage, and the machine and
+Reads      results/{run}/evaluate/, infer/, dpo/, sft/ and data/; not declared: the gates of every stage, and the machine and
            the speed in the logs of the trainings
 Writes     results/{run}/report.html, results/{run}/plots/, results/{run}/plots.sha256; results/{run}/sweep.html
 Stages     write_report [-> write_sweep_report]
@@ -17,6 +17,7 @@ rule write_report:
     input:
         metrics="results/{run}/evaluate/metrics.json",
         answers="results/{run}/evaluate/answers.jsonl",
+        prompts=[f"results/{{run}}/infer/{name}/predictions.jsonl" for name in PROMPTS],
         curves=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/curves.jsonl",
         in_force=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/settings.json",
         coverage=lambda wildcards: f"{RUNS[wildcards.run].training}/dpo/lora_coverage.csv",

@@ -20,8 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("raw", type=Path, help="the prompts: .jsonl or .txt")
     parser.add_argument("--prompts", type=Path, required=True, help="file for the prompts, a row each")
     args = parser.parse_args(argv)
-    data = args.settings["data"]
-    file = PromptFile(args.raw, data["system"], frozenset(data["ignore"]))
+    file = PromptFile(args.raw, args.settings["data"])
     prompts = list(file.read())
     args.prompts.parent.mkdir(parents=True, exist_ok=True)
     write_json_lines(args.prompts, prompts)

@@ -84,15 +84,22 @@ def sft_text(settings: dict[str, Any]) -> str:
     return " with SFT, then" if settings["sft"]["join"] == "merged" else " with SFT, then in the same adapter"
 
 
-def data_text(pairs: list[Path], quality: dict[str, Any]) -> str:
-    """Return the counts of the rows, and their hashes. Files are named without their folders."""
+def rows_text(quality: dict[str, Any]) -> str:
+    """Return the counts of the rows of one conversion. Files are named without their folders."""
     names = ", ".join(f"`{Path(file['file']).name}`" for file in quality["files"])
     found = ", ".join(f"{code} ({count})" for code, count in quality["codes"].items()) or "nothing"
-    rows = [(f"`{path.parent.name}/{path.name}`", str(count_lines(path)), f"`{file_sha256(path)}`") for path in pairs]
     return (
         f"{quality['rows_in']} raw rows ({names}): {quality['rows_used']} used, {quality['rows_rejected']} rejected "
-        f"by name. The checks found: {found}. Training saw none of the held-out prompts.\n\n"
-        + table(["pairs", "rows", "SHA-256"], rows)
+        f"by name. The checks found: {found}."
+    )
+
+
+def data_text(pairs: list[Path], quality: dict[str, Any], held_out: dict[str, Any] | None) -> str:
+    """Return the counts of the rows, and the hashes of the pairs."""
+    rows = [(f"`{path.parent.name}/{path.name}`", str(count_lines(path)), f"`{file_sha256(path)}`") for path in pairs]
+    own = f" Held out were pairs of their own: {rows_text(held_out)}" if held_out else ""
+    return f"{rows_text(quality)}{own} Training saw none of the held-out prompts.\n\n" + (
+        table(["pairs", "rows", "SHA-256"], rows)
     )
 
 
@@ -160,8 +167,9 @@ def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bo
             f"Training kept what the checks found in the pairs ({', '.join(quality['codes'])}); preference tuning "
             "learns such habits as readily as what the pairs were made for."
         )
+    source = "data of their own" if settings["data"]["val"] else "the same source as the training"
     limits += [
-        "The figures are of held-out prompts from the same source as the training. Other texts were not tried.",
+        f"The figures are of held-out prompts from {source}. Other texts were not tried.",
         *(
             ["Automatic scores compare with one reference; nobody has read the answers for this card."]
             if is_scored
@@ -221,6 +229,7 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     """Return the card."""
     evaluation, quality, in_force = map(read_json, (files.metrics, files.quality, files.in_force))
     training = read_json(files.training_metrics)
+    held_out = read_json(files.val_quality) if settings["data"]["val"] else None
     base = find_base(settings["model"]["folder"], read_json(files.merged / "config.json"))
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
@@ -229,7 +238,7 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
         ("Figures", training_text(training) + figures_text(evaluation)),
         ("Use", use_text(settings)),
         ("Training", tabulate_settings(in_force, training.get("steps"))),
-        ("Data", data_text([files.train, files.val], quality)),
+        ("Data", data_text([files.train, files.val], quality, held_out)),
         ("Gates", gates_text(files.gates)),
         ("Compute it again", origin_text(files.name, files.merged_manifest)),
         ("Licence", licence_text(settings, base)),

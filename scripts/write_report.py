@@ -29,6 +29,7 @@ from pipeline.report.report_values import (
     evaluation_values,
     gate_values,
     list_limits,
+    prompt_values,
     reproduce,
     setting_values,
 )
@@ -42,9 +43,11 @@ PAGE = "report.html"
 PLOTS = "plots"
 
 
-def list_needed(files: RunFiles, curves: dict[str, Path]) -> list[Path]:
+def list_needed(files: RunFiles, curves: dict[str, Path], settings: dict[str, Any]) -> list[Path]:
     """Return the files without which there is no report."""
-    needed = [files.metrics, files.answers, *curves.values(), files.in_force, files.coverage]
+    needed = [files.val_quality] if settings["data"]["val"] else []
+    needed += [files.infer / name / "predictions.jsonl" for name in settings["infer"]["prompts"] or {}]
+    needed += [files.metrics, files.answers, *curves.values(), files.in_force, files.coverage]
     return [*needed, files.quality, files.tokens, files.pairs, files.model, files.adapter]
 
 
@@ -95,8 +98,10 @@ def gather_values(
         "reproduction": reproduce(machines["dpo"], settings),
         "limits": list_limits(settings, bool(tables), bool(groups["speed"])),
     }
-    values |= evaluation_values(metrics) | data_values(files.quality, files.tokens) | answer_values(picked)
-    values |= gate_values(read_all_gates(files.gates)) | coverage_values(files.coverage)
+    names = list(settings["infer"]["prompts"] or {})
+    gates = files.gates + [(f"infer/{name}", files.infer / name / "gates.json") for name in names]
+    values |= evaluation_values(metrics) | data_values(files, bool(settings["data"]["val"])) | answer_values(picked)
+    values |= prompt_values(files.infer, names) | gate_values(read_all_gates(gates)) | coverage_values(files.coverage)
     values |= setting_values(settings, usual, read_json(files.in_force))
     return groups, part_charts, make_cards(picked, metrics["models"]), values
 
@@ -107,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     files = files_of(args)
     curves = ({"sft": files.sft_curves} if args.settings["sft"]["enabled"] else {}) | {"dpo": files.curves}
-    require_files(list_needed(files, curves))
+    require_files(list_needed(files, curves, args.settings))
 
     groups, part_charts, cards, values = gather_values(files, curves, args.settings)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -4,16 +4,17 @@ python -m tools.document_formats            write them
 python -m tools.document_formats --check    say whether they are stale, with exit status 1
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.files.generated_page import fill_parts, write_or_check
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES, Layout
-from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, UNSUPPORTED, is_harmless
+from pipeline.preferences.row_keys import LISTS, ORIGIN_OR_PROMPT, ORIGINS, UNSUPPORTED, is_harmless
 
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
 
 
-def code(names: list[str]) -> str:
+def code(names: Iterable[str]) -> str:
     """Return names as code, with commas between them."""
     return ", ".join(f"`{name}`" for name in names) or "–"
 
@@ -54,7 +55,11 @@ def render() -> str:
     }
     parts["layouts"] += map(describe_layout, LAYOUTS)
     beside = sorted(filter(is_harmless, ORIGIN_OR_PROMPT))
-    parts["harmless"].append(f"- beside a prompt alone, since each could be the prompt itself: {code(beside)}")
+    origins = code(key for key in beside if key in ORIGINS)
+    parts["harmless"] += [
+        f"- of these, beside a prompt alone, since each could be the prompt itself: {code(beside)}",
+        f"- of these, only with a name, a number or an address, since a text could be a part of the prompt: {origins}",
+    ]
     return fill_parts(PAGE, parts)
 
 

@@ -84,9 +84,7 @@ def has_merged(training: Training) -> bool:
 def own_answers_bytes(config: Settings) -> int:
     """Return the most that answers to the prompts in infer.prompts take; stop with one line if a file has a fault."""
     infer, data = config["infer"], config["data"]
-    files = [
-        PromptFile(Path(file), data["system"], frozenset(data["ignore"])) for file in (infer["prompts"] or {}).values()
-    ]
+    files = [PromptFile(Path(file), data) for file in (infer["prompts"] or {}).values()]
     own = [prompt for file in files for prompt in file.read()]
     each, written = infer["answers_per_prompt"], sum(len(json.dumps(prompt)) for prompt in own)
     return answers_bytes(each * len(own), each * written, infer["max_new_tokens"], 1)

@@ -25,7 +25,7 @@ from pipeline.preferences.checks import (
 from pipeline.preferences.chunk import MAX_ROW_BYTES, Chunk, Place
 from pipeline.preferences.columns import REJECTED, Columns
 from pipeline.preferences.duplicates import EXAMPLES, PairKeys
-from pipeline.preferences.explain_row import explain_row, parse_strictly
+from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
 from pipeline.preferences.layouts import present_columns, top_of
@@ -34,12 +34,12 @@ from pipeline.preferences.pair import Message, Pair, encode_lines
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
 from pipeline.preferences.read_row import read_row
 from pipeline.preferences.row_keys import Unread, matches
+from pipeline.preferences.strict_json import parse_strictly
 from pipeline.preferences.translation import translation_checks
 
 REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected)
 decode_pair = msgspec.json.Decoder(Pair).decode
 decode_any = msgspec.json.Decoder().decode
-WHITE = np.frombuffer(b" \t\r", np.uint8)
 
 
 @dataclass
@@ -192,7 +192,7 @@ def count_keys(data: bytes) -> int | None:
     array = np.frombuffer(data, np.uint8)
     colons = np.flatnonzero(array == ord(":"))
     before = array[colons - 1]
-    if np.isin(before, WHITE).any():
+    if (before <= ord(" ")).any():
         return None
     quoted = colons[before == ord('"')]
     return int(np.count_nonzero(array[quoted - 2] != ord("\\")))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from pipeline.preferences.row_keys import MOST_REMEMBERED
+from pipeline.preferences.strict_json import read_json
 
 LISTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 NAMES: dict[str, list[str]] = LISTS["names"]
@@ -78,6 +79,8 @@ def rename(row: dict[str, Any], columns: tuple[tuple[str, str], ...]) -> Renamed
     nested: set[str] = set()
     for path, ours in plan:
         parts = [path] if path in row else path.split(".")
+        if len(parts) > 1 and isinstance(text := row.get(parts[0]), str):
+            row[parts[0]] = read_json(text)
         value = value_at(row, parts)
         if value is not None:
             row = remove(row, parts)
@@ -100,8 +103,9 @@ def present_columns(row: Any, columns: tuple[tuple[str, str], ...]) -> set[str]:
 
 
 def value_at(value: Any, parts: list[str]) -> Any:
-    """Return the value at a path, or None."""
+    """Return the value at a path, or None. What holds it may be JSON in a cell of a table."""
     for part in parts:
+        value = read_json(value)
         if isinstance(value, dict):
             value = value.get(part)
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):

@@ -140,7 +140,7 @@ TEXT = r"['\"](?:content|value)['\"]\s*:"
 CONVERSATIONS = (
     mark(
         "serialised-conversation",
-        rf"\A(?=\s*\[?\s*\{{\s*['\"](?:role|from|content|value)['\"]\s*:)(?=.*{ROLE})(?=.*{TEXT})",
+        rf"\A(?=\s*(?:array\()?\[?\s*\{{\s*['\"](?:role|from|content|value)['\"]\s*:)(?=.*{ROLE})(?=.*{TEXT})",
         *('"role"', "'role'", '"from"', "'from'"),
         name="a list of messages as text",
     ),

@@ -1,17 +1,19 @@
 """Read prompts that have no reference answer: JSON Lines, or a text file with a prompt a line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import ROLES
-from pipeline.preferences.explain_row import parse_strictly
+from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
+from pipeline.preferences.read_row import ignored_keys, our_row
 from pipeline.preferences.rejects import describe_finding
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
+from pipeline.preferences.strict_json import parse_strictly
 from pipeline.preferences.turns import read_turns
 
 Messages = list[dict[str, str]]
@@ -29,10 +31,11 @@ class Refused(Exception):
 class PromptFile:
     """A file of prompts, and the keys of its rows that are not read."""
 
-    def __init__(self, path: Path, system: str | None = None, ignore: frozenset[str] = frozenset()) -> None:
+    def __init__(self, path: Path, data: Mapping[str, Any]) -> None:
+        """Take `system`, `columns` and `ignore` from the settings of `data:`."""
         self.path = path
-        self.system = system  # message of prompts that have none
-        self.ignore = ignore  # keys that are set aside
+        self.system: str | None = data["system"]  # message of prompts that have none
+        self.options = Options(columns=tuple((data["columns"] or {}).items()), ignore=frozenset(data["ignore"]))
         self.unread: Unread = Unread()
 
     def read(self) -> Iterator[dict[str, Any]]:
@@ -55,8 +58,7 @@ class PromptFile:
 
     def read_line(self, line: bytes, number: int) -> dict[str, Any]:
         """Return a line as a prompt; one without an id is named after its line."""
-        row = parse_line(line, self.path.suffix == ".txt")
-        self.account_for_keys(row)
+        row = self.find_parts(parse_line(line, self.path.suffix == ".txt"))
         name = row.get("id", f"row-{number}")
         if isinstance(name, bool) or not isinstance(name, str | int):
             raise Refused("id is neither text nor a whole number; write one of them, or leave it out")
@@ -70,20 +72,24 @@ class PromptFile:
             messages = [{"role": "system", "content": self.system}, *messages]
         return {"id": str(name)} | ({"tag": row["tag"]} if "tag" in row else {}) | {"messages": messages}
 
-    def account_for_keys(self, row: dict[str, Any]) -> None:
-        """Count the keys that are known to be harmless or are set aside; refuse others that are not read."""
-        left = [key for key in row if key not in KEYS]
-        for key in left:
-            if not (matches(key, self.ignore) or is_harmless(key)):
+    def find_parts(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row under our names. Keys that are not read are counted, or refused where they may mean more."""
+        renamed = our_row(row, self.options)
+        for ours in renamed.twice:
+            raise Rejected(Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours} too"))
+        left = {renamed.paths.get(key, key): value for key, value in renamed.row.items() if key not in KEYS}
+        for key, value in left.items():
+            if not (matches(key, self.options.ignore) or is_harmless(key, value)):
                 raise Rejected(name_key(key, "$"))
-        self.unread.update(left)
+        self.unread.update([*left, *ignored_keys(row, self.options)])
+        return renamed.row
 
     def find_messages(self, row: dict[str, Any]) -> Messages:
         """Return the turns of a row, the system message first."""
         if ("prompt" in row) == ("messages" in row):
             raise Refused(f"{'both' if 'prompt' in row else 'neither'} of prompt and messages; {WRITE}")
         key = "prompt" if "prompt" in row else "messages"
-        turns = read_turns(row[key], f"$.{key}", self.ignore, self.unread)
+        turns = read_turns(row[key], f"$.{key}", self.options.ignore, self.unread)
         if isinstance(turns, str) and key == "prompt":
             turns = [{"role": "user", "content": turns}]
         if not isinstance(turns, list):

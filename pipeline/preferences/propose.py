@@ -17,7 +17,7 @@ from pipeline.preferences.options import Options
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
 from pipeline.preferences.read_row import read_row, recognise_row
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, is_harmless
-from pipeline.preferences.turns import is_turn
+from pipeline.preferences.turns import is_conversation, is_turn
 
 # What names of keys suggest. The first of a row's keys that fits is taken.
 REJECTED = re.compile(r"reject|dispref|non_?pref|bad|worse|worst|lose|loser|neg", re.IGNORECASE)
@@ -96,8 +96,7 @@ def list_paths(row: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def is_text(value: Any) -> bool:
     """Say whether a value is a text, a message or a list of messages."""
-    turns = value if isinstance(value, list) else [value]
-    return isinstance(value, str) or (bool(turns) and all(map(is_turn, turns)))
+    return isinstance(value, str) or is_turn(value) or is_conversation(value)
 
 
 def guess_pair(texts: list[str]) -> dict[str, str] | None:

@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from pipeline.preferences.chunk import Chunk, Place, TableRow
-from pipeline.preferences.explain_row import explain_row, parse_strictly
+from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.formats.rated import Rated, rate
-from pipeline.preferences.formats.source import Tag
 from pipeline.preferences.layouts import present_columns
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.read_row import read_single
 from pipeline.preferences.row_keys import Unread
+from pipeline.preferences.strict_json import parse_strictly
 
 LABEL_MARGIN = 1.0  # between a desirable answer and an undesirable one
 Prompt = tuple[tuple[str, str], ...]
@@ -30,9 +29,7 @@ class Answer(NamedTuple):
     """An answer, and the number of its row in its file."""
 
     number: int
-    text: str
-    score: float
-    tag: Tag
+    rated: Rated
 
 
 class RatedFile:
@@ -60,7 +57,8 @@ class RatedFile:
             try:
                 if problem := chunk.problems.get(index):
                     raise Rejected(problem)
-                self.take_row(number, self.read_row(line))
+                rated = self.read_row(line)
+                self.prompts[rated.prompt, rated.labelled].append(Answer(number, rated))
             except Rejected as refused:
                 self.refused[number] = list(refused.findings)
 
@@ -71,34 +69,20 @@ class RatedFile:
             raise Rejected(doubt)
         self.columns |= present_columns(row, self.options.columns)
         try:
-            single = read_single(row, self.options, self.unread)
-            self.unread.update({"id"} if single.id not in (UNSET, None) else ())  # a pair is named after its two rows
-            return rate(single)
+            return rate(read_single(row, self.options, self.unread))
         except (msgspec.MsgspecError, RecursionError) as refused:
             raise Rejected(*explain_row(line, "rated", self.options, refused)) from None
 
-    def take_row(self, number: int, rated: Rated) -> None:
-        """Put an answer beside the others to its prompt."""
-        self.prompts[rated.prompt, rated.labelled].append(Answer(number, rated.answer, rated.score, rated.tag))
-
     def pair_rows(self) -> Iterator[TableRow]:
         """Yield a row in ms-swift's format for every two answers that make a pair."""
-        for (prompt, labelled), answers in self.prompts.items():
+        for (_, labelled), answers in self.prompts.items():
             margin = LABEL_MARGIN if labelled else self.options.min_margin
-            ranked = sorted(answers, key=lambda answer: -answer.score)
+            ranked = sorted(answers, key=lambda answer: -answer.rated.score)
             for better, worse in zip(ranked[: len(ranked) // 2], reversed(ranked), strict=False):
-                if better.score - worse.score < margin:
+                if round(better.rated.score - worse.rated.score, 6) < margin:
                     break
                 self.parts.append((better, worse))
-                messages = [{"role": role, "content": text} for role, text in prompt]
-                pair = {
-                    "id": f"row-{better.number}>row-{worse.number}",
-                    "messages": [*messages, {"role": "assistant", "content": better.text}],
-                    "rejected_response": worse.text,
-                }
-                if better.tag and better.tag == worse.tag:
-                    pair["tag"] = better.tag
-                yield TableRow(msgspec.json.encode(pair), self.places[better.number].line or better.number)
+                yield TableRow(write_pair(better, worse), self.places[better.number].line or better.number)
 
     def account(self, rejected: dict[int, list[Finding]]) -> dict[int, list[Finding]]:
         """Return the findings of every row that is not in a pair, by its number.
@@ -121,6 +105,19 @@ class RatedFile:
     def place_of(self, name: str, number: int) -> Place:
         """Return the place of a row in its file."""
         return self.places[number]
+
+
+def write_pair(better: Answer, worse: Answer) -> bytes:
+    """Return a pair as a row in ms-swift's format, with the tag that its answers share."""
+    messages = [{"role": role, "content": text} for role, text in better.rated.prompt]
+    pair = {
+        "id": f"row-{better.number}>row-{worse.number}",
+        "messages": [*messages, {"role": "assistant", "content": better.rated.answer}],
+        "rejected_response": worse.rated.answer,
+    }
+    if isinstance(tag := better.rated.tag, str) and tag == worse.rated.tag:
+        pair["tag"] = tag
+    return msgspec.json.encode(pair)
 
 
 def lonely(answers: int) -> Finding:

@@ -9,11 +9,12 @@ import msgspec
 from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
 from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.layouts import Renamed, rename, top_of, value_at
+from pipeline.preferences.layouts import NAMES, Renamed, rename, top_of, value_at
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, matches, name_key
-from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns, unpack_turns
+from pipeline.preferences.strict_json import read_json
+from pipeline.preferences.turns import CONVERSATIONS, is_conversation, is_turn, plain_turns, unpack_turns
 
 COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
 TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
@@ -31,12 +32,13 @@ NUMBERS = (
     "score_rejected",
     "margin",
 )
+LISTS = ("completions", "scores", "history")  # beside conversations
 YES_OR_NO = {"true": True, "false": False}
 ABOUT_ROW = frozenset({"id", "tag", "winner", *NUMBERS})  # keys whose values another key may have by chance
 OPTIONAL = frozenset({"id", "tag", "winner", "history", "rejected_messages", *NUMBERS})  # none where they are empty
 OPTIONAL_MESSAGES = OPTIONAL | {"messages"}
-EMPTY_JSON = ("[]", "{}")  # LLaMA-Factory writes tools as text
-NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][-+]?\d{1,2})?", re.ASCII)
+WRITTEN_TURNS = ("[", "{", "array(")  # how they begin as text
 
 
 def our_row(row: dict[str, Any], options: Options) -> Renamed:
@@ -88,6 +90,8 @@ def read_ours(row: Any, format_name: str, options: Options, unread: Unread) -> t
     try:
         ours = prepare(renamed, format_name)
         left = left_keys(ours, renamed, format_name, options)
+        if has_implicit_prompt(ours, format_name):
+            refuse_blank_prompt(row, options)
         decoded = decode(ours, format_name, options, unread)
     except Rejected as refused:
         raise in_their_words(refused, renamed, row) from None
@@ -105,7 +109,9 @@ def in_their_words(refused: Rejected, renamed: Renamed, row: Any) -> Rejected:
 def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unread) -> Any:
     """Return the format's Row of a row; conversations are written as ours where they are not."""
     kind = ROWS[format_name]
-    if not any(isinstance(text := row.get(key), str) and text.lstrip()[:1] in ("[", "{") for key in CONVERSATIONS):
+    if not any(
+        isinstance(text := row.get(key), str) and text.lstrip().startswith(WRITTEN_TURNS) for key in CONVERSATIONS
+    ):
         try:
             return msgspec.convert(row, kind)
         except msgspec.ValidationError:
@@ -120,17 +126,17 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     name of its column, and a prompt under a name that may mean something else.
     """
     row = dict(renamed.row)
-    for key in row.keys() & (OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES):
-        if is_empty(row[key]):
+    optional = OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES
+    for key in row.keys() & optional.union(LISTS):
+        row[key] = read_cell(key, row[key])
+        if key in optional and is_empty(row[key]):
             del row[key]
-        elif key in NUMBERS:
-            row[key] = read_number(row[key])
     if format_name == "scored":
         return join_scores(row)
     if format_name == "ab" and isinstance(row.get("winner"), str):
         names = {renamed.paths.get(ours, ours).rpartition(".")[2]: ours for ours in ("a", "b")}
         row["winner"] = names.get(row["winner"], row["winner"])
-    if PROMPTS.isdisjoint(row):
+    if lacks_prompt(row):
         turns = {key: unpack_turns(row[key]) for key in ORIGIN_OR_PROMPT & row.keys()}
         found = [key for key, value in turns.items() if is_conversation(value)]
         if len(found) == 1:
@@ -140,16 +146,18 @@ def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
     return row
 
 
+def read_cell(key: str, value: Any) -> Any:
+    """Return the number or the list that a key holds as text, as cells of tables do; any other value as it is."""
+    if key in LISTS:
+        return read_json(value)
+    return read_number(value) if key in NUMBERS else value
+
+
 def read_number(value: Any) -> Any:
     """Return the number, or the yes or no, that a cell of a table holds as text; any other value as it is."""
     if not isinstance(value, str):
         return value
     return float(value) if NUMBER.fullmatch(value) else YES_OR_NO.get(value.lower(), value)
-
-
-def is_conversation(value: Any) -> bool:
-    """Say whether a value is a list of messages."""
-    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
 def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: Options) -> set[str]:
@@ -161,12 +169,15 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
         raise Rejected(
             Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
         )
-    used = keys_of(format_name) - {one for one, other in TOGETHER.items() if other not in row}
-    left = [key for key in row if key not in used and not is_empty(row[key]) and row[key] not in EMPTY_JSON]
+    alone = {one for one, other in TOGETHER.items() if other not in row} & keys_of(format_name)
+    used = keys_of(format_name) - alone
+    left = [key for key in row if key not in used and not is_empty(read_json(row[key]))]
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
-        known = is_harmless(key) or key in TOGETHER or matches(key, renamed.aside) or matches(key, options.ignore)
+        known = (
+            is_harmless(key, row[key]) or key in alone or matches(key, renamed.aside) or matches(key, options.ignore)
+        )
         if not (known or key in named or is_copy(row[key], row, used)):
             findings.append(name_key(renamed.paths.get(key, key), "$"))
     inner = list(left_in_completions(row)) if format_name == "scored" else []
@@ -181,19 +192,38 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
 
 
 def is_copy(value: Any, row: dict[str, Any], used: frozenset[str]) -> bool:
-    """Say whether a value is that of a key that is read, or a text at the end of its conversation."""
+    """Say whether a text, or messages, are those of a key that is read, or a text at the end of its conversation."""
     held = [row[key] for key in used & row.keys() if key not in ABOUT_ROW]
     return isinstance(value, str | list) and (value in held or value in [last_text(known) for known in held])
 
 
 def last_text(value: Any) -> Any:
-    """Return the text of the last message of a conversation; None of other values, which no left key has."""
+    """Return the text of the last message of a conversation; None of other values."""
     return value[-1].get("content") if is_conversation(value) else None
+
+
+def lacks_prompt(row: dict[str, Any]) -> bool:
+    """Say whether no key of a row holds its prompt."""
+    return all(is_empty(row.get(key)) for key in PROMPTS)
+
+
+def has_implicit_prompt(row: dict[str, Any], format_name: str) -> bool:
+    """Say whether the prompt of a row would be what both its answers begin with."""
+    return isinstance(row.get(IMPLICIT.get(format_name, "")), str) and lacks_prompt(row)
+
+
+def refuse_blank_prompt(row: dict[str, Any], options: Options) -> None:
+    """Refuse a row, under its own names, that has a key for its prompt, and nothing in it."""
+    columns = dict(options.columns)
+    names = [name for name in (*PROMPTS, *NAMES["prompt"], *columns) if columns.get(name, "prompt") in PROMPTS]
+    blank = {name for name in names if name in row or top_of(name) in row} - ignored_keys(row, options)
+    if blank:
+        raise Rejected(*(Finding("blank-text", f"$.{name}", "no prompt in it") for name in sorted(blank)))
 
 
 def find_possible_prompts(row: dict[str, Any], format_name: str) -> Iterator[Finding]:
     """Yield the keys that may hold the prompt of a row in which it would else be what both answers begin with."""
-    if isinstance(row.get(IMPLICIT.get(format_name, "")), str) and PROMPTS.isdisjoint(row):
+    if has_implicit_prompt(row, format_name):
         for key in sorted(ORIGIN_OR_PROMPT & row.keys()):
             if not is_empty(row[key]):
                 yield Finding("unknown-key", f"$.{key}", f"{key!r} may be the prompt: data.columns: {{{key}: prompt}}")
@@ -214,7 +244,7 @@ def their_path(path: str, renamed: Renamed, row: Any) -> str:
     theirs = renamed.paths.get(ours, ours)
     if not rest or not isinstance(row, dict):
         return f"$.{theirs}{rest}" if ours else path
-    value = value_at(row, [theirs] if theirs in row else theirs.split("."))
+    value = read_json(value_at(row, [theirs] if theirs in row else theirs.split(".")))
     if isinstance(value, dict):  # one message in place of a list
         rest, value = rest.removeprefix("[0]"), [value]
     if rest.endswith(".content") and isinstance(value, list):

@@ -1,5 +1,6 @@
 """Which keys of a row carry no meaning that training needs, and which carry one that it cannot use (row_keys.yaml)."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -15,6 +16,10 @@ LISTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="u
 PATTERNS = tuple(name for names in LISTS["harmless"].values() for name in names)
 MOST_REMEMBERED = 4096  # keys, or sets of keys: rows may have any number of them
 ORIGIN_OR_PROMPT = frozenset(LISTS["origin or prompt"])
+# Where a name is expected; a text in its place may be a part of the prompt.
+ORIGINS = ORIGIN_OR_PROMPT.difference(LISTS["harmless"]["answers that were not picked, and translations by others"])
+SENTENCE = re.compile(r"\w[.?!…]+(?=[\s\"'”’)]|$)|[。？！\r\n]")  # where a sentence, or a line, ends
+LONGEST_NAME = 60  # characters
 UNSUPPORTED: dict[str, str] = LISTS["unsupported"]
 
 Unread = Counter[str]  # rows that hold a key which is not read, by key
@@ -35,10 +40,22 @@ def matches(key: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
-@lru_cache(MOST_REMEMBERED)
-def is_harmless(key: str) -> bool:
-    """Say whether a key is known to hold nothing that training needs."""
-    return matches(key, PATTERNS)
+def is_harmless(key: str, value: Any = None) -> bool:
+    """Say whether a key is known to hold nothing that training needs, beside a prompt."""
+    if key in ORIGINS and reads_like_text(value):
+        return False
+    return key.rpartition(".")[2] not in UNSUPPORTED and matches(key, PATTERNS)
+
+
+def reads_like_text(value: Any) -> bool:
+    """Say whether a value holds a sentence, or a text that is too long for a name, addresses aside."""
+    if isinstance(value, list):
+        return any(map(reads_like_text, value))
+    if isinstance(value, dict):
+        return any(map(reads_like_text, value.values()))
+    if not isinstance(value, str):
+        return False
+    return bool(SENTENCE.search(value.strip())) or (len(value) > LONGEST_NAME and "://" not in value)
 
 
 def name_key(key: str, path: str) -> Finding:
@@ -46,4 +63,6 @@ def name_key(key: str, path: str) -> Finding:
     place = f"{path}.{key}"
     if reason := UNSUPPORTED.get(key.rpartition(".")[2]):
         return Finding("unsupported-key", place, f"{key!r} would be lost: {reason}")
+    if is_harmless(key):
+        return Finding("unknown-key", place, f"{key!r} may be a part of the prompt")
     return Finding("unknown-key", place, f"nothing reads {key!r}")

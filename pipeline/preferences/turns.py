@@ -3,12 +3,12 @@
 Sources: openai-harmony (roles, channels), LLaMA-Factory data/README.md (from and value), OpenAI's content parts.
 """
 
-import json
 import re
 from typing import Any
 
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
+from pipeline.preferences.strict_json import read_json
 
 ROLES = {
     "system": "system",
@@ -27,6 +27,9 @@ TOOL_ROLES = ("tool", "tool_call", "tool_response", "function", "function_call",
 NAMES = {"from": "role", "value": "content", "text": "content"}
 ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 PLACE = re.compile(r"\[\d+\]")
+# How Python, or numpy, prints a conversation.
+PRINTED = re.compile(r"\s*(array\()?\[?\s*\{'(role|content|from|value)': ")
+TEXT_PARTS = ("text", "input_text", "output_text")
 THINKING = ("thinking", "reasoning_content", "reasoning")
 CONVERSATIONS = (
     "messages",
@@ -56,6 +59,9 @@ def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread) -> 
 def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) -> Any:
     """Return the messages of a value, which may be one message or JSON text; any other value as it is."""
     value = unpack_turns(value)
+    if isinstance(value, str) and PRINTED.match(value):
+        said = "a conversation as Python prints it, with single quotes"
+        raise Rejected(Finding("serialised-conversation", path, said))
     if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
         if len(value) > 1:
             raise Rejected(Finding("wrong-structure", path, f"{len(value)} texts: write a row for each"))
@@ -67,10 +73,9 @@ def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) ->
 
 def unpack_turns(value: Any) -> Any:
     """Return the messages that a value holds as JSON text, or as one message; any other value as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        parsed = parse_conversation(value)
-        value = value if parsed is None else parsed
-    return [value] if is_turn(value) else value
+    parsed = read_json(value)
+    turns = [parsed] if is_turn(parsed) else parsed
+    return turns if is_conversation(turns) else value
 
 
 def is_turn(value: Any) -> bool:
@@ -78,35 +83,24 @@ def is_turn(value: Any) -> bool:
     return isinstance(value, dict) and ("role" in value or "from" in value)
 
 
-def parse_conversation(text: str) -> Any:
-    """Return the messages that a text holds as JSON, or None where it is other text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    turns = value if isinstance(value, list) else [value]
-    return turns if turns and all(map(is_turn, turns)) else None
+def is_conversation(value: Any) -> bool:
+    """Say whether a value is a list of messages."""
+    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
 def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
     """Return one message with a role and a text, its thinking as harmony's analysis channel."""
     named = name_parts(turn, path, ignore, unread)
-    role, content = named.pop("role", None), read_text(named.pop("content", None), path, ignore, unread)
+    role = named.pop("role", None)
     if role in TOOL_ROLES:
         raise Rejected(
             Finding("unsupported-key", f"{path}.role", f"a turn of {role!r} would be lost: tools are not trained")
         )
-    thinks = role == "assistant"
-    thoughts = [key for key in THINKING if thinks and not is_empty(named.get(key)) and not matches(key, ignore)]
-    thinking = [named.pop(key) for key in thoughts]
+    content = read_text(named.pop("content", None), path, ignore, unread)
+    thinking = read_thinking(named, path, ignore) if role == "assistant" else None
     account_for_rest(named, path, ignore, unread)
-    for key, thought in zip(thoughts, thinking, strict=True):
-        if not isinstance(thought, str):
-            raise Rejected(Finding("wrong-structure", f"{path}.{key}", "not text"))
-        if thought != thinking[0]:
-            raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(thoughts)} differ"))
     if thinking and isinstance(content, str):
-        content = ANALYSIS.format(thinking[0], content)
+        content = ANALYSIS.format(thinking, content)
     return {"role": role, "content": content}
 
 
@@ -135,10 +129,24 @@ def join_parts(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: 
     return named
 
 
+def read_thinking(named: dict[str, Any], path: str, ignore: frozenset[str]) -> str | None:
+    """Take the thinking out of a message and return it, None where there is none."""
+    thoughts = {}
+    for key in (key for key in THINKING if not matches(key, ignore)):
+        thought = named.pop(key, None)
+        if isinstance(thought, str) and thought.strip():
+            thoughts[thought] = key
+        elif not isinstance(thought, str) and not is_empty(thought):
+            raise Rejected(Finding("wrong-structure", f"{path}.{key}", "not a text"))
+    if len(thoughts) > 1:
+        raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(thoughts.values())} differ"))
+    return next(iter(thoughts), None)
+
+
 def account_for_rest(rest: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> None:
     """Count the keys of a message that hold something and are not read. Rejected: one whose meaning would be lost."""
-    left = [key for key, value in rest.items() if not is_empty(value)]
-    if lost := [key for key in left if not (matches(key, ignore) or is_harmless(key))]:
+    left = {key: value for key, value in rest.items() if not is_empty(value)}
+    if lost := [key for key, value in left.items() if not (matches(key, ignore) or is_harmless(key, value))]:
         raise Rejected(*(name_key(key, path) for key in lost))
     unread.update(f"{PLACE.sub('[]', path)[2:]}.{key}" for key in left)
 
@@ -148,14 +156,9 @@ def read_text(content: Any, path: str, ignore: frozenset[str], unread: Unread) -
     if not isinstance(content, list) or not content or not all(isinstance(part, dict) for part in content):
         return content
     for number, part in enumerate(content):
-        if part.get("type") not in ("text", "input_text", "output_text") or not isinstance(part.get("text"), str):
-            raise Rejected(
-                Finding(
-                    "unsupported-key",
-                    f"{path}.content",
-                    f"a part of type {part.get('type')!r}: the model reads text alone",
-                )
-            )
+        if part.get("type") not in TEXT_PARTS or not isinstance(part.get("text"), str):
+            said = f"a part of type {part.get('type')!r}: the model reads text alone"
+            raise Rejected(Finding("unsupported-key", f"{path}.content", said))
         rest = {key: value for key, value in part.items() if key not in ("type", "text")}
         account_for_rest(rest, f"{path}.content[{number}]", ignore, unread)
     return "".join(part["text"] for part in content)

@@ -2,12 +2,14 @@
 
 import csv
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from pipeline.files.json_files import read_json
+from pipeline.files.json_lines import iterate_json_lines
 from pipeline.gates import Gate
 from pipeline.report.curves import Chart
 from pipeline.report.facts import list_settings
@@ -15,6 +17,7 @@ from pipeline.report.figure_rows import GROUPS, PartTable, compare_models, list_
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import is_number, only_number
 from pipeline.report.pick_changes import Picked
+from pipeline.settings.run_files import RunFiles
 
 Row = dict[str, Any]
 Values = dict[str, Any]
@@ -131,6 +134,16 @@ def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
     ]
 
 
-def data_values(quality: Path, tokens: Path) -> Values:
-    """Return the counts of the rows."""
-    return {"quality": read_json(quality), "tokens": read_json(tokens)}
+def data_values(files: RunFiles, has_val: bool) -> Values:
+    """Return the counts of the rows: those of data.raw, and those of data.val where it is set."""
+    quality = read_json(files.quality)
+    held_out = {"data.val": read_json(files.val_quality)} if has_val else {}
+    return {"quality": quality, "accounts": {"data.raw": quality} | held_out, "tokens": read_json(files.tokens)}
+
+
+def prompt_values(infer: Path, names: Iterable[str]) -> Values:
+    """Return the files of answers to infer.prompts, with the number of rows of each."""
+    files = [infer / name / "predictions.jsonl" for name in names]
+    return {
+        "prompts": {f"infer/{file.parent.name}/{file.name}": sum(1 for _ in iterate_json_lines(file)) for file in files}
+    }

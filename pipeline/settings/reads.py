@@ -54,7 +54,7 @@ READS: dict[str, tuple[str, ...]] = {
     "infer_shard_before": ANSWERS,
     "gather_predictions": ("infer.answers_per_prompt",),
     "gather_predictions_before": ("infer.answers_per_prompt",),
-    "check_prompts": ("data.system", "data.ignore"),
+    "check_prompts": ("data.system", "data.columns", "data.ignore"),
     "infer_shard_prompts": ANSWERS,
     "gather_predictions_prompts": ("infer.answers_per_prompt",),
     "evaluate_answers": ("data.languages", "evaluate.terms", "evaluate.own", "evaluate.resamples", "evaluate.seed"),
@@ -68,7 +68,7 @@ READS: dict[str, tuple[str, ...]] = {
     "score_comet": ("evaluate.comet", "infer.gpus"),
     "write_report": RESULTS,
     "write_model_card": (
-        *("data.raw", "data.languages", "data.system", "model.folder", "model.random", "prompt.date"),
+        *("data.raw", "data.val", "data.languages", "data.system", "model.folder", "model.random", "prompt.date"),
         *("sft.enabled", "sft.join", "infer.max_new_tokens"),
     ),
     "write_provenance": RESULTS,

@@ -16,6 +16,7 @@ class RunFiles:
 
         self.pairs = shared / "data" / "pairs.jsonl"
         self.quality = shared / "data" / "quality.json"
+        self.val_quality = shared / "data" / "held_out" / "quality.json"  # only with data.val
         self.model = shared / "model.sha256"
         self.tokens = shared / "dpo" / "tokens.json"
         self.train = shared / "dpo" / "train.jsonl"
@@ -32,13 +33,14 @@ class RunFiles:
 
         self.metrics = run / "evaluate" / "metrics.json"
         self.answers = run / "evaluate" / "answers.jsonl"
+        self.infer = run / "infer"  # with a folder for each of infer.prompts
 
         # Logs of other rules, and so no inputs: a stage that the run does not have has no gates.
         self.logs = {"sft": shared / "logs", "dpo": training / "logs"}
         self.gates = [
             *((stage, shared / stage / "gates.json") for stage in ("data", "sft", "sft/merge")),
             *((stage, training / stage / "gates.json") for stage in ("dpo", "merge")),
-            ("infer", run / "infer" / "gates.json"),
+            ("infer", self.infer / "gates.json"),
         ]
 
 

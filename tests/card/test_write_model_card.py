@@ -138,6 +138,12 @@ def test_data_are_counted_and_hashed(card):
     assert re.search(r"\| `dpo/train.jsonl` \| 1 \| `[0-9a-f]{64}` \|", text)
 
 
+def test_pairs_of_ones_own_that_are_held_out_are_counted_beside_the_others(card):
+    text = card({"data": {"val": "own.jsonl"}})
+    assert "pairs of their own: 9 raw rows (`own.jsonl`): 9 used, 0 rejected" in section(text, "Data")
+    assert "held-out prompts from data of their own" in section(text, "Limits")
+
+
 def test_a_gate_that_failed_is_named(card):
     text = section(card(), "Gates")
     assert "| data | 1 of 1 |" in text and "| dpo | 0 of 1 |" in text

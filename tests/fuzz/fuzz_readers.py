@@ -38,13 +38,15 @@ def load() -> tuple[Callable[[bytes, Path], None], list[bytes]]:
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     with atheris.instrument_imports(include=["pipeline.preferences"]):
         from pipeline.preferences.convert_files import convert_files  # noqa: F401  (what is imported here is watched)
-        from pipeline.preferences.formats import FORMATS
+        from pipeline.preferences.formats import ROWS
         from pipeline.preferences.options import Options
 
     from tests.fuzz.oracle import KINDS, account
 
-    format_names = ("auto", *FORMATS, "mqm")
-    settings = (Options(), Options(languages=("zh", "en"), system="Translate."))
+    format_names = ("auto", *ROWS, "mqm")
+    columns = (("in.messages", "prompt"), ("output.0", "chosen"), ("output.1", "rejected"))
+    own = Options(columns=columns, ignore=frozenset({"extra*"}))
+    settings = (Options(), Options(languages=("zh", "en"), system="Translate."), own)
 
     def try_input(data: bytes, scratch: Path) -> None:
         first, second = (data + b"\0\0")[:2]

@@ -38,7 +38,7 @@ def account(
         counts = convert_files(raw, out, options or Options(), stop=False, cores=1)
         names = {path.name for path in out.iterdir()}
         ends = any(counts.codes[code] for code in UNREADABLE)
-        written = counts.pairs > 0 and not ends
+        written = counts.pairs > 0 and not ends and not counts.in_other_languages
         assert names == {"rejects.jsonl", "quality.json"} | ({"pairs.jsonl", "places.jsonl"} if written else set())
         rejects = read_lines(out / "rejects.jsonl")
         check_counts(counts, rejects, json.loads((out / "quality.json").read_bytes()))

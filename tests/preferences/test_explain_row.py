@@ -3,9 +3,10 @@
 import pytest
 
 from pipeline.preferences.chunk import MAX_ROW_BYTES
-from pipeline.preferences.explain_row import explain_row, shorten
+from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding
+from pipeline.preferences.strict_json import shorten
 
 PAIR = b'{"messages": [{"role": "user", "content": "?"}], "rejected_response": "b"}'
 

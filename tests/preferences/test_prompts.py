@@ -17,11 +17,17 @@ SYSTEM = {"role": "system", "content": "Be short."}
 def read(tmp_path):
     """Return a function that reads rows, or the bytes of a file, as prompts."""
 
-    def read(*rows, name: str = "own.jsonl", system: str | None = None, ignore: tuple[str, ...] = ()) -> list[dict]:
+    def read(
+        *rows,
+        name: str = "own.jsonl",
+        system: str | None = None,
+        columns: dict | None = None,
+        ignore: tuple[str, ...] = (),
+    ) -> list[dict]:
         file = tmp_path / name
         lines = [row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows]
         file.write_bytes(b"".join(lines))
-        return list(PromptFile(file, system, frozenset(ignore)).read())
+        return list(PromptFile(file, {"system": system, "columns": columns, "ignore": ignore}).read())
 
     return read
 
@@ -114,10 +120,38 @@ def test_two_prompts_of_one_id_are_refused_with_both_lines(read):
         read({"prompt": "a", "id": "a"}, {"prompt": "b"}, {"prompt": "c", "id": "a"})
 
 
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"question": "a", "system_prompt": "S"}, None),
+        ({"ask": {"text": "a"}, "rules": "S"}, {"ask.text": "prompt", "rules": "system"}),
+        ({"talk": [USER | {"content": "a"}], "system": "S"}, {"talk": "messages"}),
+    ],
+)
+def test_other_names_of_a_prompt_and_those_of_data_columns_are_read(read, row, columns):
+    system = {"role": "system", "content": "S"}
+    assert [prompt["messages"] for prompt in read(row, columns=columns)] == [[system, USER | {"content": "a"}]]
+
+
+def test_keys_of_data_ignore_that_are_patterns_set_aside_what_would_be_read(read):
+    row = {"prompt": "a", "system": "S"}
+    assert read(row, ignore=("sys*",)) == [{"id": "row-1", "messages": [USER | {"content": "a"}]}]
+
+
+def test_a_text_beside_the_prompt_is_named_where_a_name_is_expected(read):
+    with pytest.raises(SystemExit, match=r"\$.source: 'source' may be a part of the prompt; take it out"):
+        read({"prompt": "Translate.", "source": "他来了。"})
+
+
+def test_two_prompts_of_one_row_that_differ_are_refused(read):
+    with pytest.raises(SystemExit, match=r"\$.prompt: 'ask' is prompt too; remove the wrong one"):
+        read({"ask": "a", "prompt": "b"}, columns={"ask": "prompt"})
+
+
 def test_a_key_that_is_set_aside_is_left_and_those_that_are_left_are_counted(read, tmp_path):
     row = {"prompt": "a", "mood": "glad", "category": "shop"}
     assert read(row, ignore=("mood",)) == [{"id": "row-1", "messages": [USER | {"content": "a"}]}]
-    file = PromptFile(tmp_path / "own.jsonl", None, frozenset({"mood"}))
+    file = PromptFile(tmp_path / "own.jsonl", {"system": None, "columns": None, "ignore": ["mood"]})
     list(file.read())
     assert file.unread == {"mood": 1, "category": 1}
 

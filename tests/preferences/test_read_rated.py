@@ -42,19 +42,22 @@ def test_a_desirable_answer_makes_a_pair_with_an_undesirable_one_whatever_the_ma
     assert answers(tmp_path / "out") == [("a", "b")]
 
 
-def test_a_label_is_not_compared_with_a_score(tmp_path):
-    write_json_lines(tmp_path / "raw.jsonl", [label("good", True), label("bad", False), *rows(0.2, 9)])
+def test_a_score_is_not_compared_with_a_label(tmp_path):
+    scored = [row | {"prompt": "!"} for row in rows(9, 8.5)]
+    write_json_lines(tmp_path / "raw.jsonl", [*scored, *rows(9), label("a", True), label("b", False)])
+    assert convert(tmp_path / "raw.jsonl", tmp_path / "out", min_margin=0.5) is None
+    assert answers(tmp_path / "out") == [("answer 9", "answer 8.5"), ("a", "b")]
+
+
+def test_a_tag_that_both_answers_have_is_that_of_the_pair(tmp_path):
+    tagged = [row | {"tag": "x"} for row in rows(1, 9)]
+    other = [row | {"tag": row["answer"]} for row in rows(2, 8, prompt="!")]
+    write_json_lines(tmp_path / "raw.jsonl", [*tagged, *other])
     assert convert(tmp_path / "raw.jsonl", tmp_path / "out") is None
-    assert answers(tmp_path / "out") == [("good", "bad"), ("answer 9", "answer 0.2")]
+    assert [pair.get("tag") for pair in read_pairs(tmp_path / "out")] == ["x", None]
 
 
-def test_a_pair_keeps_the_tag_of_both_its_rows(tmp_path):
-    write_json_lines(tmp_path / "raw.jsonl", [label("a", True, tag="tone"), label("b", False, tag="tone")])
-    assert convert(tmp_path / "raw.jsonl", tmp_path / "out") is None
-    assert [pair["tag"] for pair in read_pairs(tmp_path / "out")] == ["tone"]
-
-
-@pytest.mark.parametrize(("good", "bad"), [("True", "False"), ("true", "false"), ("1", "0")])
+@pytest.mark.parametrize(("good", "bad"), [("True", "False"), ("true", "false"), ("1", "0"), ("1.0", "0.0")])
 def test_the_labels_of_a_table_are_read(good, bad, tmp_path):
     (tmp_path / "raw.csv").write_text(f"prompt,completion,label\n?,a,{good}\n?,b,{bad}\n", encoding="utf-8")
     assert convert(tmp_path / "raw.csv", tmp_path / "out") is None

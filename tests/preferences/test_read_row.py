@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -13,11 +14,13 @@ from pipeline.files.json_lines import write_json_lines
 from pipeline.preferences.chunk import Chunk
 from pipeline.preferences.convert_chunk import Converted, convert_chunk
 from pipeline.preferences.explain_row import explain_keys
-from pipeline.preferences.formats import FORMATS, keys_of
+from pipeline.preferences.formats import FORMATS, ROWS, keys_of
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES
 from pipeline.preferences.options import Options
-from pipeline.preferences.read_row import recognise_row
-from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, UNSUPPORTED, is_empty
+from pipeline.preferences.read_row import NUMBERS, recognise_row
+from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, ORIGINS, UNSUPPORTED, is_empty, is_harmless
+from pipeline.preferences.turns import ANALYSIS, CONVERSATIONS
+from pipeline.settings.check import load_schema
 from tests.support.conversion import GOLDEN, convert, name_of, read_pairs, read_quality, read_rejects
 
 # Files in which each row becomes a pair of its own.
@@ -26,6 +29,9 @@ EXAMPLES = {name_of(path): json.loads(path.read_text(encoding="utf-8").strip().s
 PLAIN = Options()
 ROW = {"prompt": "Name a boat.", "chosen": "A canoe.", "rejected": "A cart."}
 ASKED, ANSWER = {"role": "user", "content": "?"}, {"role": "assistant", "content": "a"}
+OTHER = {"role": "assistant", "content": "b"}
+ANSWERS = {"chosen": [ASKED, ANSWER], "rejected": [ASKED, OTHER]}
+HH = {"chosen": "\n\nHuman: ?\n\nAssistant: a", "rejected": "\n\nHuman: ?\n\nAssistant: b"}
 SYSTEM = {"role": "system", "content": "B."}
 SWIFT: dict[str, Any] = {"messages": [ASKED, ANSWER], "rejected_response": "b"}
 
@@ -168,6 +174,12 @@ def test_a_column_that_no_row_has_is_named_in_print_and_in_the_account(row, tmp_
     assert "data.columns: metadata.sytem: no row that was read has it" in capsys.readouterr().out
 
 
+def test_a_column_within_a_cell_of_json_is_one_that_the_row_has(tmp_path):
+    (tmp_path / "raw.csv").write_text('in,chosen,rejected\n"{""ask"": ""?""}",a,b\n', encoding="utf-8")
+    assert convert(tmp_path / "raw.csv", tmp_path / "out", columns={"in.ask": "prompt"}) is None
+    assert "columns_left" not in read_quality(tmp_path / "out")
+
+
 def test_columns_and_ignored_keys_hold_for_rows_that_are_pairs_already():
     row = SWIFT | {"tag": "Be short.", "id": "x"}
     converted = convert_rows(row, options=Options(columns=(("tag", "system"),), ignore=frozenset({"id"})))
@@ -195,9 +207,101 @@ def test_what_is_left_of_a_nested_column_is_named():
 
 def test_an_ignored_key_may_stand_in_a_message_and_under_a_pattern():
     row = json.loads(json.dumps(SWIFT)) | {"extra.x": 1}
-    row["messages"][0]["mood"] = "calm"
-    converted = convert_rows(row, options=Options(ignore=frozenset({"mood", "extra.*"})))
+    row["messages"][0]["mood_of_day"] = "calm"
+    converted = convert_rows(row, options=Options(ignore=frozenset({"mood*", "extra.*"})))
     assert json.loads(converted.pairs)["messages"] == SWIFT["messages"]
+
+
+# Cells of tables
+
+HELD = {"id": "row-1"} | SWIFT
+SCORES = dict.fromkeys(["score_chosen", "score_rejected", "id", "tag"], "")
+OURS: dict[str, str] = {}
+CELLS: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"prompt": [ASKED], "chosen": [ANSWER], "rejected": [OTHER]}, OURS),
+    ({"talk": [ASKED, ANSWER], "bad": "b"}, {"talk": "messages", "bad": "rejected_response"}),
+    ({"in": {"x": [ASKED]}, "good": "a", "bad": "b"}, {"in.x": "prompt", "good": "chosen", "bad": "rejected"}),
+    ({"input": {"messages": [ASKED]}, "preferred_output": [ANSWER], "non_preferred_output": [OTHER]}, OURS),
+    ({"instruction": "?", "output": ["a", "b"]}, OURS),
+    ({"prompt": "?", "answers": [{"answer": "a", "rank": 1}, {"answer": "b", "rank": 3}]}, OURS),
+    ({"prompt": "?", "completions": ["b", "a"], "scores": [1, 4]}, OURS),
+    ({"winner": "model_b", "conversation_a": [ASKED, OTHER], "conversation_b": [ASKED, ANSWER]}, OURS),
+    ({"prompt": "?", "a": "a", "b": "b", "a_wins": "True"}, OURS),
+    ({"history": "?", "human_ref_A": "a", "human_ref_B": "b", "labels": "1"}, OURS),
+    ({"prompt": "?", "response_0": "b", "response_1": "a", "better_response_id": "1"}, OURS),
+    ({"prompt": "?", "chosen": "a", "rejected": "b"} | SCORES, OURS),
+    ({"prompt": "?", "chosen": "a", "rejected": "b", "tools": [], "images": None, "system": ""}, OURS),
+]
+
+
+@pytest.mark.parametrize(("row", "columns"), CELLS, ids=[" ".join(row) for row, _ in CELLS])
+def test_a_cell_means_the_same_whatever_the_name_of_its_column(row, columns):
+    cells = {key: value if isinstance(value, str) else json.dumps(value) for key, value in row.items()}
+    converted = convert_rows(cells, options=Options(columns=tuple(columns.items())))
+    assert json.loads(converted.pairs) == HELD
+
+
+def takes(kind: Any, value: Any) -> bool:
+    """Say whether a type has a value."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def keys_that_take(value: Any) -> set[str]:
+    """Return the keys of all formats whose type has a value."""
+    fields = [field for row in ROWS.values() for field in msgspec.structs.fields(row)]
+    return {field.encode_name for field in fields if takes(field.type, value)}
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [([ASKED, ANSWER], CONVERSATIONS), (1, (*NUMBERS, "id")), (0.5, (*NUMBERS, "id")), ([["?", "a"]], ["history"])],
+)
+def test_every_key_that_is_no_text_is_read_from_a_cell(value, known):
+    assert keys_that_take(value) <= set(known)
+
+
+def test_data_columns_may_name_every_key_that_a_format_uses():
+    columns = load_schema()["properties"]["data"]["properties"]["columns"]
+    # A list of scores is put into the completions beside it.
+    assert set(columns["additionalProperties"]["enum"]) == {"scores"}.union(*map(keys_of, ROWS))
+
+
+def test_an_empty_cell_in_place_of_a_prompt_is_named_and_no_prompt_is_guessed():
+    row = {"prompt": "", "chosen": "The train was ten minutes late.", "rejected": "The train was ten hours late."}
+    assert findings_of(convert_rows(row)) == ["blank-text $.prompt"]
+
+
+PRINTED = [
+    "[{'role': 'user', 'content': 'Name a tree.'}]",
+    "[{'content': \"What's this?\", 'role': 'user'}\n {'content': 'A tree.', 'role': 'assistant'}]",
+    "array([{'from': 'human', 'value': 'Name a tree.'}], dtype=object)",
+    "{'role': 'assistant', 'content': 'An oak.'}",
+]
+
+
+@pytest.mark.parametrize("printed", PRINTED, ids=["a list", "an array of numpy", "an array by repr", "a message"])
+@pytest.mark.parametrize("key", ["chosen", "good"])
+def test_a_conversation_that_python_printed_is_refused_and_never_an_answer(printed, key):
+    options = Options(columns=((key, "chosen"),))
+    converted = convert_rows({"prompt": "?", key: printed, "rejected": "No."}, options=options)
+    assert findings_of(converted) == [f"serialised-conversation $.{key}"]
+
+
+@pytest.mark.parametrize("text", ["\\ud800", '?", "content": "!'])
+@pytest.mark.parametrize("key", ["messages", "prompt"])
+def test_messages_in_a_cell_that_can_be_read_in_two_ways_or_none_are_refused(key, text):
+    cell = '[{"role": "user", "content": "%s"}]' % text  # noqa: UP031  (braces)
+    row = {key: cell, "chosen": "a", "rejected": "b"}
+    assert findings_of(convert_rows(row))[0].endswith(f" $.{key}")
+
+
+@pytest.mark.parametrize("answer", ["[{'a': 1}]", "{'name': 'role'}", "print({'role': 'user'})", '{"ok": true}', "[a"])
+def test_an_answer_in_code_stays_text(answer):
+    assert json.loads(convert_rows(ROW | {"chosen": answer}).pairs)["messages"][-1]["content"] == answer
 
 
 # What must not be guessed
@@ -213,6 +317,33 @@ def test_an_implicit_prompt_is_not_taken_where_a_column_could_be_it(key, one, tw
 @pytest.mark.parametrize("more", [{"id": 1, "mood": 1}, {"tag": "calm", "mood": "calm"}, {"margin": 1, "mood": True}])
 def test_a_value_that_another_key_has_by_chance_is_no_copy(more):
     assert findings_of(convert_rows(ROW | more)) == ["unknown-key $.mood"]
+
+
+@pytest.mark.parametrize("path", ["prompt", "messages", "question", "ask", "in.ask"])
+@pytest.mark.parametrize(("one", "two", "more"), [("chosen", "rejected", {}), ("a", "b", {"winner": "a"})])
+def test_an_implicit_prompt_is_not_taken_where_a_column_should_be_it_and_is_null(path, one, two, more):
+    row = {path.partition(".")[0]: None, one: "The man has come.", two: "The man has gone."}
+    options = Options(columns=(("ask", "prompt"), ("in.ask", "prompt")))
+    assert findings_of(convert_rows(row | more, options=options)) == [f"blank-text $.{path}"]
+
+
+@pytest.mark.parametrize("key", sorted(filter(is_harmless, ORIGINS)))
+@pytest.mark.parametrize("text", ["他来了。", "He came.", "Did he come? Yes", "Two\nlines", "word " * 13, ["He came."]])
+def test_a_text_beside_a_prompt_is_named_where_a_name_is_expected(key, text):
+    converted = convert_rows(ROW | {key: text})
+    assert findings_of(converted) == [f"unknown-key $.{key}"]
+    assert converted.rejected[0][1][0].detail == f"{key!r} may be a part of the prompt"
+
+
+@pytest.mark.parametrize(
+    "name", ["flan_v2_niv2", "org/set-3.2", "新闻", f"https://example.com/{'a' * 60}?b=1", 7, ["a"]]
+)
+def test_a_name_beside_a_prompt_is_harmless(name):
+    assert convert_rows(ROW | {"source": name}).unread == Counter(source=1)
+
+
+def test_a_translation_by_others_beside_a_prompt_is_harmless():
+    assert convert_rows(ROW | {"ref": "He came."}).unread == Counter(ref=1)
 
 
 @pytest.mark.parametrize("key", ["context", "conversation", "history", "messages"])
@@ -235,7 +366,13 @@ def test_a_column_of_messages_beside_two_answers_is_the_prompt(key):
         ),
         ({"prompt": "?", "completions": ["a", "b"], "scores": [1]}, "wrong-structure $.scores"),
         (ROW | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
-        (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $"),
+        (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $.score_chosen"),
+        (ROW | {"score_chosen": 5, "score_rejected": 1, "margin": 0.5}, "small-margin $.margin"),
+        (SWIFT | {"margin": -2}, "scores-reversed $.margin"),
+        (HH | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
+        ({"prompt": "Why?", **ANSWERS}, "prompts-differ $.prompt"),
+        ({"prompt": "Is? it", **ANSWERS}, "prompts-differ $.prompt"),
+        ({"prompt": "user: ?\nassistant: c", **ANSWERS}, "prompts-differ $.prompt"),
     ],
 )
 def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
@@ -254,11 +391,13 @@ def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
             {"role": "user", "content": [{"type": "text", "text": "?", "image": "a.png"}]},
             "unsupported-key $.messages[0].content[0].image",
         ),
-        (
-            {"role": "user", "content": [{"type": "text", "text": "?", "x": 1}]},
-            "unknown-key $.messages[0].content[0].x",
-        ),
         ({"role": "user", "content": "?", "thinking": "Hm."}, "unknown-key $.messages[0].thinking"),
+        ({"role": "user", "content": "?", "source": "He came."}, "unknown-key $.messages[0].source"),
+        ({"role": "ai", "content": "?", "thinking": ["Hm."]}, "wrong-structure $.messages[0].thinking"),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "?", "mood": "calm"}]},
+            "unknown-key $.messages[0].content[0].mood",
+        ),
     ],
 )
 def test_a_message_whose_meaning_would_be_lost_is_named(turn, fault):
@@ -277,27 +416,37 @@ def test_a_message_that_says_its_parts_twice_or_under_another_name_is_read(turn)
     assert json.loads(convert_rows(SWIFT | {"messages": [turn, ANSWER]}).pairs) == {"id": "row-1"} | SWIFT
 
 
-@pytest.mark.parametrize("role", ["assistant", "gpt", "ai", "model"])
-def test_the_thought_of_an_assistant_of_any_name_is_read(role):
-    answer = {"role": role, "content": "a", "thinking": "Hm."}
-    assert "analysis<|message|>Hm." in convert_rows(SWIFT | {"messages": [ASKED, answer]}).pairs.decode()
-
-
-def test_a_thought_that_is_no_text_is_named():
-    answer = {"role": "assistant", "content": "a", "thinking": ["x"]}
-    fault = "wrong-structure $.messages[1].thinking"
-    assert findings_of(convert_rows(SWIFT | {"messages": [ASKED, answer]})) == [fault]
+@pytest.mark.parametrize("role", ["assistant", "gpt", "model", "ai"])
+@pytest.mark.parametrize(("thinking", "text"), [("Hm.", ANALYSIS.format("Hm.", "a")), (" ", "a"), (None, "a")])
+def test_thinking_is_that_of_the_assistant_whatever_its_name(role, thinking, text):
+    row = SWIFT | {"messages": [ASKED, {"role": role, "content": "a", "thinking": thinking}]}
+    assert json.loads(convert_rows(row).pairs)["messages"][1]["content"] == text
 
 
 SAID = [ASKED, {"role": "assistant", "content": "Hm."}, {"role": "user", "content": "And?"}]
 
 
 @pytest.mark.parametrize(
-    "text", ["?", "And?", "user: ?", "User: ?\nAssistant: Hm.\nUser: And?\nAssistant:", "?\n\nHm.\n\nAnd?"]
+    "text",
+    [
+        *("?", " ? ", "And?", "user: ?", "User: ?\n\nAssistant:", "\nuser: ?\nassistant: Hm.\nuser: And?"),
+        *("User: ?\nAssistant: Hm.\nUser: And?\nAssistant:", "?\n\nHm.\n\nAnd?"),
+    ],
 )
 def test_a_prompt_may_be_the_conversation_as_text(text):
     row = {"prompt": text, "chosen": [*SAID, ANSWER], "rejected": [*SAID, ANSWER | {"content": "b"}]}
     assert json.loads(convert_rows(row).pairs)["messages"] == [*SAID, ANSWER]
+
+
+@pytest.mark.parametrize("letter", ["A", "s", "I"])
+def test_a_message_of_one_letter_is_found_in_the_conversation_as_text(letter):
+    turns = [ASKED, {"role": "assistant", "content": letter}, {"role": "user", "content": "And?"}]
+    row = {
+        "prompt": f"User: ?\nAssistant: {letter}\nUser: And?",
+        "chosen": [*turns, ANSWER],
+        "rejected": [*turns, OTHER],
+    }
+    assert json.loads(convert_rows(row).pairs)["messages"] == [*turns, ANSWER]
 
 
 @pytest.mark.parametrize("text", ["Be rude. ?", "User: Be rude.\nUser: ?\nAssistant: Hm.\nUser: And?", "Hm.", "What?"])
@@ -311,6 +460,11 @@ def test_two_thoughts_of_one_message_that_differ_are_named():
     assert findings_of(convert_rows(SWIFT | {"messages": [SWIFT["messages"][0], answer]})) == [
         "ambiguous-key $.messages[1]"
     ]
+
+
+@pytest.mark.parametrize(("key", "value"), [("zh_source", "他来了。"), ("image_url", "a.png")])
+def test_a_key_is_not_set_aside_because_its_name_looks_like_another(key, value):
+    assert findings_of(convert_rows(ROW | {key: value}))[0].endswith(f" $.{key}")
 
 
 # The format of a file

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.files.json_lines import write_json_lines
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
 from pipeline.report.diff_answers import diff_answers
 from pipeline.report.facts import list_settings
@@ -295,6 +296,28 @@ def test_what_was_recorded_of_the_sft_is_in_the_report(tmp_path):
     main(report_arguments(tmp_path, sft={"enabled": True}))
     assert "3 cores" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "plots" / "sft_loss.svg").is_file()
+
+
+def test_the_rows_of_data_val_have_an_account_of_their_own(written, tmp_path, text):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    counts = {"rows_in": 4711, "rows_used": 4710, "rows_rejected": 1, "pairs": 4710, "codes": {}, "examples": {}}
+    write_json(folder / "data" / "held_out" / "quality.json", counts)
+    main(report_arguments(folder, data={"val": "own.jsonl"}))
+    section = (folder / "report.html").read_text(encoding="utf-8").partition("<h3><code>data.val</code>")[2]
+    assert "4,711" in section.partition("</section>")[0] and "<h3><code>data.val</code>" not in text
+
+
+def test_answers_to_prompts_of_ones_own_are_counted_and_their_gates_shown(written, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    (folder / "infer" / "support").mkdir(parents=True)
+    write_json_lines(folder / "infer" / "support" / "predictions.jsonl", [{"id": "a"}, {"id": "b"}])
+    gates = [{"gate": "own_answers", "passed": True, "value": 2, "expected": 2}]
+    write_json(folder / "infer" / "support" / "gates.json", gates)
+    main(report_arguments(folder, infer={"prompts": {"support": "own.txt"}}))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<code>infer/support/predictions.jsonl</code> (2)" in page and "<code>own_answers</code>" in page
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(written, tmp_path):

@@ -7,12 +7,14 @@ from typing import Any
 from scripts.write_model_card import main
 
 SETTINGS: dict[str, Any] = {
-    "data": {"raw": "data/preferences.jsonl", "languages": {"source": "zh", "target": "en"}, "system": None},
+    "data": {
+        "raw": "data/preferences.jsonl", "val": None, "languages": {"source": "zh", "target": "en"}, "system": None,
+    },
     "model": {"folder": None, "random": False},
     "prompt": {"date": "2026-01-01"},
     "sft": {"enabled": False, "join": "merged"},
     "infer": {"max_new_tokens": 96},
-}
+}  # fmt: skip
 SHAPE_20B = {"num_hidden_layers": 24, "hidden_size": 2880, "num_local_experts": 32}
 
 
@@ -50,6 +52,10 @@ FILES: dict[str, Any] = {
     "data/quality.json": {
         "rows_in": 3, "rows_used": 2, "rows_rejected": 1, "codes": {"length-bias": 2},
         "files": [{"file": "/somewhere/else/pairs.jsonl", "format": "swift", "rows_in": 3}],
+    },
+    "data/held_out/quality.json": {
+        "rows_in": 9, "rows_used": 9, "rows_rejected": 0, "codes": {},
+        "files": [{"file": "/somewhere/else/own.jsonl", "format": "swift", "rows_in": 9}],
     },
     "data/gates.json": [{"gate": "rows_in", "passed": True, "value": 3, "expected": 3}],
     "dpo/gates.json": [{"gate": "loss_collapse", "passed": False, "value": 0.001, "expected": "at least 0.02"}],

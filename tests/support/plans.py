@@ -29,11 +29,12 @@ def plan_rules(dvc: Repo | None = None) -> dict[str, list[str]]:
 
 
 def list_commands(overlays: list[str]) -> list[dict[str, Any]]:
-    """Return rule, outputs, resources and words of the command of each job of a run from the beginning."""
+    """Return rule, inputs, outputs, resources and words of the command of each job of a run from the beginning."""
     with open_graph([Path(overlay) for overlay in overlays], forceall=True) as graph:
         return [
             {
                 "rule": job.rule.name,
+                "inputs": list(map(str, job.input)),
                 "outputs": list(map(str, job.output)),
                 "resources": {name: value for name, value in job.resources.items() if isinstance(value, int | str)},
                 "words": shlex.split(job.shellcmd),

@@ -62,7 +62,7 @@ def overlay(folder: Path, **sections) -> str:
 
 
 def list_commands(overlay: str, folder: Path = ROOT) -> list[dict]:
-    """Return rule, outputs, resources and words of the command of every job of a run, under an overlay."""
+    """Return rule, inputs, outputs, resources and words of the command of every job of a run, under an overlay."""
     jobs: list[dict] = in_folder(folder, "tests.support.plans:list_commands", [overlay])
     return jobs
 
@@ -123,6 +123,16 @@ def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experimen
 def test_the_recipe_with_sft_is_the_recipe_with_sft():
     plain, tuned = (load_config([ROOT / "experiments" / f"gpt-oss-20b{end}.yaml"]) for end in ("", "-sft"))
     assert {name for name in plain if plain[name] != tuned[name]} == {"run", "sft"}
+
+
+def test_no_gpu_works_before_every_pair_has_passed_the_checks():
+    jobs = list_commands("experiments/gpt-oss-20b-sft.yaml")
+    later = {path for job in jobs if job["rule"] == "check_tokens" for path in job["outputs"]}
+    while more := {path for job in jobs if later & set(job["inputs"]) for path in job["outputs"]} - later:
+        later |= more
+    on_gpu = [job for job in jobs if job["resources"].get("gpu")]
+    assert len(on_gpu) > 5
+    assert {job["rule"] for job in on_gpu if not later & set(job["outputs"])} == set()
 
 
 def test_the_tutorial_is_trained_with_its_own_flags_on_four_h20():

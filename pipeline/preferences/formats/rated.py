@@ -10,7 +10,16 @@ from typing import NamedTuple
 from msgspec import UNSET, Struct, UnsetType
 
 from pipeline.preferences.checks import BLANK
-from pipeline.preferences.formats.source import Answer, Id, Messages, OptionalText, Tag, prompt_of_text
+from pipeline.preferences.formats.source import (
+    Answer,
+    Messages,
+    OptionalText,
+    Source,
+    Tag,
+    begin_with,
+    make_pair,
+    prompt_of_text,
+)
 from pipeline.preferences.pair import Message
 from pipeline.preferences.problems import Finding, Rejected
 
@@ -26,7 +35,6 @@ class Row(Struct, gc=False):
     system: OptionalText = UNSET
     score: float | UnsetType | None = UNSET
     label: bool | float | UnsetType | None = UNSET
-    id: Id = UNSET
     tag: Tag = UNSET
 
     def __post_init__(self) -> None:
@@ -45,7 +53,7 @@ class Rated(NamedTuple):
     answer: str
     score: float
     labelled: bool
-    tag: Tag = UNSET
+    tag: Tag
 
 
 def recognise(row: Mapping[str, object]) -> bool:
@@ -58,19 +66,21 @@ def rate(row: Row) -> Rated:
     turns = read_turns(row)
     if turns[-1].role != "assistant":
         raise Rejected(Finding("no-final-answer", "$"))
-    if isinstance(row.system, str) and row.system.strip():
-        if turns[0].role != "system":
-            turns = [Message("system", row.system), *turns]
-        elif turns[0].content.strip() != row.system.strip():
-            raise Rejected(Finding("systems-differ", "$.system"))
-    prompt = tuple((turn.role, turn.content) for turn in turns[:-1])
+    pair = begin_with(row.system, Source(make_pair(turns, ""), [], "")).pair
+    prompt = tuple((turn.role, turn.content) for turn in pair.messages[:-1])
+    score, labelled = read_score(row)
+    return Rated(prompt, turns[-1].content, score, labelled, row.tag)
+
+
+def read_score(row: Row) -> tuple[float, bool]:
+    """Return the score of a row, and whether it is a label."""
+    if isinstance(row.score, float | int) and row.label in (UNSET, None):
+        return row.score, False
     if isinstance(row.score, float | int):
-        if row.label not in (UNSET, None):
-            raise Rejected(Finding("ambiguous-key", "$.label", "a label beside a score; only one of them can count"))
-        return Rated(prompt, turns[-1].content, row.score, labelled=False, tag=row.tag)
+        raise Rejected(Finding("ambiguous-key", "$.label", "score says how good the answer is, and label too"))
     if row.label not in (0, 1):
         raise Rejected(Finding("wrong-structure", "$.label", f"{row.label} is neither true nor false"))
-    return Rated(prompt, turns[-1].content, int(row.label), labelled=True, tag=row.tag)
+    return int(row.label), True
 
 
 def read_turns(row: Row) -> Sequence[Message]:

@@ -65,13 +65,15 @@ def begin_with(system: OptionalText, source: Source) -> Source:
 
 
 def check_scores(chosen: Score, rejected: Score, margin: Score, min_margin: float) -> None:
-    """Refuse a row whose scores say that the rejected answer is better, or that both are nearly equal."""
+    """Refuse a row whose scores, or their margin, say that the rejected answer is better or nearly as good."""
+    margins = {"$.margin": margin}
     if isinstance(chosen, float | int) and isinstance(rejected, float | int):
-        margin = chosen - rejected
-        if margin < 0:
-            raise Rejected(Finding("scores-reversed", "$.score_chosen", f"{chosen:g} chosen, {rejected:g} rejected"))
-    if isinstance(margin, float | int) and margin < min_margin:
-        raise Rejected(Finding("small-margin", "$", f"the scores differ by {margin:g}"))
+        margins["$.score_chosen"] = round(chosen - rejected, 6)  # 0.3 - 0.2 is not less than 0.1
+    for path, found in margins.items():
+        if isinstance(found, float | int) and found < 0:
+            raise Rejected(Finding("scores-reversed", path, f"the rejected answer is better by {-found:g}"))
+        if isinstance(found, float | int) and found < min_margin:
+            raise Rejected(Finding("small-margin", path, f"the scores differ by {found:g}"))
 
 
 # Transcripts, as Anthropic's HH writes them

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from pipeline.preferences.checks import BLANK
+from pipeline.preferences.checks import BLANK, squeeze
 from pipeline.preferences.formats.source import (
     SPEAKER,
     Answer,
@@ -123,9 +123,12 @@ def is_written_from(text: str, messages: Sequence[Message]) -> bool:
     """Say whether a text holds what the user says first in a conversation, and beside its messages only speakers."""
     if next(message.content.strip() for message in messages if message.role == "user") not in text:
         return False
-    for message in messages:
-        text = text.replace(message.content.strip(), " ", 1)
-    return SPEAKERS.issuperset(re.findall(r"\w+", text.lower()))
+    said = [message.content.strip() for message in messages]
+    short = {content.lower() for content in said if any(content.lower() in speaker for speaker in SPEAKERS)}
+    for content in said:
+        if content.lower() not in short:  # "A" would be found in "Assistant"
+            text = text.replace(content, " ", 1)
+    return (SPEAKERS | short).issuperset(re.findall(r"\w+", text.lower()))
 
 
 def message_paths(path: str, messages: Sequence[Message]) -> list[str]:
@@ -192,3 +195,12 @@ def join_prompts(given: Prompt, held: Prompt, raw: object) -> Prompt:
     if len(systems) > 1:
         raise Rejected(Finding("systems-differ", "$.prompt"))
     return max((held, given), key=lambda prompt: len(prompt.messages))
+
+
+def is_same_prompt(text: str, turns: Sequence[Message]) -> bool:
+    """Say whether a text is the user's first or last message, or the first turns as `role: text`, spaces aside."""
+    said = [turn.content.strip() for turn in turns if turn.role == "user"]
+    if text.strip() in (said[0], said[-1]):
+        return True
+    written, first = squeeze("".join(f"{turn.role}:{turn.content}" for turn in turns)), squeeze(f"user:{said[0]}")
+    return squeeze(text).startswith(first) and written.startswith(squeeze(text))
