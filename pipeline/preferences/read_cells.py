@@ -12,6 +12,7 @@ SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 REMARK = re.compile(r"\s*(#.*|\([^()]*\))$")  # at the end of a name
 BARE = re.compile(r"[-+.\deE]*|NA|NaN|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|null|None")  # what no writer encloses
 csv.field_size_limit(MAX_ROW_BYTES)
+UNNAMED = "Unnamed: 0"  # the name that pandas gives to the numbers of rows, which it writes without one
 
 
 class CellReader:
@@ -45,7 +46,7 @@ class CellReader:
         header = without_remarks([name.strip() for name in names])
         if problem := find_header_fault(header, line, self.delimiter):
             raise BrokenFile(problem, self.line, code="wrong-header")
-        return header
+        return [UNNAMED, *header[1:]] if header[:1] == [""] else header
 
     def read_rows(self, quoting: bool | None = None) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of each row with the line that it begins on; rows without any text are passed over.

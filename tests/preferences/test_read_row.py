@@ -391,6 +391,9 @@ RECORDS = {
         "data": {"prompt": "?", "answer1": "a", "answer2": "b"},
         "annotations": [{"id": 5, "result": [{"type": "pairwise", "value": {"selected": "left"}}], "lead_time": 3.5}],
         "predictions": [],
+        **{"file_upload": "1.json", "project": 3, "drafts": [], "meta": {}, "inner_id": 1, "updated_by": 1},
+        **{"total_annotations": 1, "cancelled_annotations": 0, "total_predictions": 0, "comment_count": 0},
+        **{"created_at": "2026-01-01T00:00:00Z", "unresolved_comment_count": 0, "comment_authors": []},
     },
     "Prodigy": {
         "text": "?",
@@ -399,6 +402,7 @@ RECORDS = {
         "answer": "accept",
         "_input_hash": 1,
         "_task_hash": 2,
+        **{"_view_id": "choice", "_timestamp": 1700000000, "_annotator_id": "x", "_session_id": "x"},
     },
 }
 
