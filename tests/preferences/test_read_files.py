@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.preferences.chunk import TABLE_ROWS
+from pipeline.preferences.options import Options
 from pipeline.preferences.read_files import RawFiles
 
 ROW = json.dumps({"prompt": "a", "chosen": "b", "rejected": "c"})
@@ -32,7 +33,7 @@ def replace(path: Path) -> None:
 
 def read(path: Path, meanwhile: Callable[[Path], None] | None = None) -> RawFiles:
     """Read a file; after its first chunk something happens to it."""
-    raw = RawFiles([path], "auto", 1.0, 1 << 30, lambda count: None)
+    raw = RawFiles([path], "auto", Options(), 1 << 30, lambda count: None)
     for number, _ in enumerate(raw.read()):
         if meanwhile and number == 0:
             meanwhile(path)
