@@ -166,7 +166,8 @@ def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: 
     findings = list(find_possible_prompts(row, format_name))
     named = {found.path[2:] for found in findings}
     for key in left:
-        known = is_harmless(key) or key in TOGETHER or matches(key, renamed.aside) or matches(key, options.ignore)
+        alone = key in TOGETHER and key in keys_of(format_name)
+        known = is_harmless(key) or alone or matches(key, renamed.aside) or matches(key, options.ignore)
         if not (known or key in named or is_copy(row[key], row, used)):
             findings.append(name_key(renamed.paths.get(key, key), "$"))
     inner = list(left_in_completions(row)) if format_name == "scored" else []

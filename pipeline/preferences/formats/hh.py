@@ -12,9 +12,11 @@ from pipeline.preferences.formats.source import (
     Id,
     OptionalText,
     RawText,
+    Score,
     Source,
     Tag,
     begin_with,
+    check_scores,
     make_pair,
     read_transcript,
 )
@@ -27,6 +29,9 @@ class Row(Struct, gc=False):
     chosen: RawText
     rejected: RawText
     system: OptionalText = UNSET
+    score_chosen: Score = UNSET
+    score_rejected: Score = UNSET
+    margin: Score = UNSET
     id: Id = UNSET
     tag: Tag = UNSET
 
@@ -38,6 +43,7 @@ def recognise(row: Mapping[str, object]) -> bool:
 
 def convert(row: Row, min_margin: float) -> Source:
     """Return the row as a pair; both transcripts must share all turns but the last."""
+    check_scores(row.score_chosen, row.score_rejected, row.margin, min_margin)
     chosen, rejected = read_transcript(row.chosen, "$.chosen"), read_transcript(row.rejected, "$.rejected")
     for path, turns in (("$.chosen", chosen), ("$.rejected", rejected)):
         if turns[-1].role != "assistant":
