@@ -13,6 +13,7 @@ REMARK = re.compile(r"\s*(#.*|\([^()]*\))$")  # at the end of a name
 BARE = re.compile(r"[-+.\deE]*|NA|NaN|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|null|None")  # what no writer encloses
 BLOCK = 1 << 20  # characters read at once in search of a quote
 csv.field_size_limit(MAX_ROW_BYTES)
+UNNAMED = "Unnamed: 0"  # the name that pandas gives to the numbers of rows, which it writes without one
 
 
 class CellReader:
@@ -46,7 +47,7 @@ class CellReader:
         header = without_remarks([name.strip() for name in names])
         if problem := find_header_fault(header, line, self.delimiter):
             raise BrokenFile(problem, self.line, code="wrong-header")
-        return header
+        return [UNNAMED, *header[1:]] if header[:1] == [""] else header
 
     def read_rows(self, or_letters: bool = False) -> Iterator[tuple[int, list[str]]]:
         """Yield the cells of each row with the line that it begins on; rows without any text are passed over.

@@ -24,6 +24,8 @@ def refuse_wrapped_rows(head: bytes, file: str, goes_on: bool = False) -> None:
         orient = "orient='records', lines=True, force_ascii=False"
         command = f"python -c \"import pandas, sys; pandas.read_json(sys.argv[1]).to_json('{OUT}', {orient})\" {name}"
         raise wrapped(f"an object of columns; `{command}` writes {OUT}")
+    if isinstance(value, dict) and len(value) > 1 and all(map(recognise_format, value.values())):
+        raise wrapped(f"its rows are the values of {len(value):,} keys; `jq -c '.[]' {name} > {OUT}` writes them")
     if isinstance(value, dict) and not recognise_format(value):
         lists = [match for match in LIST.finditer(text, 0, end) if match[1] in value]
     else:

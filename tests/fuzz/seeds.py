@@ -27,7 +27,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "alpaca": {"instruction": "Add", "input": "1 2", "chosen": "3", "rejected": "4", "history": [["a", "b"]]},
     "hh": {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: Go"},
     "ab": {"context": [PROMPT], "response1": "Save %s 3", "response2": "No", "overall_preference": -2},
-    "scored": {"instruction": "Hi", "completions": [{"response": "a", "score": 5}, {"text": "b", "rating": 1e0}]},
+    "scored": {"instruction": "Hi", "completions": [{"response": "a", "score": 5}, {"text": "b", "score": 1e0}]},
 }
 MQM = (
     b"system\tdoc\tseg_id\trater\tsource\ttarget\tcategory\tseverity\n"

@@ -235,6 +235,12 @@ def test_an_answer_in_a_table_that_looks_like_json_stays_text(answer, tmp_path):
     assert read_pairs(tmp_path / "out")[0]["messages"][-1]["content"] == answer
 
 
+def test_the_numbers_of_rows_that_pandas_writes_are_left(tmp_path):
+    (tmp_path / "raw.csv").write_text(",prompt,chosen,rejected\n0,?,a,b\n", encoding="utf-8")
+    assert convert(tmp_path / "raw.csv", tmp_path / "out") is None
+    assert read_quality(tmp_path / "out")["keys_left"] == {"Unnamed: 0": 1}
+
+
 def test_a_bad_row_of_a_table_is_named_with_the_line_that_it_begins_on(tmp_path):
     write_csv(tmp_path / "raw.csv", ("1?", "one\ntwo", "3"), ("2?", "same", "same"), ("3?", "a"))
     convert(tmp_path / "raw.csv", tmp_path / "out")

@@ -33,6 +33,7 @@ OTHER = {"role": "assistant", "content": "b"}
 ANSWERS = {"chosen": [ASKED, ANSWER], "rejected": [ASKED, OTHER]}
 HH = {"chosen": "\n\nHuman: ?\n\nAssistant: a", "rejected": "\n\nHuman: ?\n\nAssistant: b"}
 SYSTEM = {"role": "system", "content": "B."}
+TALK = {"chosen": "\n\nHuman: ?\n\nAssistant: a", "rejected": "\n\nHuman: ?\n\nAssistant: b"}
 SWIFT: dict[str, Any] = {"messages": [ASKED, ANSWER], "rejected_response": "b"}
 
 
@@ -365,6 +366,12 @@ def test_a_column_of_messages_beside_two_answers_is_the_prompt(key):
             "ambiguous-key $.completions[0]",
         ),
         ({"prompt": "?", "completions": ["a", "b"], "scores": [1]}, "wrong-structure $.scores"),
+        (
+            {"prompt": "?", "completions": [{"text": "a", "rank": 1}, {"text": "b", "score": 0.5}]},
+            "wrong-structure $.completions",
+        ),
+        (TALK | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
+        ({"prompt": "?", "a": "a", "b": "b", "winner": "a", "score_chosen": 2}, "unknown-key $.score_chosen"),
         (ROW | {"score_chosen": 2, "score_rejected": 8}, "scores-reversed $.score_chosen"),
         (ROW | {"score_chosen": 2, "score_rejected": 1.5}, "small-margin $.score_chosen"),
         (ROW | {"score_chosen": 5, "score_rejected": 1, "margin": 0.5}, "small-margin $.margin"),
@@ -545,6 +552,9 @@ RECORDS = {
         "data": {"prompt": "?", "answer1": "a", "answer2": "b"},
         "annotations": [{"id": 5, "result": [{"type": "pairwise", "value": {"selected": "left"}}], "lead_time": 3.5}],
         "predictions": [],
+        **{"file_upload": "1.json", "project": 3, "drafts": [], "meta": {}, "inner_id": 1, "updated_by": 1},
+        **{"total_annotations": 1, "cancelled_annotations": 0, "total_predictions": 0, "comment_count": 0},
+        **{"created_at": "2026-01-01T00:00:00Z", "unresolved_comment_count": 0, "comment_authors": []},
     },
     "Prodigy": {
         "text": "?",
@@ -553,6 +563,7 @@ RECORDS = {
         "answer": "accept",
         "_input_hash": 1,
         "_task_hash": 2,
+        **{"_view_id": "choice", "_timestamp": 1700000000, "_annotator_id": "x", "_session_id": "x"},
     },
 }
 
@@ -577,6 +588,12 @@ def test_a_record_with_names_of_its_own_is_sent_to_the_page_that_shows_its_setti
 )
 def test_what_is_empty_means_nothing(empty):
     assert json.loads(convert_rows(ROW | empty).pairs) == json.loads(convert_rows(ROW).pairs)
+
+
+def test_completions_are_compared_by_the_first_score_that_all_of_them_have():
+    scores = [{"fine-grained_score": None, "overall_score": 8}, {"fine-grained_score": 9, "overall_score": 1}]
+    row = {"prompt": "?", "completions": [{"text": text} | each for text, each in zip("ab", scores, strict=True)]}
+    assert json.loads(convert_rows(row).pairs) == {"id": "row-1"} | SWIFT
 
 
 def test_tools_of_a_nested_column_are_named_as_what_cannot_be_trained():

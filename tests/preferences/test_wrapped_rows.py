@@ -28,10 +28,11 @@ def refusal(value: object, indent: int | None = None) -> str:
     [
         ({"data": PAIRS}, ".data[]"),
         ({"version": "1", "pairs": PAIRS}, ".pairs[]"),
+        ({"first": PAIRS[0], "second": PAIRS[1]}, ".[]"),
         ({"examples": [{"question": "?", "better": "a"}]}, ".examples[]"),
         ({"features": [{"name": "prompt"}], "rows": [{"row_idx": 0, "row": PAIRS[0]}]}, ".rows[].row"),
     ],
-    ids=["data", "another key", "rows of an unknown format", "the datasets server"],
+    ids=["data", "another key", "a key for each row", "rows of an unknown format", "the datasets server"],
 )
 def test_a_list_of_rows_in_an_object_is_named_with_the_command_of_jq(value, filter_of_jq, indent):
     assert f"`jq -c '{filter_of_jq}' 'my rows.json' > rows.jsonl`" in refusal(value, indent)

@@ -55,11 +55,17 @@ class Completion(Struct, gc=False):
         return [text for text in texts if not isinstance(text, UnsetType)]
 
     @property
-    def scores(self) -> list[float]:
-        """The scores, the one that counts first. The best rank is the lowest."""
+    def scores(self) -> dict[str, float]:
+        """The scores by name, the one that counts first. The best rank is the lowest."""
         rank = self.rank if isinstance(self.rank, UnsetType) else -self.rank
-        scores = (self.score, self.fine_grained_score, self.overall_score, self.rating, rank)
-        return [score for score in scores if not isinstance(score, UnsetType)]
+        scores = {
+            "score": self.score,
+            "fine-grained_score": self.fine_grained_score,
+            "overall_score": self.overall_score,
+            "rating": self.rating,
+            "rank": rank,
+        }
+        return {name: score for name, score in scores.items() if not isinstance(score, UnsetType)}
 
 
 class Row(Struct, gc=False):
@@ -86,7 +92,7 @@ def recognise(row: Mapping[str, object]) -> bool:
 def join_scores(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row in which a list of texts and a list of scores are one list of completions."""
     texts, scores = row.get("completions"), row.get("scores")
-    if isinstance(texts, list) and all(isinstance(text, dict) and "completion" in text for text in texts):
+    if isinstance(texts, list) and all(isinstance(text, dict) for text in texts):
         return row | {"completions": [plain_completion(text) for text in texts]}
     if not isinstance(texts, list) or not isinstance(scores, list) or not all(isinstance(text, str) for text in texts):
         return row
@@ -97,7 +103,9 @@ def join_scores(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_completion(completion: dict[str, Any]) -> dict[str, Any]:
-    """Return a completion whose answer is a text where it is one message with nothing else in it."""
+    """Return a completion without nulls, whose answer is a text where it is one message with nothing else in it."""
+    if None in completion.values():
+        completion = {key: value for key, value in completion.items() if value is not None}
     match completion.get("completion"):
         case [{"role": "assistant", "content": str(text), **rest}] if not rest:
             return completion | {"completion": text}
@@ -109,7 +117,7 @@ def convert(row: Row, min_margin: float) -> Source:
     for number, completion in enumerate(row.completions):
         if len(set(completion.answers)) > 1:
             raise Rejected(Finding("ambiguous-key", f"$.completions[{number}]", "it has two answers, and they differ"))
-    scores = [completion.scores[0] for completion in row.completions]
+    scores = comparable_scores(row.completions)
     best, worst = scores.index(max(scores)), scores.index(min(scores))
     if scores[best] - scores[worst] < min_margin:
         detail = f"the best score is {scores[best]:g}, the worst {scores[worst]:g}"
@@ -119,6 +127,15 @@ def convert(row: Row, min_margin: float) -> Source:
     pair = make_pair(messages, row.completions[worst].answers[0], row.id, row.tag)
     source = Source(pair, [*paths, f"$.completions[{best}]"], f"$.completions[{worst}]")
     return begin_with(row.system, source)
+
+
+def comparable_scores(completions: list[Completion]) -> list[float]:
+    """Return the score of each completion, under the first name that all of them have."""
+    each = [completion.scores for completion in completions]
+    for name in each[0]:
+        if all(name in scores for scores in each):
+            return [scores[name] for scores in each]
+    raise Rejected(Finding("wrong-structure", "$.completions", "they have no score of one name"))
 
 
 def read_prompt(row: Row) -> tuple[list[Message], list[str]]:
