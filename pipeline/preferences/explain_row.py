@@ -13,9 +13,10 @@ from pipeline.preferences.checks import BLANK
 from pipeline.preferences.chunk import MAX_ROW_BYTES
 from pipeline.preferences.layouts import Renamed
 from pipeline.preferences.options import Options
+from pipeline.preferences.prepare_row import prepare
 from pipeline.preferences.problems import Finding
 from pipeline.preferences.propose import propose
-from pipeline.preferences.read_row import our_row, prepare, their_path
+from pipeline.preferences.read_row import our_row, their_path
 from pipeline.preferences.row_keys import is_empty
 from pipeline.preferences.strict_json import parse_strictly, shorten
 from pipeline.preferences.turns import plain_turns

@@ -8,9 +8,10 @@ from typing import Any
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import ROLES
+from pipeline.preferences.left_keys import ignored_keys
 from pipeline.preferences.options import Options
 from pipeline.preferences.problems import Finding, Rejected
-from pipeline.preferences.read_row import ignored_keys, our_row
+from pipeline.preferences.read_row import our_row
 from pipeline.preferences.rejects import describe_finding
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
 from pipeline.preferences.strict_json import parse_strictly

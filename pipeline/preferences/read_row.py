@@ -1,43 +1,21 @@
 """Turn one row of any set into a pair, and account for each of its keys."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from pipeline.preferences.formats import FORMATS, ROWS, keys_of, rated, recognise_format
-from pipeline.preferences.formats.scored import ABOUT, Completion, join_scores
+from pipeline.preferences.formats import FORMATS, ROWS, rated, recognise_format
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.layouts import NAMES, Renamed, rename, top_of, value_at
+from pipeline.preferences.layouts import Renamed, rename, value_at
+from pipeline.preferences.left_keys import has_implicit_prompt, ignored_keys, left_keys, refuse_blank_prompt
 from pipeline.preferences.options import Options
-from pipeline.preferences.problems import Finding, Rejected
-from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, Unread, is_empty, is_harmless, matches, name_key
+from pipeline.preferences.prepare_row import prepare
+from pipeline.preferences.problems import Rejected
+from pipeline.preferences.row_keys import Unread, is_empty
 from pipeline.preferences.strict_json import read_json
-from pipeline.preferences.turns import CONVERSATIONS, is_conversation, is_turn, plain_turns, unpack_turns
+from pipeline.preferences.turns import CONVERSATIONS, is_turn, plain_turns
 
-COMPLETION_KEYS = frozenset(Completion.__struct_encode_fields__)
-TOGETHER = {"score_chosen": "score_rejected", "score_rejected": "score_chosen", "score_b": "score_a"}
-PROMPTS = frozenset({"prompt", "messages"})
-IMPLICIT = {"trl": "chosen", "ab": "a"}  # formats whose prompt may be what both answers begin with
-NUMBERS = (
-    "score",
-    "label",
-    "preference",
-    "number_of_winner",
-    "a_wins",
-    "score_a",
-    "score_b",
-    "score_chosen",
-    "score_rejected",
-    "margin",
-)
-LISTS = ("completions", "scores", "history")  # beside conversations
-YES_OR_NO = {"true": True, "false": False}
-ABOUT_ROW = frozenset({"id", "tag", "winner", *NUMBERS})  # keys whose values another key may have by chance
-OPTIONAL = frozenset({"id", "tag", "winner", "history", "rejected_messages", *NUMBERS})  # none where they are empty
-OPTIONAL_MESSAGES = OPTIONAL | {"messages"}
-NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][-+]?\d{1,2})?", re.ASCII)
 WRITTEN_TURNS = ("[", "{", "array(")  # how they begin as text
 
 
@@ -46,14 +24,6 @@ def our_row(row: dict[str, Any], options: Options) -> Renamed:
     if ignored := ignored_keys(row, options):
         row = {key: value for key, value in row.items() if key not in ignored}
     return rename(row, options.columns)
-
-
-def ignored_keys(row: dict[str, Any], options: Options) -> set[str]:
-    """Return the keys of a row that data.ignore sets aside, and that data.columns does not name."""
-    if not options.ignore:
-        return set()
-    named = {name for path, _ in options.columns for name in (path, top_of(path))}
-    return {key for key in row if key not in named and matches(key, options.ignore)}
 
 
 def recognise_row(row: object, options: Options) -> str | None:
@@ -117,125 +87,6 @@ def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unre
         except msgspec.ValidationError:
             pass
     return msgspec.convert(plain_turns(row, options.ignore, unread), kind)
-
-
-def prepare(renamed: Renamed, format_name: str) -> dict[str, Any]:
-    """Return a row with what its format's Row does not read itself.
-
-    These are empty values, numbers and conversations in a table's cells, scores in a list of their own, a winner by the
-    name of its column, and a prompt under a name that may mean something else.
-    """
-    row = dict(renamed.row)
-    optional = OPTIONAL if format_name == "swift" else OPTIONAL_MESSAGES
-    for key in row.keys() & optional.union(LISTS):
-        row[key] = read_cell(key, row[key])
-        if key in optional and is_empty(row[key]):
-            del row[key]
-    if format_name == "scored":
-        return join_scores(row)
-    if format_name == "ab" and isinstance(row.get("winner"), str):
-        names = {renamed.paths.get(ours, ours).rpartition(".")[2]: ours for ours in ("a", "b")}
-        row["winner"] = names.get(row["winner"], row["winner"])
-    if lacks_prompt(row):
-        turns = {key: unpack_turns(row[key]) for key in ORIGIN_OR_PROMPT & row.keys()}
-        found = [key for key, value in turns.items() if is_conversation(value)]
-        if len(found) == 1:
-            renamed.paths["prompt"] = found[0]
-            row["prompt"] = turns[found[0]]
-            del row[found[0]]
-    return row
-
-
-def read_cell(key: str, value: Any) -> Any:
-    """Return the number or the list that a key holds as text, as cells of tables do; any other value as it is."""
-    if key in LISTS:
-        return read_json(value)
-    return read_number(value) if key in NUMBERS else value
-
-
-def read_number(value: Any) -> Any:
-    """Return the number, or the yes or no, that a cell of a table holds as text; any other value as it is."""
-    if not isinstance(value, str):
-        return value
-    return float(value) if NUMBER.fullmatch(value) else YES_OR_NO.get(value.lower(), value)
-
-
-def left_keys(row: dict[str, Any], renamed: Renamed, format_name: str, options: Options) -> set[str]:
-    """Return the keys that hold something and are not read, all of them known to be harmless or ignored.
-
-    Rejected: a key whose meaning would be lost, which may be the prompt, or which belongs to another format.
-    """
-    for ours in renamed.twice:
-        raise Rejected(
-            Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours}, which the row has too")
-        )
-    alone = {one for one, other in TOGETHER.items() if other not in row} & keys_of(format_name)
-    used = keys_of(format_name) - alone
-    left = [key for key in row if key not in used and not is_empty(read_json(row[key]))]
-    findings = list(find_possible_prompts(row, format_name))
-    named = {found.path[2:] for found in findings}
-    for key in left:
-        known = (
-            is_harmless(key, row[key]) or key in alone or matches(key, renamed.aside) or matches(key, options.ignore)
-        )
-        if not (known or key in named or is_copy(row[key], row, used)):
-            findings.append(name_key(renamed.paths.get(key, key), "$"))
-    inner = list(left_in_completions(row)) if format_name == "scored" else []
-    for number, key in inner:
-        if not (key in ABOUT or matches(key, options.ignore) or is_harmless(key)):
-            findings.append(name_key(key, f"$.completions[{number}]"))
-    if findings and (other := recognise_format(row)) not in (None, format_name):
-        findings = [Finding("other-format", "$", f"its keys are those of the {other} format")]
-    if findings:
-        raise Rejected(*findings)
-    return {*(renamed.paths.get(key, key) for key in left), *(f"completions[].{key}" for _, key in inner)}
-
-
-def is_copy(value: Any, row: dict[str, Any], used: frozenset[str]) -> bool:
-    """Say whether a text, or messages, are those of a key that is read, or a text at the end of its conversation."""
-    held = [row[key] for key in used & row.keys() if key not in ABOUT_ROW]
-    return isinstance(value, str | list) and (value in held or value in [last_text(known) for known in held])
-
-
-def last_text(value: Any) -> Any:
-    """Return the text of the last message of a conversation; None of other values."""
-    return value[-1].get("content") if is_conversation(value) else None
-
-
-def lacks_prompt(row: dict[str, Any]) -> bool:
-    """Say whether no key of a row holds its prompt."""
-    return all(is_empty(row.get(key)) for key in PROMPTS)
-
-
-def has_implicit_prompt(row: dict[str, Any], format_name: str) -> bool:
-    """Say whether the prompt of a row would be what both its answers begin with."""
-    return isinstance(row.get(IMPLICIT.get(format_name, "")), str) and lacks_prompt(row)
-
-
-def refuse_blank_prompt(row: dict[str, Any], options: Options) -> None:
-    """Refuse a row, under its own names, that has a key for its prompt, and nothing in it."""
-    columns = dict(options.columns)
-    names = [name for name in (*PROMPTS, *NAMES["prompt"], *columns) if columns.get(name, "prompt") in PROMPTS]
-    blank = {name for name in names if name in row or top_of(name) in row} - ignored_keys(row, options)
-    if blank:
-        raise Rejected(*(Finding("blank-text", f"$.{name}", "no prompt in it") for name in sorted(blank)))
-
-
-def find_possible_prompts(row: dict[str, Any], format_name: str) -> Iterator[Finding]:
-    """Yield the keys that may hold the prompt of a row in which it would else be what both answers begin with."""
-    if has_implicit_prompt(row, format_name):
-        for key in sorted(ORIGIN_OR_PROMPT & row.keys()):
-            if not is_empty(row[key]):
-                yield Finding("unknown-key", f"$.{key}", f"{key!r} may be the prompt: data.columns: {{{key}: prompt}}")
-
-
-def left_in_completions(row: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """Yield the number of a completion and its key, for each key that holds something and is not read."""
-    completions = row.get("completions")
-    for number, completion in enumerate(completions if isinstance(completions, list) else []):
-        for key, value in completion.items() if isinstance(completion, dict) else ():
-            if key not in COMPLETION_KEYS and not is_empty(value):
-                yield number, key
 
 
 def their_path(path: str, renamed: Renamed, row: Any) -> str:

@@ -1,4 +1,4 @@
-"""Read CSV and TSV, a row at a time, as JSON. What a cell means is told from its key (preferences/read_row.py)."""
+"""Read CSV and TSV, a row at a time, as JSON. What a cell means is told from its key (preferences/prepare_row.py)."""
 
 from collections.abc import Iterator
 

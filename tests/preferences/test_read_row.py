@@ -17,7 +17,8 @@ from pipeline.preferences.explain_row import explain_keys
 from pipeline.preferences.formats import FORMATS, ROWS, keys_of
 from pipeline.preferences.layouts import EXPORTS, LAYOUTS, NAMES
 from pipeline.preferences.options import Options
-from pipeline.preferences.read_row import NUMBERS, recognise_row
+from pipeline.preferences.prepare_row import NUMBERS
+from pipeline.preferences.read_row import recognise_row
 from pipeline.preferences.row_keys import ORIGIN_OR_PROMPT, ORIGINS, UNSUPPORTED, is_empty, is_harmless
 from pipeline.preferences.turns import ANALYSIS, CONVERSATIONS
 from pipeline.settings.check import load_schema

@@ -36,7 +36,8 @@ from pipeline.preferences.columns import ASSISTANT, REJECTED, ROLES, USER, Colum
 from pipeline.preferences.convert_chunk import Converted, Options, convert_chunk
 from pipeline.preferences.formats import FORMATS
 from pipeline.preferences.pair import Message, Pair
-from pipeline.preferences.read_row import our_row, prepare
+from pipeline.preferences.prepare_row import prepare
+from pipeline.preferences.read_row import our_row
 from pipeline.preferences.translation import translation_checks
 from pipeline.preferences.turns import plain_turns
 from pipeline.settings.check import load_schema
