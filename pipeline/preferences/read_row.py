@@ -91,7 +91,7 @@ def decode(row: dict[str, Any], format_name: str, options: Options, unread: Unre
 
 def their_path(path: str, renamed: Renamed, row: Any) -> str:
     """Return the path of a text in the raw row, for its path under our names."""
-    ours, rest = re.fullmatch(r"\$\.?([^.\[]*)(.*)", path).groups()  # type: ignore[union-attr]
+    ours, rest = re.fullmatch(r"\$\.?([^.\[]*)(.*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
     theirs = renamed.paths.get(ours, ours)
     if not rest or not isinstance(row, dict):
         return f"$.{theirs}{rest}" if ours else path

@@ -31,6 +31,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "dpo.gradient_checkpointing_kwargs": ({"dpo": {"gradient_checkpointing_kwargs": {"use_reentrant": False}}},),
     "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
+    "data.columns": ({"data": {"columns": {"ask": "prompt"}}},),
+    "data.ignore": ({"data": {"ignore": ["mood"]}},),
     # vLLM goes with GPUs only.
     "infer.backend": ({"infer": {"backend": "vllm", "gpus": 1}}, {"infer": {"backend": "transformers"}}),
     # Sampling needs a temperature.
