@@ -12,6 +12,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import torch
@@ -66,8 +67,9 @@ def test_the_dump_is_the_installed_release():
 
 def test_the_forms_of_flags_are_those_of_the_installed_release():
     switches, lists = set(), set()
+    hints = get_type_hints(RLHFArguments)  # a parser that was made of the fields changes their types
     for field in dataclasses.fields(RLHFArguments):
-        form, default = str(field.type), load_defaults(PINNED).get(field.name)
+        form, default = str(hints[field.name]), load_defaults(PINNED).get(field.name)
         switches |= {field.name} if "bool" in form and "dict" not in form and not isinstance(default, bool) else set()
         lists |= {field.name} if "list" in form.lower() and not isinstance(default, list) else set()
     known = {name: set(named) for name, named in load_knowledge()["forms"].items()}
