@@ -1,5 +1,6 @@
 """Turn the rows of a chunk into pairs, and give the reason for every row that does not become one."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,11 +33,13 @@ from pipeline.preferences.layouts import present_columns, top_of
 from pipeline.preferences.options import Options
 from pipeline.preferences.pair import Message, Pair, encode_lines
 from pipeline.preferences.problems import PROBLEMS, Finding, Rejected
-from pipeline.preferences.read_row import read_row
+from pipeline.preferences.read_row import locate_row, read_row
 from pipeline.preferences.row_keys import Unread, matches
 from pipeline.preferences.strict_json import parse_strictly
 from pipeline.preferences.translation import translation_checks
 
+FEW_BYTES = 1 << 14
+HIDES_KEYS = re.compile(rb'[\x00-\x20]:|\\\\":')
 REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Rejected)
 decode_pair = msgspec.json.Decoder(Pair).decode
 decode_any = msgspec.json.Decoder().decode
@@ -187,15 +190,19 @@ def count_keys(data: bytes) -> int | None:
     A key ends with a quote that is not escaped, and a colon after it. White space before the colon hides one, and so
     does a backslash at its end.
     """
-    if b'\\\\":' in data:
-        return None
+    if len(data) < FEW_BYTES:  # for which numpy takes longer
+        hidden = HIDES_KEYS.search(data)
+        return None if hidden else data.count(b'":') - data.count(b'\\":')
     array = np.frombuffer(data, np.uint8)
     colons = np.flatnonzero(array == ord(":"))
     before = array[colons - 1]
     if (before <= ord(" ")).any():
         return None
     quoted = colons[before == ord('"')]
-    return int(np.count_nonzero(array[quoted - 2] != ord("\\")))
+    escaped = array[quoted - 2] == ord("\\")
+    if (array[quoted[escaped] - 3] == ord("\\")).any():
+        return None
+    return int(len(quoted) - np.count_nonzero(escaped))
 
 
 def count_fields(pair: Pair) -> int:
@@ -244,7 +251,7 @@ def find_faults(columns: Columns, raw: bytes, checks: Sequence[PairCheck]) -> It
 def locate(faults: Sequence[Fault], reader: RowReader, index: int) -> list[Finding]:
     """Return the faults of a pair with the paths of the texts in the raw row."""
     try:
-        source = reader.convert(decode_any(reader.lines[index]), Counter())
+        source = locate_row(decode_any(reader.lines[index]), reader.chunk.format or "", reader.options)
         paths = {None: "$", REJECTED: source.rejected_path} | dict(enumerate(source.message_paths))
     except REFUSALS:  # a blank text, which only the reading of whole pairs lets through
         paths = {fault.where: f"$.messages[{fault.where}].content" for fault in faults}

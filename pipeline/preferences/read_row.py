@@ -32,7 +32,7 @@ def recognise_row(row: object, options: Options) -> str | None:
 
 
 def read_row(row: Any, format_name: str, options: Options, unread: Unread) -> Source:
-    """Return the pair of a row and the paths of its texts, and count the keys that are not read.
+    """Return the pair of a row, with paths under our names, and count the keys that are not read.
 
     Raises Rejected, or msgspec's error where the format's Row refuses the row.
     """
@@ -41,6 +41,14 @@ def read_row(row: Any, format_name: str, options: Options, unread: Unread) -> So
         source: Source = FORMATS[format_name].convert(ours, options.min_margin)
     except Rejected as refused:
         raise in_their_words(refused, renamed, row) from None
+    return source
+
+
+def locate_row(row: Any, format_name: str, options: Options) -> Source:
+    """Return what read_row does, with the paths of the texts in the raw row."""
+    source = read_row(row, format_name, options, Unread())
+    renamed = our_row(row, options)
+    prepare(renamed, format_name)  # which may take a prompt from another key
     paths = [their_path(path, renamed, row) for path in source.message_paths]
     return Source(source.pair, paths, their_path(source.rejected_path, renamed, row))
 
