@@ -45,7 +45,7 @@ def read_row(row: Any, format_name: str, options: Options, unread: Unread) -> So
 
 
 def locate_row(row: Any, format_name: str, options: Options) -> Source:
-    """Return what read_row does, with the paths of the texts in the raw row."""
+    """Return the result of read_row, with the paths of the texts in the raw row."""
     source = read_row(row, format_name, options, Unread())
     renamed = our_row(row, options)
     prepare(renamed, format_name)  # which may take a prompt from another key
