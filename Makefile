@@ -62,16 +62,16 @@ define run_tests
 	exit $$failed
 endef
 
-test: check ## Check the code, run the default run once and all fast tests; 13 minutes on two cores
+test: check ## Check the code, run the default run once and all fast tests; 9 minutes on two cores
 	$(call run_tests,not ci and not nightly)
 
-test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 32 minutes on two cores
+test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 26 minutes on two cores
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@envs/install.sh provenance .venv-provenance
 	$(call run_tests,not nightly,--hypothesis-profile=ci)
 
-test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; hours
+test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; an hour or more
 	@envs/install.sh fidelity .venv-fidelity
 	@envs/install.sh mutants .venv-mutants
 	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
