@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from pipeline.preferences.columns import SYSTEM
 from pipeline.preferences.convert_files import convert_files, must_stop
 from pipeline.preferences.draw_pairs import Draw
 from pipeline.preferences.ledger import Counts
-from pipeline.preferences.options import Options
+from pipeline.preferences.options import Options, options_of_keys
 from pipeline.preferences.problems import PROBLEMS, UNREADABLE
 from pipeline.preferences.read_files import RawFiles
 from pipeline.preferences.rejects import say_dropped, say_reject
@@ -60,12 +61,11 @@ def read_options(data: dict[str, Any]) -> Options:
     languages = data["languages"]
     if data["system"] and (said := explain_text(data["system"], SYSTEM)):
         sys.exit(f"data.system: {said}")
-    return Options(
-        data["min_margin"],
-        languages and (languages["source"], languages["target"]),
-        data["system"],
-        tuple((data["columns"] or {}).items()),
-        frozenset(data["ignore"]),
+    return replace(
+        options_of_keys(data),
+        min_margin=data["min_margin"],
+        languages=languages and (languages["source"], languages["target"]),
+        system=data["system"],
     )
 
 

@@ -1,6 +1,8 @@
 """The settings of `data:` that the conversion of a row depends on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,3 +14,8 @@ class Options:
     system: str | None = None
     columns: tuple[tuple[str, str], ...] = ()  # our key by the path of theirs
     ignore: frozenset[str] = frozenset()
+
+
+def options_of_keys(data: Mapping[str, Any]) -> Options:
+    """Return the options that say what the keys of a row are."""
+    return Options(columns=tuple((data["columns"] or {}).items()), ignore=frozenset(data["ignore"]))

@@ -9,7 +9,7 @@ from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import ROLES
 from pipeline.preferences.left_keys import ignored_keys
-from pipeline.preferences.options import Options
+from pipeline.preferences.options import options_of_keys
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.read_row import our_row
 from pipeline.preferences.rejects import describe_finding
@@ -36,7 +36,7 @@ class PromptFile:
         """Take `system`, `columns` and `ignore` from the settings of `data:`."""
         self.path = path
         self.system: str | None = data["system"]  # message of prompts that have none
-        self.options = Options(columns=tuple((data["columns"] or {}).items()), ignore=frozenset(data["ignore"]))
+        self.options = options_of_keys(data)
         self.unread: Unread = Unread()
 
     def read(self) -> Iterator[dict[str, Any]]:

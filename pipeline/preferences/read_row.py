@@ -36,21 +36,23 @@ def read_row(row: Any, format_name: str, options: Options, unread: Unread) -> So
 
     Raises Rejected, or msgspec's error where the format's Row refuses the row.
     """
-    renamed, ours = read_ours(row, format_name, options, unread)
-    try:
-        source: Source = FORMATS[format_name].convert(ours, options.min_margin)
-    except Rejected as refused:
-        raise in_their_words(refused, renamed, row) from None
-    return source
+    return read_named(row, format_name, options, unread)[0]
 
 
 def locate_row(row: Any, format_name: str, options: Options) -> Source:
     """Return the result of read_row, with the paths of the texts in the raw row."""
-    source = read_row(row, format_name, options, Unread())
-    renamed = our_row(row, options)
-    prepare(renamed, format_name)  # which may take a prompt from another key
+    source, renamed = read_named(row, format_name, options, Unread())
     paths = [their_path(path, renamed, row) for path in source.message_paths]
     return Source(source.pair, paths, their_path(source.rejected_path, renamed, row))
+
+
+def read_named(row: Any, format_name: str, options: Options, unread: Unread) -> tuple[Source, Renamed]:
+    """Return the pair of a row, and the names of its keys. Raises what read_row does."""
+    renamed, ours = read_ours(row, format_name, options, unread)
+    try:
+        return FORMATS[format_name].convert(ours, options.min_margin), renamed
+    except Rejected as refused:
+        raise in_their_words(refused, renamed, row) from None
 
 
 def read_single(row: Any, options: Options, unread: Unread) -> rated.Row:
