@@ -18,7 +18,7 @@ min_version("9.0")
 from pipeline.graph.changed_code import name_changed_code
 from pipeline.settings.check import check_config
 from pipeline.graph.check_machine import check_machine, check_plan, require_writable
-from pipeline.graph.code_of import code_of
+from pipeline.graph.code_of import code_of, with_used
 from pipeline.graph.explain_failure import explain_failure
 from pipeline.files.folder_manifest import digest_of_folder
 from pipeline.graph.living_jobs import refuse_living_jobs
@@ -28,6 +28,7 @@ from pipeline.graph.unshare_records import unshare_records
 from pipeline.preferences.sources import list_source, list_sources
 from pipeline.training.machine import COMMAND, describe_command
 from pipeline.graph.show_progress import show_progress, stop_progress
+from pipeline.settings.own_figures import own_files
 from pipeline.settings.reads import hand_parts
 from pipeline.settings.runs import list_runs, name_models
 from pipeline.settings.sweep import list_points

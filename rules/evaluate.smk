@@ -43,7 +43,7 @@ rule evaluate_answers:
         before=lambda wildcards: RUNS[wildcards.run].answers_before,
         after=["results/{run}/infer/predictions.jsonl"],
         terms=config["evaluate"]["terms"] or [],
-        own=config["evaluate"]["own"].partition(":")[0] if config["evaluate"]["own"] else [],
+        own=with_used(own_files(config["evaluate"]["own"])),
         judgements="results/{run}/evaluate/judgements.jsonl" if config["evaluate"]["judge"] else [],
         comet="results/{run}/evaluate/comet.jsonl" if config["evaluate"]["comet"] else [],
     output:

@@ -1,7 +1,7 @@
 """
 The model to tune: a tiny or random one that is built here, or the folder in model.folder.
 
-Reads      results/{run}/data/train.jsonl, or model.folder
+Reads      results/{run}/data/train.jsonl and model.tiny.conversations, or model.folder
 Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built
 Stages     build_tiny_model, build_random_model, or check_model
 """
@@ -38,7 +38,7 @@ elif config["model"]["folder"] is None:
     rule build_tiny_model:
         """Build a gpt-oss small enough for a laptop, and teach it a little."""
         input:
-            train="results/{run}/data/train.jsonl",
+            conversations=config["model"]["tiny"]["conversations"] or "results/{run}/data/train.jsonl",
         output:
             folder=directory("results/{run}/model"),
             manifest="results/{run}/model.sha256",
@@ -54,7 +54,7 @@ elif config["model"]["folder"] is None:
             settings=part("build_tiny_model"),
         shell:
             """
-            envs/with-training python -m scripts.build_tiny_model {input.train:q} \
+            envs/with-training python -m scripts.build_tiny_model {input.conversations:q} \
                 --settings {params.settings:q} \
                 --folder {output.folder:q} >{log[0]:q} 2>&1
             """

@@ -27,7 +27,7 @@ from transformers import GptOssConfig, GptOssForCausalLM
 
 from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
-from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, texts_of
+from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, save_tokenizer, texts_of
 from pipeline.settings.stage import stage_parser
 
 SPREAD = 0.02  # the standard deviation of a fresh weight: transformers' initializer_range
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
     config = describe_model(tokenizer, shape, shape["vocab_size"])
     config.dtype = torch.bfloat16
     args.folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(args.folder)
+    save_tokenizer(tokenizer, args.folder)
     config.save_pretrained(args.folder)
     describe_generation(tokenizer).save_pretrained(args.folder)
     write_weights(config, args.folder, shape["seed"], args.processes)

@@ -1,14 +1,14 @@
 """Build a gpt-oss of the real architecture, small enough for a laptop, and teach it a little.
 
-    envs/with-training python -m scripts.build_tiny_model results/tiny/data/train.jsonl \
+    envs/with-training python -m scripts.build_tiny_model data/interface/base.jsonl \
         --settings "$(python -m tools.show_settings build_tiny_model)" --folder results/tiny/model
 
 The SHA-256 of its files is written beside the folder, to results/tiny/model.sha256.
 
 The architecture is that of openai/gpt-oss-20b in transformers: router and experts, attention sinks,
 sliding-window layers between full ones, yarn positions, harmony special tokens, and a byte-level BPE
-(trained on the pairs given). It is then trained for a few passes on prompts and chosen answers, so that
-DPO starts from a model that has preferences and whose answers are words. It sees the training pairs only.
+(trained on the conversations). It is then taught the conversations: first their last questions and answers alone,
+which are short, then whole, behind harmony's preamble. It sees no held-out pair.
 """
 
 import random
@@ -23,8 +23,10 @@ from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.launch.run_swift import CPU_THREADS
 from pipeline.models.render_chat import load_renderer
-from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, texts_of
+from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, save_tokenizer, texts_of
 from pipeline.settings.stage import stage_parser
+
+Row = tuple[list[int], list[int]]  # token ids and labels
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> GptOssForCausalLM:
@@ -35,7 +37,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, shape: dict[str, Any]) -> Gp
     return model
 
 
-def to_batch(rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, torch.Tensor]:
+def to_batch(rows: list[Row], pad: int) -> dict[str, torch.Tensor]:
     """Return input_ids, attention_mask and labels of shape (rows, longest), padded on the right."""
     longest = max(len(ids) for ids, _ in rows)
 
@@ -49,26 +51,34 @@ def to_batch(rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, tor
     }
 
 
-def draw_batches(rows: list[Any], size: int, steps: int, seed: int) -> Iterator[list[Any]]:
-    """Yield `steps` batches of `size` rows of similar length; every row is used once before any is used again.
+def last_turn(row: Row, start: int) -> Row:
+    """Return the tokens of the last question and its answer, which begin with the last but one of `start`."""
+    ids, labels = row
+    at = [place for place, token in enumerate(ids) if token == start][-2]
+    return ids[at:], labels[at:]
 
-    With other batches, padding would be a third of the work.
-    """
+
+def draw_batches(rows: list[Row], size: int, steps: int, seed: int) -> Iterator[list[Row]]:
+    """Yield `steps` batches of `size` rows in random order; every row is used once before any is used again."""
     order = random.Random(seed)
-    by_length = sorted(rows, key=lambda row: len(row[0]))
-    batches = [by_length[start : start + size] for start in range(0, len(rows), size)]
-    for step in range(steps):
-        if step % len(batches) == 0:
-            order.shuffle(batches)
-        yield batches[step % len(batches)]
+    left: list[Row] = []
+    for _ in range(steps):
+        if len(left) < size:
+            left += order.sample(rows, len(rows))
+        batch, left = left[:size], left[size:]
+        yield batch
 
 
-def train(model: GptOssForCausalLM, rows: list[tuple[list[int], list[int]]], shape: dict[str, Any]) -> None:
-    """Train the model on the labelled tokens of `rows`, in place."""
-    steps, peak = shape["training_steps"], shape["learning_rate"]
+def teach(model: GptOssForCausalLM, rows: list[Row], start: int, shape: dict[str, Any]) -> None:
+    """Train the model, in place, on the labelled tokens of last turns, and then of whole conversations."""
+    turns = [last_turn(row, start) for row in rows]
+    batches = [
+        *draw_batches(turns, shape["turn_batch_size"], shape["turn_steps"], shape["seed"]),
+        *draw_batches(rows, shape["batch_size"], shape["training_steps"], shape["seed"]),
+    ]
+    steps, peak = len(batches), shape["learning_rate"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=0.1)
-    batches = draw_batches(rows, shape["batch_size"], steps, shape["seed"])
     for step, batch in enumerate(batches, start=1):
         loss = model(**to_batch(batch, model.config.pad_token_id)).loss
         loss.backward()
@@ -82,25 +92,24 @@ def train(model: GptOssForCausalLM, rows: list[tuple[list[int], list[int]]], sha
 
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
-    parser.add_argument("train", type=Path, help="the training pairs")
+    parser.add_argument("conversations", type=Path, help="what the model is taught")
     parser.add_argument("--folder", type=Path, required=True, help="folder for the model")
     args = parser.parse_args(argv)
 
     shape = args.settings["model"]["tiny"]
     torch.set_num_threads(CPU_THREADS)
-    torch.use_deterministic_algorithms(
-        True
-    )  # with several threads the order of additions, and so the rounding, would vary
+    torch.use_deterministic_algorithms(True)  # or the order of additions, and so the rounding, would vary
     torch.manual_seed(shape["seed"])
-    pairs = read_json_lines(args.train)
-    tokenizer = build_tokenizer(texts_of(pairs), shape["vocab_size"])
+    taught = read_json_lines(args.conversations)
+    tokenizer = build_tokenizer(texts_of(taught), shape["vocab_size"])
     model = build_model(tokenizer, shape)
-    tokenizer.save_pretrained(args.folder)
+    save_tokenizer(tokenizer, args.folder)
     model.config.save_pretrained(args.folder)
 
     render = load_renderer(args.folder, args.settings["prompt"]["date"])
-    print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(pairs)} conversations", flush=True)
-    train(model, [render(pair["messages"]) for pair in pairs], shape)
+    print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(taught)} conversations", flush=True)
+    start = tokenizer.convert_tokens_to_ids("<|start|>")
+    teach(model, [render(row["messages"]) for row in taught], start, shape)
     model.to(torch.bfloat16).save_pretrained(args.folder)
     write_manifest(args.folder, manifest_beside(args.folder))
 

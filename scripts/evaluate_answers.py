@@ -13,7 +13,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def choose_metrics(args: argparse.Namespace) -> Metrics:
     """Return the figures that the settings and the command line ask for, by name."""
     settings, languages = args.settings["evaluate"], args.settings["data"]["languages"]
-    metrics: Metrics = {}
+    metrics: Metrics = {figure["name"]: load_own_metric(figure["function"]) for figure in settings["own"]}
     if languages:
         metrics |= {"bleu": Bleu(languages["target"]), "chrf": Chrf(), "ter": Ter(settings["seed"])}
         metrics |= translation_metrics()
@@ -61,8 +61,6 @@ def choose_metrics(args: argparse.Namespace) -> Metrics:
         metrics["term_hits"] = hits(read_terms(Path(settings["terms"])))
     if args.comet:
         metrics["comet"] = read_scores(args.comet)
-    if settings["own"]:
-        metrics["own"] = load_own_metric(settings["own"])
     metrics |= general_metrics()
     known = [*metrics, *(["win_rate"] if args.judgements else [])]
     if unknown := sorted(set(args.only or ()) - set(known)):
@@ -100,6 +98,7 @@ def evaluate(args: argparse.Namespace, rows: SideBySide, metrics: Metrics, stati
         "models": rows.models,
         "answers": answers,
         "comparisons": comparisons,
+        "better": {figure["name"]: figure["better"] for figure in args.settings["evaluate"]["own"]},
         "signatures": {name: signature(metrics[name].metric) for name in SIGNED if name in metrics},
     }
 
@@ -119,7 +118,7 @@ def add_win_rates(args: argparse.Namespace, rows: SideBySide, found: Metrics) ->
 def list_answers(rows: SideBySide, first_file: Path, scores: dict[str, Any]) -> Iterator[Metrics]:
     """Yield the rows of answers.jsonl: a prompt, its answers and their scores, and the change of the main score."""
     first, *_, last = rows.models if len(rows.models) > 1 else [*rows.models, rows.models[0]]
-    main = "own" if "own" in scores else "chrf"
+    main = next(iter(scores))
     for i, row in enumerate(read_rows(first_file)):
         own = {model: {name: as_json(by_model[model][i]) for name, by_model in scores.items()} for model in rows.models}
         before, after = (own[model][main] for model in (first, last))
@@ -141,9 +140,11 @@ def as_json(score: float) -> float | None:
     return round(float(score), 6) if np.isfinite(score) else None
 
 
-def score_rows(rows: SideBySide, metrics: Metrics, statistics: dict[Any, Any]) -> dict[str, dict[str, list[float]]]:
-    """Return a score for each row, by figure and model: chrF, and the user's own figures."""
-    shown = {name: metrics[name] for name in ("chrf", "comet", "own") if name in metrics} or {"chrf": Chrf()}
+def score_rows(
+    rows: SideBySide, metrics: Metrics, own: Iterable[str], statistics: dict[Any, Any]
+) -> dict[str, dict[str, list[float]]]:
+    """Return a score for each row, by figure and model: the user's own figures first, then chrF."""
+    shown = {name: metrics[name] for name in (*own, "chrf", "comet") if name in metrics} or {"chrf": Chrf()}
     return {
         name: {
             model: [metric.score(row) for row in statistics_of(rows, name, metric, model, statistics)]
@@ -169,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
         add_win_rates(args, rows, found)
     write_figures(found, args.out and args.out / METRICS)
     if args.out:
-        scores = score_rows(rows, metrics, statistics)
+        scores = score_rows(rows, metrics, found["better"], statistics)
         write_json_lines(args.out / ROWS, list_answers(rows, files[rows.models[0]], scores))
 
 

@@ -26,18 +26,18 @@ from pipeline.files.json_files import read_json
 from pipeline.files.json_lines import replace_files
 from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import describe_gate, read_gates
+from pipeline.models.system_message import INSTRUCTIONS, SYSTEM_MESSAGE
+from pipeline.settings.embedded_data import INTERFACE
 from pipeline.settings.run_files import RunFiles, add_run, files_of
 from pipeline.settings.stage import stage_parser
 
 NAME = "model_card.md"
 # The text that ms-swift's template of gpt-oss puts around a question: the prompt has the same tokens as in training.
 PROMPT = Template(
-    r"<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
-    r"Knowledge cutoff: 2024-06\nCurrent date: $date\n\nReasoning: medium\n\n"
-    r"# Valid channels: analysis, commentary, final. Channel must be included for every message.<|end|>$system"
-    r"<|start|>user<|message|>{question}<|end|><|start|>assistant"
+    f"<|start|>system<|message|>{SYSTEM_MESSAGE.template}<|end|>$system".replace("\n", r"\n")
+    + "<|start|>user<|message|>{question}<|end|><|start|>assistant"
 )
-SYSTEM = r"<|start|>developer<|message|># Instructions\n\n{system}<|end|>"
+SYSTEM = "<|start|>developer<|message|>" + INSTRUCTIONS.replace("\n", r"\n") + "{system}<|end|>"
 USE = Template(
     """\
 import sys
@@ -64,7 +64,7 @@ def name_model(settings: dict[str, Any], base: str | None) -> str:
         return f"a gpt-oss that its folder calls `{Path(folder).name}`"
     if settings["model"]["random"]:
         return "random weights of gpt-oss's architecture"
-    return "a tiny model of gpt-oss's architecture, built from the training pairs"
+    return "a tiny model of gpt-oss's architecture, built for this run"
 
 
 def model_text(run: str, settings: dict[str, Any], base: str | None, sft: str) -> str:
@@ -159,8 +159,13 @@ def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bo
         limits.append("**Its weights are random.** It shows that the stages run at this size, and answers with noise.")
     elif settings["model"]["folder"] is None:
         limits.append(
-            "**It cannot do the task.** It is a demonstration of the pipeline: so small that it writes words and no "
-            "answers. Its figures say that the stages fit together, and nothing about gpt-oss or about DPO."
+            "**It is a demonstration.** So small a model knows little more than what it was taught. Its figures say "
+            "that the stages fit together, and nothing about gpt-oss."
+        )
+    if settings["data"]["raw"] == INTERFACE:
+        limits.append(
+            "**A grammar made its pairs**, and the rejected answers are a habit that the model was taught before. It "
+            "shows that preference training takes such a habit away, not that it makes translations better."
         )
     if quality["codes"]:
         limits.append(

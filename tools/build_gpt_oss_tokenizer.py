@@ -16,6 +16,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import TikTokenConverter
 
+from pipeline.models.tiny import WORDS
 from pipeline.settings.stage import stage_parser
 
 # The vocabulary as tiktoken's source names it (tiktoken_ext/openai_public.py, o200k_base), and tokenizer.json as
@@ -37,20 +38,6 @@ SPECIAL_TOKENS = {
     200012: "<|call|>",
     200018: "<|endofprompt|>",
 }
-# How text is split into words before BPE.
-UPPER, LOWER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
-SHORT_FORMS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-WORDS = "|".join(
-    [
-        rf"[^\r\n\p{{L}}\p{{N}}]?[{UPPER}]*[{LOWER}]+{SHORT_FORMS}",
-        rf"[^\r\n\p{{L}}\p{{N}}]?[{UPPER}]+[{LOWER}]*{SHORT_FORMS}",
-        r"\p{N}{1,3}",
-        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    ]
-)
 
 
 def require_sha256(name: str, content: bytes, expected: str) -> None:

@@ -50,8 +50,11 @@ def describe_token_rejects(path: Path) -> str:
 
 
 def describe_evaluation(path: Path) -> str:
-    """Return how much more the tuned model prefers chosen answers than its reference does, with the interval."""
+    """Return figures of the run's own before and after, or how much more the tuned model prefers chosen answers."""
     metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if own := metrics.get("better"):
+        before, after = (metrics["answers"][metrics["models"][end]] for end in (0, -1))
+        return ", ".join(f"{name} {before[name]['value']:.2f} -> {after[name]['value']:.2f}" for name in own)
     margin = metrics.get("pairs", {}).get("dpo", {}).get("reward_margin")
     if not margin:
         return ""

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from pipeline.evaluation.figures import is_figure
+from pipeline.settings.embedded_data import EMBEDDED
 
-EMBEDDED_DATA = "data/preferences.jsonl"
 # (layers, hidden size, experts) of the published models, by the names of their folders.
 PUBLISHED = {"gpt-oss-20b": (24, 2880, 32), "gpt-oss-120b": (36, 2880, 128)}
 # The Hub's names of figures, where they differ.
@@ -29,7 +29,7 @@ def find_base(folder: str | None, config: dict[str, Any]) -> str | None:
 
 def is_all_own(settings: dict[str, Any]) -> bool:
     """Return whether both model and data are this project's own, and so under its licence."""
-    return settings["model"]["folder"] is None and settings["data"]["raw"] == EMBEDDED_DATA
+    return settings["model"]["folder"] is None and settings["data"]["raw"] in EMBEDDED
 
 
 def find_licence(base: str | None, settings: dict[str, Any]) -> dict[str, str]:

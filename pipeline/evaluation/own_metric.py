@@ -7,11 +7,11 @@ from pathlib import Path
 from pipeline.evaluation.row_metrics import Ratio
 
 
-def load_own_metric(name: str) -> Ratio:
+def load_own_metric(place: str) -> Ratio:
     """Return the mean of `file.py:function`, a function of source, answer and chosen answer that returns a number."""
-    file, _, function = name.partition(":")
+    file, _, function = place.partition(":")
     if not (function and Path(file).is_file()):
-        sys.exit(f"evaluate.own: {name}: name a file and its function, as in metrics/polite.py:is_polite")
+        sys.exit(f"evaluate.own: {place}: name a file and its function, as in metrics/polite.py:is_polite")
     try:
         found = runpy.run_path(file).get(function)
     except Exception as error:  # whatever the user's file raises

@@ -30,7 +30,12 @@ def code_of(rule: str, plugins: Iterable[str] = ()) -> list[str]:
 
 def files_of(rule: str, plugins: Iterable[str] = ()) -> list[str]:
     """Return the path of each file on which a rule's script and these plugins depend, relative to the project."""
-    waiting = [f"scripts/{rule}.py", *plugins]
+    return with_used([f"scripts/{rule}.py", *plugins])
+
+
+def with_used(files: Iterable[str]) -> list[str]:
+    """Return files, and every file of this project on which they depend, by paths relative to the project."""
+    waiting = list(files)
     found: set[str] = set()
     while waiting:
         if (file := waiting.pop()) not in found:
@@ -41,11 +46,17 @@ def files_of(rule: str, plugins: Iterable[str] = ()) -> list[str]:
 
 
 def used_by(file: str) -> list[str]:
-    """Return the files of this project that a module imports, and those beside it that it names."""
+    """Return the files of this project that a module imports, and those beside it that it names.
+
+    Of a user's module outside the project, or one that is missing or cannot be read, nothing is known.
+    """
     path = ROOT / file
-    if path.suffix != ".py":
+    if path.suffix != ".py" or not path.is_file() or not path.is_relative_to(ROOT):
         return []
-    names, words = mentions(path.read_bytes())
+    try:
+        names, words = mentions(path.read_bytes())
+    except SyntaxError:
+        return []
     found = [*imported_by(names, path.parent), *named_in(words, path.parent)]
     return [str(other.relative_to(ROOT)) for other in found]
 

@@ -37,7 +37,7 @@ FIRST = (
     "numbers_kept",
     "placeholders_kept",
 )
-IN_SUMMARY = 6
+IN_SUMMARY = 8
 MOST_PARTS = 40  # rows of a table by tag
 
 
@@ -53,15 +53,21 @@ class PartTable:
     count: int  # of parts; the smallest may have been left out
 
 
+def order_of(metrics: Row) -> list[str]:
+    """Return the names of figures from the most important on: the user's own, and the best known."""
+    return [*(metrics.get("better") or {}), *FIRST]
+
+
 def list_names(metrics: Row, group: str) -> list[str]:
-    """Return the names of the figures of all models in a group, the best known first."""
+    """Return the names of the figures of all models in a group, the most important first."""
+    order = order_of(metrics)
     found = dict.fromkeys(
         name
         for figures in (metrics.get(group) or {}).values()
         for name, value in (figures or {}).items()
         if is_figure(value)
     )
-    return sorted(found, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def compare_models(metrics: Row, group: str) -> list[Row]:
@@ -78,7 +84,9 @@ def compare_figure(metrics: Row, group: str, name: str) -> Row:
     return {
         "name": name,
         "cells": {model: show_figure(figure, decimals) for model, figure in figures.items()},
-        "changes": {pair: show_change(name, change, decimals) for pair, change in changes.items()},
+        "changes": {
+            pair: show_change(change, decimals, find_better(metrics, name)) for pair, change in changes.items()
+        },
         "commands": list(dict.fromkeys(commands)),
     }
 
@@ -97,31 +105,38 @@ def show_interval(figure: Figure, decimals: int, signed: bool = False) -> Row:
     return {"interval": [show_number(end, decimals, signed) for end in ends] if all(map(is_number, ends)) else None}
 
 
-def show_change(name: str, change: Figure | None, decimals: int) -> Row | None:
+def find_better(metrics: Row, name: str) -> str | None:
+    """Return which values of a figure are better, higher or lower; None if neither is."""
+    known = dict.fromkeys(HIGHER_IS_BETTER, "higher") | dict.fromkeys(LOWER_IS_BETTER, "lower")
+    return (known | (metrics.get("better") or {})).get(name)
+
+
+def show_change(change: Figure | None, decimals: int, better: str | None) -> Row | None:
     """Return a difference as texts, with its interval, p, and meaning; None without a value."""
     if not change or not is_number(change["value"]):
         return None
     value = {"value": show_number(change["value"], decimals, signed=True), "p": show_p(change.get("p"))}
-    return value | show_interval(change, decimals, signed=True) | {"meaning": judge_change(name, change)}
+    return value | show_interval(change, decimals, signed=True) | {"meaning": judge_change(change, better)}
 
 
-def judge_change(name: str, change: Figure) -> str:
+def judge_change(change: Figure, better: str | None) -> str:
     """Return better, worse, changed (if neither is better), same, or unclear (no interval, or 0 is inside)."""
     low, high = change.get("low"), change.get("high")
     if low == high == 0:
         return "same"
     if not (is_number(low) and is_number(high)) or low <= 0 <= high:  # type: ignore[operator]
         return "unclear"
-    if name not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
+    if better is None:
         return "changed"
-    return "better" if (low > 0) == (name in HIGHER_IS_BETTER) else "worse"  # type: ignore[operator]
+    return "better" if (low > 0) == (better == "higher") else "worse"  # type: ignore[operator]
 
 
 def summarize_figures(metrics: Row) -> list[Row]:
-    """Return the rows of the best known figures, or of the first ones if no figure is known."""
+    """Return the rows of the most important figures, or of the first ones if no figure is known."""
+    order = order_of(metrics)
     rows = [row for group in GROUPS for row in compare_models(metrics, group)]
-    known = [row for row in rows if row["name"] in FIRST]
-    return (sorted(known, key=lambda row: FIRST.index(row["name"])) or rows)[:IN_SUMMARY]
+    known = [row for row in rows if row["name"] in order]
+    return (sorted(known, key=lambda row: order.index(row["name"])) or rows)[:IN_SUMMARY]
 
 
 def list_part_tables(metrics: Row) -> list[PartTable]:

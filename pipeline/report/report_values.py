@@ -17,6 +17,7 @@ from pipeline.report.figure_rows import GROUPS, PartTable, compare_models, list_
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import is_number, only_number
 from pipeline.report.pick_changes import Picked
+from pipeline.settings.embedded_data import EMBEDDED, INTERFACE
 from pipeline.settings.run_files import RunFiles
 
 Row = dict[str, Any]
@@ -105,12 +106,11 @@ def reproduce(machine: Row, settings: Row) -> str:
     """Return the commands that reproduce the run."""
     commit = machine.get("commit")
     command = machine.get("command") or "snakemake --cores all  # not recorded: an overlay goes with --configfile"
-    embedded = settings["data"]["raw"] == "data/preferences.jsonl"
     lines = [
         *([f"git checkout {commit}"] if commit else []),
         "make setup",
         ". .venv/bin/activate",
-        *([] if embedded else [f"# the pairs: {settings['data']['raw']}"]),
+        *([] if settings["data"]["raw"] in EMBEDDED else [f"# the pairs: {settings['data']['raw']}"]),
         *([] if settings["model"]["folder"] is None else [f"# the model: {settings['model']['folder']}"]),
         command,
         f"sha256sum results/{settings['run']}/data/pairs.jsonl",
@@ -121,8 +121,10 @@ def reproduce(machine: Row, settings: Row) -> str:
 def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
     """Return the names of the limits of this run's results."""
     built = [] if settings["model"]["folder"] else ["random" if settings["model"]["random"] else "tiny"]
+    habit = ["habit"] if settings["data"]["raw"] == INTERFACE else []
     parts = ["parts"] if has_parts else []
     return [
+        *habit,
         *built,
         "one_training",
         "scores",

@@ -99,6 +99,7 @@ def put_data(result: Translation, command: Command, flags: dict[str, list[str]],
         sources = [as_source(name) for name in data]
         result.put("data", "raw", sources[0] if isinstance(sources[0], str) and len(sources) == 1 else sources)
         result.put("data", "languages", None)
+        result.put("evaluate", "own", [])  # those of config.yaml are of its own data
         result.missing += filter(None, map(say_source, data))
     else:
         said = f"--dataset {' '.join(data)}" if data else "--dataset: not in the command"
@@ -214,6 +215,8 @@ def put_training(result: Translation, command: Command, flags: dict[str, list[st
         elif key in unasked:
             allowed = Draft202012Validator(part).is_valid(unasked[key])
             value, said = unasked[key] if allowed else ..., f"--{key}, which is {unasked[key]} unasked"
+        elif kind_of(flags) not in (kinds_with(key) or (kind_of(flags),)):
+            value = None  # config.yaml may have a value, which is another loss's
         else:
             continue
         if value is ...:

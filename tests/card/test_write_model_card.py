@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pipeline.files.folder_manifest import write_manifest
+from pipeline.settings.embedded_data import INTERFACE
 from scripts.write_model_card import main
 from tests.support.card import EVALUATION, SETTINGS, SHAPE_20B, figure, write_card
 from tests.support.project import ROOT
@@ -150,13 +151,18 @@ def test_a_gate_that_failed_is_named(card):
     assert "- dpo: loss_collapse is 0.001, expected at least 0.02" in text
 
 
-def test_the_tiny_model_is_said_to_be_unable(card):
-    assert "**It cannot do the task.**" in section(card(), "Limits")
+def test_the_tiny_model_is_said_to_be_a_demonstration(card):
+    assert "**It is a demonstration.**" in section(card(), "Limits")
+
+
+def test_pairs_of_the_grammar_are_said_to_show_no_better_translations(card):
+    assert "**A grammar made its pairs**" in section(card({"data": {"raw": INTERFACE}}), "Limits")
+    assert "A grammar" not in card()
 
 
 def test_a_real_model_is_not(card):
     text = card({"model": {"folder": "models/gpt-oss-20b"}}, config=SHAPE_20B)
-    assert "cannot do the task" not in text
+    assert "demonstration" not in text
 
 
 def test_no_folder_outside_the_project_is_named(card, tmp_path):

@@ -14,7 +14,7 @@ from pipeline.files.json_lines import read_json_lines
 from scripts.evaluate_answers import main
 from tests.support.project import ROOT, run_command
 
-EVALUATE = {"terms": None, "own": None, "resamples": 1000, "seed": 17}
+EVALUATE = {"terms": None, "own": [], "resamples": 1000, "seed": 17}
 ENGLISH = {"source": "zh", "target": "en"}
 SYSTEM = {"role": "system", "content": "Translate."}
 
@@ -176,13 +176,20 @@ def test_terms_are_looked_for_in_the_answers_to_sources_that_have_them(files, tm
 
 def test_a_figure_of_the_users_own_is_a_function_in_a_file(files, tmp_path, capsys):
     (tmp_path / "mine.py").write_text("def is_long(source, answer, chosen):\n    return len(answer) > 10\n")
-    main([*files, *given(own=f"{tmp_path / 'mine.py'}:is_long"), "--only", "own"])
-    assert json.loads(capsys.readouterr().out)["answers"]["dpo"]["own"]["value"] == 0.6
+    figures = [{"name": "long", "function": f"{tmp_path / 'mine.py'}:is_long", "better": "lower"}]
+    main([*files, *given(own=figures), "--only", "long"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["answers"]["dpo"]["long"]["value"] == 0.6
+    assert found["better"] == {"long": "lower"}
 
 
-def test_a_figure_of_the_users_own_is_the_one_whose_change_is_shown(files, tmp_path):
-    (tmp_path / "mine.py").write_text("def is_long(source, answer, chosen):\n    return len(answer) > 10\n")
-    main([*files, *given(ENGLISH, own=f"{tmp_path / 'mine.py'}:is_long"), "--out", str(tmp_path / "evaluate")])
+def test_the_first_figure_of_the_users_own_is_the_one_whose_change_is_shown(files, tmp_path):
+    code = "def is_long(source, answer, chosen):\n    return len(answer) > 10\n\ndef is_one(*texts):\n    return 1\n"
+    (tmp_path / "mine.py").write_text(code)
+    figures = [
+        {"name": name, "function": f"{tmp_path / 'mine.py'}:is_{name}", "better": None} for name in ("long", "one")
+    ]
+    main([*files, *given(ENGLISH, own=figures), "--out", str(tmp_path / "evaluate")])
     rows = read_json_lines(tmp_path / "evaluate" / "answers.jsonl")
     longer = [(len(dpo) > 10) - (len(base) > 10) for base, dpo in zip(BASE, DPO, strict=True)]
     assert [row["change"] for row in rows] == longer
@@ -214,7 +221,11 @@ def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path
     ("arguments", "settings", "said"),
     [
         (["{base}", "--only", "blue"], {}, "--only: blue: not a figure of this comparison; there are: "),
-        (["{base}"], {"own": "nowhere.py:f"}, "evaluate.own: nowhere.py:f: name a file and its function"),
+        (
+            ["{base}"],
+            {"own": [{"name": "f", "function": "nowhere.py:f", "better": None}]},
+            "evaluate.own: nowhere.py:f: name a file and its function",
+        ),
         (["base.jsonl"], {}, "base.jsonl: give each file with its model's name"),
         (["{base}", "{base}"], {}, "base is named a second time; give each model another name"),
         (["dpo={other},{empty}"], {}, "empty.jsonl: give one file of each model"),

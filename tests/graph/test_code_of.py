@@ -69,6 +69,25 @@ def test_a_training_depends_on_its_plugins_and_on_what_they_import(project):
     assert code_of.files_of("rule", ["plugins/fast/lever.py"]) == files
 
 
+def test_a_users_file_is_there_with_what_it_imports(project):
+    write(project, words="")
+    (project / "mine.py").write_text("import words", encoding="utf-8")
+    assert code_of.with_used(["mine.py"]) == ["mine.py", "scripts/words.py"]
+
+
+@pytest.mark.parametrize("text", [None, "import"], ids=["missing", "not Python"])
+def test_of_a_users_file_that_cannot_be_read_nothing_more_is_known(project, text):
+    if text:
+        (project / "mine.py").write_text(text, encoding="utf-8")
+    assert code_of.with_used(["mine.py"]) == ["mine.py"]
+
+
+def test_of_a_users_file_outside_the_project_nothing_more_is_known(project, tmp_path_factory):
+    mine = tmp_path_factory.mktemp("elsewhere") / "mine.py"
+    mine.write_text("import words; NAME = 'mine.txt'", encoding="utf-8")
+    assert code_of.with_used([str(mine)]) == [str(mine)]
+
+
 @pytest.mark.parametrize(
     "edited",
     [

@@ -49,7 +49,7 @@ def test_vllm_answers_in_its_own_environment_on_all_gpus_of_a_shard(tmp_path):
 def test_the_default_answers_as_if_there_were_no_other_backend():
     words = commands([])["infer_shard"]
     assert words[0] == "envs/with-training"
-    flags = "--max_new_tokens 96 --temperature 0 --max_batch_size 16 --torch_dtype float32"
+    flags = "--max_new_tokens 32 --temperature 0 --max_batch_size 60 --torch_dtype float32"
     given = swift_flags(infer_settings(json.loads(after(words, "--settings"))))
     assert given == f"{flags} --attn_impl eager --experts_impl eager"
 
@@ -59,7 +59,7 @@ def test_each_shard_samples_with_a_seed_of_its_own():
         load_config([]), {"infer": {"temperature": 0.7, "top_p": 0.9, "seed": 3, "repetition_penalty": 1.1}}
     )
     flags = [swift_flags(infer_settings(settings, shard)) for shard in (0, 1)]
-    asked = "--max_new_tokens 96 --temperature 0.7 --top_p 0.9 --top_k 50 --seed {} --repetition_penalty 1.1"
+    asked = "--max_new_tokens 32 --temperature 0.7 --top_p 0.9 --top_k 50 --seed {} --repetition_penalty 1.1"
     assert [found.partition(" --max_batch_size")[0] for found in flags] == [asked.format(3), asked.format(4)]
 
 

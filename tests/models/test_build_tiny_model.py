@@ -6,6 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from scripts.build_tiny_model import draw_batches, last_turn
+
 pytestmark = pytest.mark.training_environment
 
 HARMONY = ["<|start|>", "<|message|>", "<|end|>", "<|channel|>", "<|return|>", "<|call|>"]
@@ -40,6 +42,30 @@ def test_any_text_survives_the_tokenizer(built):
     tokenizer = AutoTokenizer.from_pretrained(built[0])
     text = "保存 {name} %s 🙂 Größe\n\t12345"
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_text_is_split_into_words_as_gpt_oss_splits_it(built, gpt_oss):
+    own, published = (
+        json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")) for folder in (built[0], gpt_oss)
+    )
+    assert own["pre_tokenizer"] == published["pre_tokenizer"]
+
+
+def test_the_tokenizer_is_of_the_class_that_gpt_oss_names_and_older_releases_know(built):
+    config = json.loads((built[0] / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert "backend" not in config
+
+
+def test_the_last_question_is_learnt_without_what_comes_before_it():
+    start, end = 1, 2
+    ids = [start, 5, end, start, 6, end, start, 7, end]
+    assert last_turn((ids, [-100] * 6 + [start, 7, end]), start) == (ids[3:], [-100] * 3 + [start, 7, end])
+
+
+def test_every_row_is_used_once_before_any_is_used_again():
+    drawn = [row for batch in draw_batches([*range(5)], 2, 5, seed=1) for row in batch]
+    assert sorted(drawn[:5]) == sorted(drawn[5:]) == [*range(5)]
 
 
 def test_two_builds_give_the_same_bytes(built):

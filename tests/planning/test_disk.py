@@ -13,7 +13,7 @@ def test_a_checkpoint_of_the_tiny_model_is_as_large_as_it_was():
 
 
 def test_the_tiny_model_is_as_large_as_its_file():
-    assert model_bytes(find_shape(settings("")["model"])) == pytest.approx(4_692_624, rel=0.01)
+    assert model_bytes(find_shape(settings("")["model"])) == pytest.approx(4_168_336, rel=0.01)
 
 
 @pytest.mark.parametrize(

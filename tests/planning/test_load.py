@@ -15,9 +15,9 @@ def test_the_tutorials_640_pairs_are_its_20_steps():
     assert (load.rows_per_step, load.steps_per_epoch, load.steps) == (32, 20, 20)
 
 
-def test_the_default_run_has_the_90_steps_that_its_checkpoints_say():
-    load = plan_dpo(settings(""), same_pairs(236)).load  # checkpoint-30, -60 and -90
-    assert (load.steps_per_epoch, load.steps) == (30, 90)
+def test_the_default_run_has_the_60_steps_that_its_checkpoints_say():
+    load = plan_dpo(settings(""), same_pairs(640)).load  # checkpoint-20, -40 and -60
+    assert (load.steps_per_epoch, load.steps) == (20, 60)
 
 
 @pytest.mark.parametrize(("pairs", "steps"), [(609, 20), (608, 19), (33, 2), (1, 1)])

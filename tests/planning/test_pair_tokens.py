@@ -9,15 +9,15 @@ from scripts.split_preferences import choose_split
 from tests.support.planned import settings
 from tests.support.project import ROOT
 
-RAW = ROOT / "data" / "preferences.jsonl"
+RAW = ROOT / "data" / "interface" / "pairs.jsonl"
 
 
 def test_the_default_is_estimated_to_a_hundredth_of_what_its_own_tokenizer_counted():
     config = settings("")
     is_held_out = choose_split(RAW, config["data"])
     train = [estimate_pair(pair, rate_of(config)) for pair in read_json_lines(RAW) if not is_held_out(pair)]
-    assert len(train) == 236
-    assert sum(tokens.chosen + tokens.rejected for tokens in train) == pytest.approx(93_672, rel=0.01)
+    assert len(train) == 640
+    assert sum(tokens.chosen + tokens.rejected for tokens in train) == pytest.approx(148_030, rel=0.01)
 
 
 def test_a_model_in_a_folder_is_estimated_as_gpt_oss():

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.training_environment, pytest.mark.usefixtures("plugins
 DATE = "2020-02-02"
 SETTINGS = {
     "deepspeed": None,
+    "rpo_alpha": None,
     "lora_dropout": 0.0,
     "num_train_epochs": 2,
     "learning_rate": 0.02,

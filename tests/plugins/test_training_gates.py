@@ -152,7 +152,7 @@ def test_a_reference_that_was_not_asked_for_stops_it_before_the_first_step(train
 def test_a_loss_that_collapses_stops_it_at_that_step_where_that_is_asked_for(train):
     stop = {"collapse": "stop", "loss_share": 0.999999}
     with pytest.raises(GateError, match=r"loss_collapse is 0\.\d+ at step [23]"):
-        train(stop, learning_rate=0.05)
+        train(stop, learning_rate=0.002)
 
 
 @pytest.fixture

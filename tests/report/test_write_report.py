@@ -15,7 +15,7 @@ from pipeline.files.json_lines import write_json_lines
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
 from pipeline.report.diff_answers import diff_answers
 from pipeline.report.facts import list_settings
-from pipeline.report.figure_rows import judge_change, summarize_figures
+from pipeline.report.figure_rows import find_better, judge_change, summarize_figures
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import show_duration, show_number
 from pipeline.report.pick_changes import pick_changes
@@ -144,19 +144,37 @@ def test_changes_are_counted_by_kind():
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high", "meaning"),
+    ("better", "low", "high", "meaning"),
     [
-        ("bleu", 0.1, 2, "better"),
-        ("bleu", -2, -0.1, "worse"),
-        ("ter", 0.1, 2, "worse"),
-        ("bleu", -1, 2, "unclear"),
-        ("bleu", None, None, "unclear"),
-        ("empty", 0, 0, "same"),
-        ("length_ratio", 0.1, 2, "changed"),
+        ("higher", 0.1, 2, "better"),
+        ("higher", -2, -0.1, "worse"),
+        ("lower", 0.1, 2, "worse"),
+        ("higher", -1, 2, "unclear"),
+        ("higher", None, None, "unclear"),
+        ("lower", 0, 0, "same"),
+        (None, 0.1, 2, "changed"),
     ],
 )
-def test_a_difference_means_something_where_its_interval_leaves_out_zero(name, low, high, meaning):
-    assert judge_change(name, {"value": 1, "low": low, "high": high}) == meaning
+def test_a_difference_means_something_where_its_interval_leaves_out_zero(better, low, high, meaning):
+    assert judge_change({"value": 1, "low": low, "high": high}, better) == meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [("bleu", "higher"), ("ter", "lower"), ("length_ratio", None), ("polite", "higher"), ("unknown", None)],
+)
+def test_which_values_of_a_figure_are_better_is_known_or_in_the_settings(name, better):
+    assert find_better({"better": {"polite": "higher"}}, name) == better
+
+
+def test_figures_of_the_users_own_come_first_in_the_summary():
+    metrics = {"models": ["dpo"], "answers": {"dpo": {name: {"value": 1} for name in ("chrf", "bleu", "polite")}}}
+    assert [row["name"] for row in summarize_figures(metrics)] == ["chrf", "bleu"]
+    assert [row["name"] for row in summarize_figures(metrics | {"better": {"polite": None}})] == [
+        "polite",
+        "chrf",
+        "bleu",
+    ]
 
 
 def test_figures_of_unknown_names_are_shown_under_their_own():
@@ -167,7 +185,7 @@ def test_figures_of_unknown_names_are_shown_under_their_own():
 
 def test_a_summary_has_the_best_known_figures_of_answers_and_pairs():
     names = [row["name"] for row in summarize_figures(make_metrics(12, ["base", "dpo"]))]
-    assert names == ["chrf", "bleu", "ter", "preference_accuracy", "reward_accuracy", "reward_margin"]
+    assert names[:6] == ["chrf", "bleu", "ter", "preference_accuracy", "reward_accuracy", "reward_margin"]
 
 
 def test_an_evaluation_without_figures_has_an_empty_summary():

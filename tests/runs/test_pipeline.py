@@ -85,16 +85,16 @@ def test_a_second_run_finds_nothing_to_do(default):
 
 def test_no_pair_is_lost(run_folder):
     rows = {name: read_rows(run_folder / "data" / f"{name}.jsonl") for name in ("pairs", "train", "val")}
-    assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 288
+    assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 760
     settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
     assert settings["arguments"]["dataset"] == ["results/tiny/dpo/train.jsonl"]
     assert settings["contract"]["train_rows"] == len(rows["train"])  # checked by plugins/count_rows.py
     assert f"size={len(rows['train'])}" in (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
 
 
-def test_the_first_loss_is_ln_2(curves):
+def test_the_first_loss_is_ln_2_and_the_nll_term(curves):
     first = next(row for row in curves if "loss" in row)
-    assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert first["loss"] - first["nll_loss"] == pytest.approx(math.log(2), abs=1e-4)
     assert first["rewards/margins"] == 0
     assert first["grad_norm"] > 0
 
@@ -102,7 +102,16 @@ def test_the_first_loss_is_ln_2(curves):
 def test_the_held_out_pairs_are_preferred_as_they_should_be(curves):
     held_out = [row["eval_rewards/accuracies"] for row in curves if "eval_loss" in row]
     assert held_out[0] == 0  # before the first step the policy is the reference
-    assert held_out[-1] >= 0.75
+    assert held_out[-1] >= 0.9
+
+
+def test_dpo_takes_the_habit_away_and_leaves_the_right_words(run_folder):
+    answers = json.loads((run_folder / "evaluate" / "metrics.json").read_text(encoding="utf-8"))["answers"]
+    before, after = ({name: figure["value"] for name, figure in answers[model].items()} for model in ("base", "dpo"))
+    assert 0.4 <= before["habit"] <= 0.6
+    assert after["habit"] < 0.1
+    assert after["right_apart_from_habit"] >= 0.7
+    assert after["exact"] > before["exact"] + 0.2
 
 
 def test_training_ran_under_zero3_in_two_processes(run_folder):

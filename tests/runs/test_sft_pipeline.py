@@ -23,7 +23,7 @@ RECIPE = ROOT / "experiments" / "gpt-oss-20b-sft.yaml"
 ON_THE_CPU = {"torch_dtype": "float32", "bf16": False, "fp16": False, "dataloader_num_workers": 0, "max_length": 512}
 TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
-    **{"vocab_size": 1024, "training_steps": 20},
+    **{"vocab_size": 1024, "conversations": None, "turn_steps": 0, "training_steps": 20},
 }
 SMALL = {
     "run": "small",

@@ -25,13 +25,13 @@ pytestmark = pytest.mark.ci("a training on a cluster that ends in other bytes, o
 
 TINY = {
     **{"hidden_size": 32, "intermediate_size": 32, "head_size": 16, "experts": 4},
-    **{"vocab_size": 1024, "training_steps": 20},
+    **{"vocab_size": 1024, "conversations": None, "turn_steps": 0, "training_steps": 20},
 }
 SMALL = {
     "run": "small",
     "data": {"raw": "few.jsonl"},
     "model": {"tiny": TINY},
-    "dpo": {"num_train_epochs": 1, "logging_steps": 2},
+    "dpo": {"num_train_epochs": 1, "logging_steps": 2, "per_device_train_batch_size": 4},
     "infer": {"max_new_tokens": 4},
     "tracking": {"mode": "disabled"},
 }

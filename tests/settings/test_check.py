@@ -77,7 +77,7 @@ def test_config_yaml_can_be_used():
             "dpo.lora_dropout: must be 0 with dpo.target_parameters; a LoRA of bare parameters has no dropout",
         ),
         (
-            {"sft": {"join": "stacked"}, "dpo": {"rlhf_type": "orpo", "loss_type": None}},
+            {"sft": {"join": "stacked"}, "dpo": {"rlhf_type": "orpo", "loss_type": None, "rpo_alpha": None}},
             "sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged",
         ),
         (

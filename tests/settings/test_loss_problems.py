@@ -4,10 +4,11 @@ import pytest
 
 from pipeline.settings.check import find_problems, load_config, merge
 
-SIMPO = {"rlhf_type": "simpo", "loss_type": "simpo", "simpo_gamma": 1.0, "cpo_alpha": 0.0}
-CPO = {"rlhf_type": "cpo", "cpo_alpha": 1.0}
-ORPO = {"rlhf_type": "orpo", "loss_type": None}
-KTO = {"rlhf_type": "kto", "loss_type": "kto", "desirable_weight": 1.0, "undesirable_weight": 1.0}
+OTHER = {"rpo_alpha": None}  # config.yaml has one, which is DPO's
+SIMPO = OTHER | {"rlhf_type": "simpo", "loss_type": "simpo", "simpo_gamma": 1.0, "cpo_alpha": 0.0}
+CPO = OTHER | {"rlhf_type": "cpo", "cpo_alpha": 1.0}
+ORPO = OTHER | {"rlhf_type": "orpo", "loss_type": None}
+KTO = OTHER | {"rlhf_type": "kto", "loss_type": "kto", "desirable_weight": 1.0, "undesirable_weight": 1.0}
 MIXTURE = {"loss_type": ["sigmoid", "hinge"], "loss_weights": [1.0, 0.5]}
 
 

@@ -12,7 +12,7 @@ from tests.support.project import ROOT, embedded_pairs
 
 SWEEP = ROOT / "experiments" / "tiny-sweep.yaml"
 CHANGES = {"sft": {"enabled": True}}
-POINT = "beta=0.05-learning_rate=0.0003"
+POINT = "learning_rate=0.003-rpo_alpha=1.0"
 
 
 @pytest.fixture(scope="module")

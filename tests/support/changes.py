@@ -42,7 +42,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     },
     "infer.prompts": ({"infer": {"prompts": {"own": "data/preferences.jsonl"}}},),  # a file that is there
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
-    "evaluate.own": ({"evaluate": {"own": "pipeline/gates.py:gate"}},),
+    "evaluate.own": ({"evaluate": {"own": [{"name": "gate", "function": "pipeline/gates.py:gate", "better": None}]}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
     "evaluate.judge": (
         {

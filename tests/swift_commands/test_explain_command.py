@@ -275,7 +275,7 @@ def test_the_usual_range_of_dpo_is_not_that_of_other_kinds(explained):
         (f"{SHORT} --dataset a.jsonl#x", "--dataset a.jsonl#x: data.raw names files, folders or globs; set it"),
         (f"{SHORT} --dataset org/name", "--dataset org/name: no such folder here; a data set of a hub must be"),
         (f"USE_HF=1 {SHORT}", "USE_HF=1: in the environment; export it where snakemake runs"),
-        (f"{SHORT} --learning_rate $LR", "--learning_rate $LR: not a value of dpo.learning_rate, which stays 0.001"),
+        (f"{SHORT} --learning_rate $LR", "--learning_rate $LR: not a value of dpo.learning_rate, which stays 0.003"),
         (f"{SHORT} --learning_rate $LR", "$LR: the script alone does not say what $LR is; write the setting"),
         (f"{SHORT} --model $M/x", "--model $M/x; set model.folder"),
         (

@@ -117,7 +117,7 @@ def test_the_default_asks_for_no_gpu_and_has_steps_tokens_and_disk_all_the_same(
     status, said, _, numbers = run_plan("")
     assert status == 0
     assert "No GPU is asked for (train.gpus is 0): neither GPU memory nor hours are estimated." in said
-    assert numbers["trainings"][0]["steps"] == 90
+    assert numbers["trainings"][0]["steps"] == 60
     assert numbers["trainings"][0]["tokens"] > 0
     assert numbers["disk"]["built model"] == numbers["disk"]["merged"]
 

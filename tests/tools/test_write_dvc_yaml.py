@@ -10,8 +10,10 @@ def test_a_stale_dvc_yaml_fails_the_check_and_stays_as_it_is(tmp_path, monkeypat
     monkeypatch.chdir(ROOT)
     page = tmp_path / "dvc.yaml"
     monkeypatch.setattr(write_dvc_yaml, "DVC_YAML", page)
-    stale = (ROOT / "dvc.yaml").read_text(encoding="utf-8").replace("- data/preferences.jsonl\n", "", 1)
+    stale = (ROOT / "dvc.yaml").read_text(encoding="utf-8").replace("- data/interface/pairs.jsonl\n", "", 1)
     page.write_text(stale, encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"\n\+ +- data/preferences\.jsonl\n(?s:.)*dvc\.yaml: stale; run: make dvc"):
+    with pytest.raises(
+        SystemExit, match=r"\n\+ +- data/interface/pairs\.jsonl\n(?s:.)*dvc\.yaml: stale; run: make dvc"
+    ):
         write_dvc_yaml.main(["--check"])
     assert page.read_text(encoding="utf-8") == stale

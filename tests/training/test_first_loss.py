@@ -12,7 +12,13 @@ DPO = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["dpo"]
 
 
 def predict(logged: dict[str, float] | None = None, **changed) -> float | None:
-    plain = {"rlhf_type": "dpo", "loss_weights": None, "desirable_weight": None, "undesirable_weight": None}
+    plain = {
+        "rlhf_type": "dpo",
+        "rpo_alpha": None,
+        "loss_weights": None,
+        "desirable_weight": None,
+        "undesirable_weight": None,
+    }
     return predict_first_loss(DPO | plain | changed, logged or {})
 
 

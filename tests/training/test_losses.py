@@ -34,6 +34,7 @@ pytestmark = [
 DATE = "2020-02-02"
 PLUGINS = ("no_remote_code", "fp32_logps", "frozen_date", "count_rows")
 SHORT_RUN = {
+    "rpo_alpha": None,
     "deepspeed": None,
     "lora_dropout": 0.5,  # has no effect
     "num_train_epochs": 1,
@@ -155,7 +156,7 @@ class Case(NamedTuple):
 MIXTURE = {"loss_type": ["sigmoid", "hinge", "ipo"], "loss_weights": [0.5, 2.0, 0.25], "beta": 0.4}
 SIMPO = {"rlhf_type": "simpo", "loss_type": "simpo", "beta": 2.0, "simpo_gamma": 0.5, "cpo_alpha": 0.0}
 KTO = {"rlhf_type": "kto", "loss_type": "kto", "beta": 0.3}
-SINKS, RISES = ({"desirable_weight": w[0], "undesirable_weight": w[1]} for w in ((1.0, 1.5), (2.0, 0.5)))
+SINKS, RISES = ({"desirable_weight": w[0], "undesirable_weight": w[1]} for w in ((0.1, 3.0), (1.0, 1.5)))
 CASES = {
     "sigmoid": Case({"beta": 0.3}, lambda p: dpo(p, 0.3)),
     "smoothed": Case({"beta": 0.3, "label_smoothing": 0.2}, lambda p: dpo(p, 0.3, 0.2)),
@@ -175,8 +176,8 @@ CASES = {
     ),
     "cpo": Case({"rlhf_type": "cpo", "cpo_alpha": 0.5, "beta": 0.2}, lambda p: cpo(p, 0.2) + 0.5 * nll(p)),
     "orpo": Case({"rlhf_type": "orpo", "loss_type": None, "beta": 0.4}, lambda p: orpo(p, 0.4)),
-    "kto": Case(KTO | SINKS, lambda p: kto(p, 0.3, 1.0, 1.5)),
-    "kto above 0": Case(KTO | RISES | {"learning_rate": 0.02}, lambda p: kto(p, 0.3, 2.0, 0.5)),
+    "kto": Case(KTO | SINKS, lambda p: kto(p, 0.3, 0.1, 3.0)),
+    "kto above 0": Case(KTO | RISES | {"learning_rate": 0.05}, lambda p: kto(p, 0.3, 1.0, 1.5)),
 }
 
 

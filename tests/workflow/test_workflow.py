@@ -267,8 +267,8 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
         ),
         ({"data": {"val": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set data.val"),
         (
-            {"data": {"val": "data/*.jsonl"}},
-            f"{(ROOT / 'data' / 'preferences.jsonl').resolve()}: in data.val and in data.raw; "
+            {"data": {"val": "data/interface/p*.jsonl"}},
+            f"{(ROOT / 'data' / 'interface' / 'pairs.jsonl').resolve()}: in data.val and in data.raw; "
             "move it out of what data.raw names",
         ),
         (
@@ -295,7 +295,7 @@ def check_before_planning(file: Path) -> None:
 
 def test_missing_embedded_data_is_named_with_the_command_that_fetches_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"^data/preferences.jsonl: no such file; run `dvc pull data.dvc`$"):
+    with pytest.raises(SystemExit, match=r"^data/interface/pairs.jsonl: no such file; run `dvc pull data.dvc`$"):
         check_plan(load_config([]), {})
 
 
@@ -348,12 +348,12 @@ def test_results_that_cannot_be_written_are_named_before_any_job_starts(snakemak
 
 
 def test_a_corrupt_data_file_ends_in_one_line_that_names_its_line(snakemake, project):
-    with (project / "data" / "preferences.jsonl").open("a", encoding="utf-8") as rows:
+    with (project / "data" / "interface" / "pairs.jsonl").open("a", encoding="utf-8") as rows:
         rows.write('{"messages": [\n')
     failed = snakemake()
     assert failed.returncode == 1
     assert (
-        "convert_preferences failed: data/preferences.jsonl:289: column 15: Expecting value; "
+        "convert_preferences failed: data/interface/pairs.jsonl:761: column 15: Expecting value; "
         "write one JSON object on each line, or one JSON array (not-json), or go on without such rows: "
         "data.on_problem: drop  [results/tiny/logs/convert_preferences.log]"
     ) in failed.stdout.splitlines()
