@@ -26,6 +26,10 @@ MERGED = "merged"
 MANIFEST = "merged.sha256"
 GATES = "merge/gates.json"
 GIB = 2**30
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    "chat_template.jinja",
+)
 
 
 def require_space(model: Path, target: Path) -> None:
@@ -37,6 +41,17 @@ def require_space(model: Path, target: Path) -> None:
             f"{target}: {free / GIB:.1f} GiB free, but the merged model takes {needed / GIB:.1f} GiB; "
             "make room, or let results/ be a link to a larger disk"
         )
+
+
+def copy_tokenizer(model: Path, merged: Path) -> None:
+    """Give the merged model the tokenizer's files of the model, byte for byte.
+
+    `swift export` writes them anew, and transformers 5 names a class in them that transformers 4 does not know.
+    """
+    for name in TOKENIZER_FILES:
+        (merged / name).unlink(missing_ok=True)
+        if (model / name).is_file():
+            shutil.copyfile(model / name, merged / name)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,6 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         swift_environment(date, 0 if gpus else CPU_THREADS, {}),
         open_files=claims,
     )
+    copy_tokenizer(args.model, merged)
     from pipeline.models.merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
     probes = load_probes(args.model, args.val, date)

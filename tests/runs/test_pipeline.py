@@ -122,6 +122,11 @@ def test_training_ran_under_zero3_in_two_processes(run_folder):
     assert {path.name.partition("rank_")[2][0] for path in shards} == {"0", "1"}
 
 
+def test_the_merged_model_has_the_tokenizer_of_the_model(run_folder):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        assert (run_folder / "merged" / name).read_bytes() == (run_folder / "model" / name).read_bytes()
+
+
 def test_nothing_was_compiled_on_the_way(run_folder):
     log = (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
     assert "built successfully" not in log  # DeepSpeed's words; a fresh machine need not have a compiler

@@ -39,9 +39,6 @@ def copy_for_old_release(model: Path, folder: Path) -> Path:
     positions = config.pop("rope_parameters")
     config |= {"rope_theta": positions.pop("rope_theta"), "rope_scaling": positions, "torch_dtype": config.pop("dtype")}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    tokenizer = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    tokenizer["tokenizer_class"] = "PreTrainedTokenizerFast"
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     return folder
 
 
