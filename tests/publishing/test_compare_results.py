@@ -46,12 +46,12 @@ def test_data_must_be_the_same(tmp_path):
         ("loss", 2.0, 2.19, True),  # relative above 1
         ("loss", 2.0, 2.21, False),
         ("loss", 0.5, "none", False),
-        ("rewards/accuracies", 0.8, 0.56, True),
-        ("rewards/accuracies", 0.8, 0.54, False),
+        ("rewards/accuracies", 0.8, 0.71, True),
+        ("rewards/accuracies", 0.8, 0.69, False),
         ("rewards/margins", 0.1, 0.49, True),
         ("rewards/margins", 0.1, 0.51, False),
-        ("logps/chosen", -200.0, -229.0, True),
-        ("logps/chosen", -200.0, -231.0, False),
+        ("logps/chosen", -200.0, -339.0, True),
+        ("logps/chosen", -200.0, -341.0, False),
         ("global_step", 200, 201, False),
         ("learning_rate", 0.001, 0.0010001, False),
         ("grad_norm", 1.0, 9.0, True),  # is shown only
