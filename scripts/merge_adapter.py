@@ -46,7 +46,7 @@ def require_space(model: Path, target: Path) -> None:
 def copy_tokenizer(model: Path, merged: Path) -> None:
     """Give the merged model the tokenizer's files of the model, byte for byte.
 
-    `swift export` writes them anew, and transformers 5 names a class in them that transformers 4 does not know.
+    Those that `swift export` writes name a class of transformers 5, at which transformers 4 stops.
     """
     for name in TOKENIZER_FILES:
         (merged / name).unlink(missing_ok=True)

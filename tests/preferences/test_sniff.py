@@ -47,7 +47,7 @@ def test_a_pointer_of_git_annex_is_named_with_its_remedy():
     [
         (write_parquet(ROW), "Parquet by its first bytes: name it .parquet"),
         (write_arrow([ROW], as_file=True), "Arrow by its first bytes: name it .arrow"),
-        (gzip.compress(b"{}"), "packed by gzip: let its name end in .gz"),
+        (gzip.compress(b"{}", mtime=0), "packed by gzip: let its name end in .gz"),
         (workbook(), "an Excel workbook or a ZIP archive: export a table as .csv, or unpack it"),
         (b"<!DOCTYPE html>\n", "a web page: download the file itself (on the hub, /resolve/ in place of /blob/)"),
         ("{}".encode("utf-16"), "UTF-16 by its first bytes: save it as UTF-8"),
