@@ -29,7 +29,7 @@ TINY = {
 }
 SMALL = {
     "run": "small",
-    "data": {"raw": "few.jsonl"},
+    "data": {"raw": "few.jsonl", "val_fraction": 0.2},
     "model": {"tiny": TINY},
     "dpo": {"num_train_epochs": 1, "logging_steps": 2, "per_device_train_batch_size": 4},
     "infer": {"max_new_tokens": 4},
