@@ -78,7 +78,11 @@ def stacked(project, merged) -> Path:
     shutil.rmtree(project / RESULTS / "evaluate" / "sft")
     settings = {"sft": {"enabled": True, "join": "stacked"}, "gates": {"chosen_fall": 100}}
     targets = ["dpo/adapter.sha256", "evaluate/sft/predictions.jsonl", "evaluate/sft/scores/0.jsonl"]
-    run_graph(project, settings | {"dpo": {"num_train_epochs": 1, "rpo_alpha": None}}, *(f"{RESULTS}/{target}" for target in targets))
+    run_graph(
+        project,
+        settings | {"dpo": {"num_train_epochs": 1, "rpo_alpha": None}},
+        *(f"{RESULTS}/{target}" for target in targets),
+    )
     return project / RESULTS
 
 
