@@ -43,7 +43,7 @@ rule evaluate_answers:
         before=lambda wildcards: RUNS[wildcards.run].answers_before,
         after=["results/{run}/infer/predictions.jsonl"],
         terms=config["evaluate"]["terms"] or [],
-        own=with_used(own_files(config["evaluate"]["own"])),
+        own=with_used(own_files(config["evaluate"]["own"], ours=False)),
         judgements="results/{run}/evaluate/judgements.jsonl" if config["evaluate"]["judge"] else [],
         comet="results/{run}/evaluate/comet.jsonl" if config["evaluate"]["comet"] else [],
     output:
@@ -57,7 +57,7 @@ rule evaluate_answers:
         "../envs/workflow.yaml"
     threads: 8
     params:
-        *code_of("evaluate_answers"),
+        *code_of("evaluate_answers", own_files(config["evaluate"]["own"], ours=True)),
         settings=part("evaluate_answers"),
         files=files_by_model,
         out=subpath(output.metrics, parent=True),

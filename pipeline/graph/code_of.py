@@ -24,7 +24,10 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_of(rule: str, plugins: Iterable[str] = ()) -> list[str]:
-    """Return a line `path digest` for each file on which a rule's script depends, and on which these plugins do."""
+    """Return a line `path digest` for each file on which a rule's script depends, and on which these plugins do.
+
+    Plugins are code that no module imports: those of ms-swift, and the figures of evaluate.own.
+    """
     return [f"{file} {meaning_of(file)}" for file in files_of(rule, plugins)]
 
 

@@ -5,13 +5,16 @@ from pathlib import Path
 
 from pipeline.files.json_lines import replace_files
 from pipeline.graph.code_of import files_of, meaning_of
+from pipeline.settings.check import load_config
+from pipeline.settings.own_figures import own_files
 
 DIGESTS = Path("results/code.json")
 
 
 def list_code() -> list[str]:
-    """Return every file on which the script of a rule, or a plugin, depends."""
+    """Return every file on which the script of a rule, a plugin, or a figure of config.yaml depends."""
     plugins = [str(path) for path in sorted(Path("plugins").rglob("*.py"))]
+    plugins += own_files(load_config([])["evaluate"]["own"], ours=True)
     rules = [path.stem for path in Path("scripts").glob("[!_]*.py")]
     return sorted({file for rule in rules for file in files_of(rule, plugins)})
 

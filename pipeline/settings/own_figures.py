@@ -19,6 +19,7 @@ def find_own_problems(figures: Figures) -> Iterator[str]:
         yield f"evaluate.own: {name} is the name of another figure; choose another name"
 
 
-def own_files(figures: Figures) -> list[str]:
-    """Return the files of the functions."""
-    return sorted({figure["function"].partition(":")[0] for figure in figures})
+def own_files(figures: Figures, ours: bool) -> list[str]:
+    """Return the files of the functions: this project's own code, or the user's files."""
+    files = {figure["function"].partition(":")[0] for figure in figures}
+    return sorted(file for file in files if file.startswith("pipeline/") == ours)

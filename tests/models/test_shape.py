@@ -38,7 +38,7 @@ def test_a_lora_of_some_modules_is_smaller():
 
 
 def test_the_tiny_model_has_the_weights_that_the_log_of_its_building_says():
-    assert find_shape(settings("")["model"]).parameters == 2_344_360
+    assert find_shape(settings("")["model"]).parameters == 2_082_216
 
 
 def test_the_shape_is_read_from_the_folder_where_it_is(folder):

@@ -22,5 +22,6 @@ def test_a_name_that_another_figure_has_is_refused(names):
 
 
 def test_each_file_of_the_functions_is_named_once():
-    own = [figure("a", "b.py:f"), figure("b", "a.py:g"), figure("c", "b.py:h")]
-    assert own_files(own) == ["a.py", "b.py"]
+    own = [figure("a", "b.py:f"), figure("b", "a.py:g"), figure("c", "b.py:h"), figure("d", "pipeline/c.py:i")]
+    assert own_files(own, ours=False) == ["a.py", "b.py"]
+    assert own_files(own, ours=True) == ["pipeline/c.py"]
