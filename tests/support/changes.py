@@ -41,6 +41,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         for name, value in {"top_p": 0.5, "top_k": 5, "answers_per_prompt": 2}.items()
     },
     "infer.prompts": ({"infer": {"prompts": {"own": "data/preferences.jsonl"}}},),  # a file that is there
+    "model.tiny.conversations": ({"model": {"tiny": {"conversations": "data/preferences.jsonl"}}},),
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
     "evaluate.own": ({"evaluate": {"own": [{"name": "gate", "function": "pipeline/gates.py:gate", "better": None}]}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
