@@ -11,16 +11,21 @@ from pathlib import Path
 from pipeline.files.known_hashes import file_sha256, known_sha256
 
 CARD = "README.md"  # what a model's folder says to people
+# Folders beside a published gpt-oss: the same weights in formats of other programs, as large as those that are used.
+OTHER_FORMATS = ("original", "metal")
 
 
 def list_files(folder: Path) -> list[Path]:
     """Return the files of a folder that a manifest names.
 
     Hidden files are left out: Snakemake and downloaders keep marks of their own there. So is the card of a model, which
-    is written when the model has been evaluated, and from which nothing is computed.
+    is written when the model has been evaluated, and from which nothing is computed. So are formats that nothing reads.
     """
-    found = (path for path in folder.rglob("*") if path.is_file() and path != folder / CARD)
-    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
+    inside = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path != folder / CARD]
+    used = (
+        path for path in inside if path.parts[0] not in OTHER_FORMATS and not any(part[0] == "." for part in path.parts)
+    )
+    return sorted(folder / path for path in used)
 
 
 def manifest_text(folder: Path, manifest: Path) -> str:

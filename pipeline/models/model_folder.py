@@ -1,49 +1,51 @@
 """Find the problem of a folder that is not a model that can be tuned."""
 
-import json
+import re
+import shlex
 from pathlib import Path
-from typing import Any
+
+from pipeline.models.model_weights import check_weights, read_object
+
+GPT_OSS = ["GptOssForCausalLM"]
+# The published models, by the names of their folders.
+PUBLISHED = ("gpt-oss-20b", "gpt-oss-120b")
+# What a name on a hub looks like, and what a missing folder of models/ does not mean.
+HUB_NAME = re.compile(r"(?!models/)[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def find_model_problem(folder: Path) -> str | None:
-    """Return in one line why the model in `folder` cannot be tuned; None if it can."""
+    """Return in one line why the model in `folder` cannot be tuned; None if it can.
+
+    Of the weights' files it reads the headers; what their numbers are, check_model looks at (weight_values.py).
+    """
     if not folder.is_dir():
-        return f"{folder}: no such folder; put gpt-oss there in Hugging Face's layout, or set model.folder"
+        return f"{folder}: no such folder; {say_how_to_fetch(folder)}"
     config = folder / "config.json"
     if not config.is_file():
         return f"{config}: missing; model.folder must name a model in Hugging Face's layout"
-    settings = read_object(config)
-    if settings is None:
-        return f"{config}: not a JSON object; fetch the model again"
-    architectures = settings.get("architectures", [])
-    if architectures != ["GptOssForCausalLM"]:
-        return (
-            f"{config}: architectures is {architectures}, not ['GptOssForCausalLM']; model.folder must name a gpt-oss"
-        )
-    if "quantization_config" in settings:
-        return f"{config}: the weights are quantised; convert them to bfloat16 first (docs/pipeline.md)"
-    if not (folder / "tokenizer.json").is_file():
-        return f"{folder / 'tokenizer.json'}: missing; fetch the model's tokenizer too"
-    return find_weights_problem(folder)
-
-
-def read_object(path: Path) -> dict[str, Any] | None:
-    """Return the object in a JSON file; None if the file holds anything else."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+        settings = read_object(config)
+        architectures = settings.get("architectures", [])
+        if architectures != GPT_OSS:
+            return f"{config}: architectures is {architectures}, not {GPT_OSS}; model.folder must name a gpt-oss"
+        if not (folder / "tokenizer.json").is_file():
+            return f"{folder / 'tokenizer.json'}: missing; fetch the model's tokenizer too"
+        if (adapter := folder / "adapter_config.json").is_file():  # transformers would load what it names instead
+            return f"{adapter}: an adapter, in the model's folder; move it out, or set model.folder to a whole model"
+        check_weights(folder, settings)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
-def find_weights_problem(folder: Path) -> str | None:
-    """Return in one line which weight file is missing; None if all are there."""
-    index = folder / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.is_file():
-        weights = read_object(index)
-        if weights is None or "weight_map" not in weights:
-            return f"{index}: not an index of weights; fetch the model again"
-        names = set(weights["weight_map"].values())
-    missing = sorted(name for name in names if not (folder / name).is_file())
-    return f"{folder / missing[0]}: missing; fetch the model's weights again" if missing else None
+def say_how_to_fetch(folder: Path) -> str:
+    """Return the fix for a missing folder: for a model on a hub, the command that downloads it."""
+    if HUB_NAME.fullmatch(folder.as_posix()) and not Path(folder.parts[0]).exists():
+        name, target = folder.as_posix(), f"models/{folder.name}"
+    elif folder.name in PUBLISHED:
+        name, target = f"openai/{folder.name}", folder.as_posix()
+    else:
+        return "put gpt-oss there in Hugging Face's layout, or set model.folder"
+    command = f'hf download {name} --exclude "original/*" --exclude "metal/*" --local-dir {shlex.quote(target)}'
+    setting = "" if target == folder.as_posix() else f", and set model.folder to {target}"
+    return f"run `envs/with-training {command}`{setting}"

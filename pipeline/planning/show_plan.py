@@ -61,7 +61,7 @@ def show_head(plan: Plan) -> list[str]:
     else:
         lines += [
             "  tokens  estimated from the text, not counted (some percent off in all, up to 20 for a pair):",
-            *(f"          {line}" for line in textwrap.wrap(pairs["why_not_counted"], 88)),
+            *(f"          {line}" for line in textwrap.wrap(pairs["why_not_counted"], 88, break_on_hyphens=False)),
         ]
     if pairs["too_long"]:
         lines.append(

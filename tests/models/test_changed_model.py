@@ -1,6 +1,5 @@
 """Changed files in model.folder: check_model runs again if a byte differs, and nothing runs if only a time differs."""
 
-import json
 import os
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 import yaml
 
 from tests.support.both_engines import in_folder
+from tests.support.model_folders import SHARDS, write_model_folder
 from tests.support.project import copy_clone, copy_data, copy_project, run_command
 
 MANIFEST = "results/own/model.sha256"
@@ -20,11 +20,7 @@ def checked_once(tmp_path_factory) -> Path:
     project = tmp_path_factory.mktemp("checked") / "project"
     copy_project(project)
     copy_data(project)
-    folder = project / "models" / "own"
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"architectures": ["GptOssForCausalLM"]}), encoding="utf-8")
-    for name in ("tokenizer.json", "model.safetensors"):
-        (folder / name).write_text("first", encoding="utf-8")
+    write_model_folder(project / "models" / "own", packed=False)
     (project / "own.yaml").write_text(yaml.safe_dump({"run": "own", "model": {"folder": "models/own"}}))
     done = run_command(*(word for word in PLAN if word != "--dry-run"), cwd=project)
     assert done.returncode == 0, done.stderr
@@ -47,13 +43,13 @@ def test_a_model_that_was_checked_is_not_checked_again(checked):
 
 
 def test_another_time_with_the_same_bytes_plans_nothing(checked):
-    os.utime(checked / "models/own/model.safetensors", (1, 1))
+    os.utime(checked / "models/own" / SHARDS[0], (1, 1))
     assert not is_checked_again(checked)
 
 
 def test_other_bytes_of_the_same_size_and_an_older_time_plan_the_check_again(checked):
-    weights = checked / "models/own/model.safetensors"
-    weights.write_text("other", encoding="utf-8")
+    weights = checked / "models/own" / SHARDS[0]
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     os.utime(weights, (1, 1))
     assert is_checked_again(checked)
 

@@ -11,6 +11,7 @@ import yaml
 from pipeline.models.shape import OF_FOLDER, find_shape
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
+from tests.support.model_folders import write_model_folder
 from tests.support.project import ROOT, copy_data, copy_project, run_command
 from tools.plan_run import make_plan, read_settings
 
@@ -217,9 +218,7 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     model = tmp_path / "model"
     built = run_command("envs/with-training", "python", "-m", "tools.build_gpt_oss_tokenizer", "--folder", str(model))
     assert built.returncode == 0, built.stderr
-    config = SIZES | {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss"}
-    (model / "config.json").write_text(json.dumps(config))
-    (model / "model.safetensors").touch()
+    write_model_folder(model)
     golden = write_golden_pairs(tmp_path / "pairs.jsonl")
     data = {"raw": str(tmp_path / "pairs.jsonl"), "languages": None, "val_fraction": 0.5}
     changes = {"model": {"folder": str(model)}, "prompt": {"date": "2026-01-01"}, "data": data, "run": "counted"}
