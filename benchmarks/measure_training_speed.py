@@ -30,6 +30,7 @@ import torch
 from benchmarks.speed.rows import ROWS, Row, settings_of
 from benchmarks.speed.share_gpus import share_gpus
 from pipeline.launch.contract import Contract
+from pipeline.launch.model_flags import model_flags
 from pipeline.settings.flags import swift_flags
 from pipeline.settings.stage import stage_parser
 
@@ -95,7 +96,7 @@ def command_of(row: Row, model: Path, pairs: Path, out: Path, gpus: list[int]) -
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(row.gpus), "--master-port", port, "--module"]
     return [
         *(sys.executable, *(torchrun if settings["deepspeed"] or row.gpus > 1 else ["-m"]), "swift.cli.rlhf"),
-        *("--model", str(model), "--dataset", str(pairs), *shlex.split(swift_flags(settings))),
+        *(*model_flags(model), "--dataset", str(pairs), *shlex.split(swift_flags(settings))),
         *("--output_dir", str(out), "--add_version", "false", "--check_model", "false", "--report_to", "none"),
         *("--external_plugins", *plugins),
     ]

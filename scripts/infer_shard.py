@@ -15,6 +15,7 @@ from pipeline.evaluation.shards import gates_beside, take_shard
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
+from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
         [
-            *("infer", "--model", str(args.model), "--val_dataset", str(prompts)),
+            *("infer", *model_flags(args.model), "--val_dataset", str(prompts)),
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
             *flag_words(infer_settings(args.settings, args.shard)),

@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.files.folder_manifest import write_manifest
 from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
+from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     shutil.rmtree(merged, ignore_errors=True)
     run_swift(
         [
-            *("export", "--model", str(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
+            *("export", *model_flags(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
             *("--output_dir", str(merged), "--max_shard_size", settings["merge"]["max_shard_size"]),
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
             *plugin_flags(),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.hide_private import hide_in_record
+from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE
 from pipeline.launch.plugins import plugin_files
 from pipeline.launch.run_swift import OFFLINE
 
@@ -27,7 +28,7 @@ def load_template(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> 
         runpy.run_path(plugin)
     from swift import get_template  # reads the environment when it is imported
 
-    return get_template(load_processor(tokenizer_folder), **settings)
+    return get_template(load_processor(tokenizer_folder), template_type=TEMPLATE, **settings)
 
 
 @cache
@@ -37,7 +38,7 @@ def load_processor(tokenizer_folder: Path) -> Any:
     from swift.utils import get_logger
 
     get_logger().addFilter(hide_in_record)
-    return get_processor(str(tokenizer_folder))
+    return get_processor(str(tokenizer_folder), model_type=MODEL_TYPE)
 
 
 def load_pair_encoder(tokenizer_folder: Path, prompt_date: str, **settings: Any) -> Encode:

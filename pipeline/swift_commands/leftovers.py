@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE
 from pipeline.launch.plugins import CALLBACKS
 from pipeline.settings.check import load_config
 from pipeline.swift_commands.flag_knowledge import PINNED, fault_of, hint_for, load_defaults, load_knowledge, value_of
@@ -14,6 +15,8 @@ ALWAYS_SET = {
     "add_version": "false",
     "check_model": "false",
     "strict": "true",
+    "model_type": MODEL_TYPE,
+    "template": TEMPLATE,
 }
 OWN_PLACES = ("output_dir", "resume_from_checkpoint")
 OWN_NAMES = {

@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 
 from pipeline.launch.contract import Tracking
+from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import training_flags
 from pipeline.training.training import Training
 
@@ -16,7 +17,7 @@ def training_command(training: Training, sides: list[Path], folder: Path) -> lis
     train, val = map(str, sides)
     tracked = training.is_tracked
     return [
-        *(*training.start, "--model", str(training.model), "--dataset", train),
+        *(*training.start, *model_flags(training.model), "--dataset", train),
         *(["--val_dataset", val] if training.holds_out else []),
         *training.flags,
         *("--output_dir", str(folder), "--add_version", "false", "--check_model", "false"),

@@ -11,6 +11,7 @@ from pipeline.files.json_files import write_json
 from pipeline.files.json_lines import write_json_lines
 from pipeline.gates import Gate, gate, put_gate, read_gates, require_gates, write_gates
 from pipeline.launch.contract import Contract
+from pipeline.launch.model_flags import PROMPT_FLAGS
 from pipeline.settings.losses import KINDS, has_reference, loss_names
 from pipeline.training.checkpoints import newest_checkpoint
 from pipeline.training.curve_gates import judge_chosen, judge_collapse, judge_finite
@@ -77,7 +78,7 @@ def judge_whole(curves: list[dict[str, Any]], training: Training, in_force: dict
     """Return the gates that need all of the training: its curves, and what ms-swift made of the flags."""
     if training.kind and in_force["rlhf_type"] == KINDS[training.kind].recorded_as:
         in_force = in_force | {"rlhf_type": training.kind}
-    differing = differing_flags(training.flags, in_force)
+    differing = differing_flags([*training.flags, *PROMPT_FLAGS], in_force)
     seen = "; ".join(differing) or "as given"
     rows = [judge_finite(curves), gate("settings_in_force", not differing, seen, "as given")]
     if training.kind is None:

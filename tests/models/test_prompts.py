@@ -1,6 +1,7 @@
 """The prompt: the same tokens in training and inference, on any day, in any zone and locale."""
 
 import datetime
+import json
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE, model_flags
 from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer
 from tests.support import another_day
 from tests.support.golden_prompts import GOLDEN, LOSS_SCALES, NAMES, PROMPT_DATE, read_golden, render_all
@@ -65,6 +67,30 @@ def test_the_prompt_is_an_exact_prefix_of_both_answers_whatever_the_texts(folder
         prompt, encoded = render_prompt(messages), encode(pair)
         for answer in ("chosen", "rejected"):
             assert encoded[f"{answer}_input_ids"][: len(prompt)] == prompt, pair
+
+
+@pytest.fixture
+def of_another_training(gpt_oss, tmp_path):
+    """Return a model's folder with what ms-swift writes into that of a training: of another model."""
+    shutil.copytree(gpt_oss, tmp_path / "model")
+    said = {"model_type": "qwen3", "template": "qwen3", "swift_version": "4.6.0", "system": "Say no."}
+    (tmp_path / "model" / "args.json").write_text(json.dumps(said), encoding="utf-8")
+    return tmp_path / "model"
+
+
+def test_an_args_json_in_the_models_folder_does_not_change_the_tokens(gpt_oss, of_another_training):
+    messages = read_golden(NAMES[0])["pair"]["messages"]
+    prompts = [load_prompt_renderer(folder, PROMPT_DATE)(messages) for folder in (gpt_oss, of_another_training)]
+    assert prompts[0] == prompts[1]
+
+
+def test_an_args_json_in_the_models_folder_does_not_change_what_a_swift_command_takes(of_another_training):
+    from swift.arguments import InferArguments
+    from swift.utils import parse_args
+
+    flags = [*model_flags(of_another_training), "--load_args", "false"]
+    args, _ = parse_args(InferArguments, flags)
+    assert (args.model_info.model_type, args.template, args.system) == (MODEL_TYPE, TEMPLATE, None)
 
 
 # The clock, the time zone, the locale

@@ -16,6 +16,7 @@ from pipeline.training.publish import find_unjudged, judge_whole, publish, requi
 from pipeline.training.training import Training
 
 DPO = {"rlhf_type": "dpo", "loss_type": "sigmoid", "beta": 0.1}
+PROMPT = {"model_type": "gpt_oss", "template": "gpt_oss"}
 FIRST = {"loss": 0.7, "rewards/chosen": 0.0, "global_step/max_steps": "1/2"}
 SECOND = {"loss": 0.6, "rewards/chosen": -1.0, "global_step/max_steps": "2/2"}
 JUDGED = ["first_grad_norm", "first_loss", "lora_coverage", "reference", "rows_trained"]
@@ -43,7 +44,7 @@ def end(tmp_path, monkeypatch) -> Callable[..., None]:
         contract = Contract(last.parent, 1, 1)
         rows = (json.dumps(row) + "\n" for row in (FIRST, SECOND | second))
         (last.parent / "logging.jsonl").write_text("".join(rows), encoding="utf-8")
-        (last / "args.json").write_text(json.dumps(DPO | in_force), encoding="utf-8")
+        (last / "args.json").write_text(json.dumps(DPO | PROMPT | in_force), encoding="utf-8")
         write_gates(contract.gates_file, [gate(name, True, 1, 1) for name in judged])
         publish(training(DPO, collapse), contract, last, ["rlhf"], {})
 
@@ -90,10 +91,16 @@ def test_a_gate_that_was_never_judged_says_how_to_have_it_judged():
     assert missing["expected"].endswith("delete k to train again")
 
 
+@pytest.mark.parametrize("name", PROMPT)
+def test_another_template_or_type_of_model_in_force_fails_the_gate(name):
+    rows = judge_whole([], training(DPO), DPO | PROMPT | {name: "qwen3"})
+    assert rows[1] == gate("settings_in_force", False, f"{name}: gpt_oss became qwen3", "as given")
+
+
 @pytest.mark.parametrize(("recorded", "passed"), [("cpo", True), ("orpo", False)])
 def test_simpo_is_in_force_where_ms_swift_records_cpo_whose_trainer_it_uses(recorded, passed):
     simpo = {"rlhf_type": "simpo", "loss_type": "simpo", "beta": 2.0}
-    rows = judge_whole([], training(simpo), simpo | {"rlhf_type": recorded})
+    rows = judge_whole([], training(simpo), simpo | PROMPT | {"rlhf_type": recorded})
     assert [row["passed"] for row in rows if row["gate"] == "settings_in_force"] == [passed]
 
 
