@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from pipeline.models.model_weights import check_weights, read_object
+from pipeline.models.model_weights import CONFIG, check_weights, read_object
 
 GPT_OSS = ["GptOssForCausalLM"]
 # The published models, by the names of their folders.
@@ -20,7 +20,7 @@ def find_model_problem(folder: Path) -> str | None:
     """
     if not folder.is_dir():
         return f"{folder}: no such folder; {say_how_to_fetch(folder)}"
-    config = folder / "config.json"
+    config = folder / CONFIG
     if not config.is_file():
         return f"{config}: missing; model.folder must name a model in Hugging Face's layout"
     try:

@@ -8,7 +8,7 @@ from pipeline.models.expected_tensors import BLOCK, TYPES, expect_tensors, is_pa
 from pipeline.models.shape import read_shape
 from pipeline.models.weight_file import READ_AGAIN, Stored, read_header
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 FETCH_AGAIN = "fetch the model again"
 
 
@@ -66,7 +66,7 @@ def read_tensors(folder: Path) -> dict[str, Stored]:
 
 def check_weights(folder: Path, config: dict[str, Any]) -> None:
     """Raise ValueError, in one line, if a tensor is not what config.json implies: the first one, by its name."""
-    path = folder / "config.json"
+    path = folder / CONFIG
     shape = read_shape(path)
     require_known_format(path, config)
     if is_packed(config):
