@@ -25,7 +25,7 @@ rule check_tokens:
             for name in ("pairs", "places")
         ],
         manifest="results/{run}/model.sha256",
-        model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
+        model=ancient(lambda wildcards: RUNS[wildcards.run].published.built),
     output:
         train="results/{run}/dpo/train.jsonl",
         val="results/{run}/dpo/val.jsonl",
@@ -40,7 +40,7 @@ rule check_tokens:
     params:
         *code_of("check_tokens"),
         settings=part("check_tokens"),
-        model=lambda wildcards: RUNS[wildcards.run].base.folder,
+        model=lambda wildcards: RUNS[wildcards.run].published.folder,
         out=lambda wildcards, output: str(Path(output.train).parent),
     shell:
         """

@@ -1,9 +1,10 @@
 """
-The model to tune: a tiny or random one that is built here, or the folder in model.folder.
+The model to tune: a tiny or random one that is built here, or the folder in model.folder; packed, it is dequantised.
 
 Reads      results/{run}/data/train.jsonl and model.tiny.conversations, or model.folder
-Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built
-Stages     build_tiny_model, build_random_model, or check_model
+Writes     results/{run}/model.sha256, and results/{run}/model/ where it is built;
+           results/{run}/dequantised/, results/{run}/dequantised.sha256 where the model came packed
+Stages     build_tiny_model, build_random_model, or check_model -> dequantise_model
 """
 
 if config["model"]["random"]:
@@ -87,3 +88,29 @@ else:
             python -m scripts.check_model {params.folder:q} \
                 --manifest {output.manifest:q} >{log[0]:q} 2>&1
             """
+
+
+rule dequantise_model:
+    """Write the packed weights of the experts as bfloat16. A model that came in bfloat16 is used as it is."""
+    input:
+        manifest="results/{run}/model.sha256",
+        model=ancient(lambda wildcards: RUNS[wildcards.run].published.built),
+    output:
+        folder=directory("results/{run}/dequantised"),
+        manifest="results/{run}/dequantised.sha256",
+    log:
+        "results/{run}/logs/dequantise_model.log",
+    benchmark:
+        "results/{run}/benchmarks/dequantise_model.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: 2
+    params:
+        *code_of("dequantise_model"),
+        model=lambda wildcards: RUNS[wildcards.run].published.folder,
+    shell:
+        """
+        envs/with-training python -m scripts.dequantise_model {params.model:q} \
+            --manifest {input.manifest:q} \
+            --folder {output.folder:q} >{log[0]:q} 2>&1
+        """

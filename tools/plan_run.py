@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from pipeline.files.json_files import write_json
+from pipeline.models.model_weights import is_packed_folder
 from pipeline.models.shape import PUBLISHED, Shape, find_shape
 from pipeline.planning.disk import answers_bytes, model_bytes, training_disk
 from pipeline.planning.find_fit import Fit, find_fit, longest_fit
@@ -91,7 +92,7 @@ def own_answers_bytes(config: Settings) -> int:
 
 
 def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: list[dict[str, Any]]) -> dict[str, int]:
-    """Return the bytes of a run by part. The model that is tuned is among them only where the run builds it."""
+    """Return the bytes of a run by part. The model before DPO is among them where the run writes it."""
     parts = {
         name: sum(training["disk"][name] for training in trainings) for name in ("checkpoints", "adapter", "merged")
     }
@@ -102,8 +103,11 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
     answers += own_answers_bytes(config)
-    built = {} if config["model"]["folder"] else {"built model": model_bytes(shape)}
-    return built | parts | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
+    folder = config["model"]["folder"]
+    own = {"built model": model_bytes(shape)} if folder is None else {}
+    if folder and is_packed_folder(Path(folder)):
+        own = {"dequantised model": model_bytes(shape)}
+    return own | parts | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
 
 
 def describe_model(shape: Shape, config: Settings) -> str:

@@ -23,6 +23,14 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def is_packed_folder(folder: Path) -> bool:
+    """Say whether a folder holds a packed model, as its config.json says; if that cannot be read, it does not."""
+    try:
+        return is_packed(read_object(folder / CONFIG))
+    except (ValueError, OSError):
+        return False
+
+
 def read_index(folder: Path) -> dict[str, str] | None:
     """Return the file of each tensor, as the index says; None if there is none, and one file has all.
 

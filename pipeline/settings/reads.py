@@ -43,6 +43,7 @@ READS: dict[str, tuple[str, ...]] = {
     "build_tiny_model": ("model.tiny", "prompt.date"),
     "build_random_model": ("model.tiny",),
     "check_model": ("model.folder",),
+    "dequantise_model": ("model.folder",),
     "check_tokens": ("data.on_problem", *TOKENS),
     "prepare_sft": ("sft.data",),
     "train_sft": (*(f"sft.{name}" for name in SFT), *(f"dpo.{name}" for name in SFT_FROM_DPO), *TRAINING),
@@ -77,7 +78,7 @@ READS: dict[str, tuple[str, ...]] = {
 }
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = (
-    *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.random"),
+    *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.weights", "model.random"),
     *("infer.shards", "infer.prompts", "dvc.push_merged"),
 )
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pipeline.models.model_weights import is_packed_folder
 from pipeline.settings.sweep import Config, list_points, settings_by_run
 
 
@@ -38,10 +40,28 @@ class Run:
     before: str  # of the run whose answers of the models before DPO this one is compared with
 
     @property
-    def base(self) -> Model:
-        """The model that is tuned: built here, or named by model.folder."""
+    def published(self) -> Model:
+        """The model as it came: built here, or named by model.folder."""
         own = self.settings["model"]["folder"]
         return Model(own or f"{self.shared}/model", f"{self.shared}/model.sha256", is_built=own is None)
+
+    @property
+    def dequantised(self) -> Model:
+        """The same in bfloat16, where it came packed."""
+        return Model(f"{self.shared}/dequantised", f"{self.shared}/dequantised.sha256")
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the model came packed. Where model.folder is not here, it is as it was when the run last had it."""
+        own = self.settings["model"]["folder"]
+        if own and Path(own).is_dir():
+            return is_packed_folder(Path(own))
+        return own is not None and Path(self.dequantised.manifest).is_file()
+
+    @property
+    def base(self) -> Model:
+        """The model that is tuned: as it came, or dequantised."""
+        return self.dequantised if self.is_packed else self.published
 
     @property
     def start(self) -> Model:

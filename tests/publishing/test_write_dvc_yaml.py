@@ -96,6 +96,16 @@ def test_the_merged_model_of_a_large_run_is_recorded_but_not_kept(tutorial):
     assert "results/tutorial/merged.sha256" in outs
 
 
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("name", ["merged", "dequantised"])
+def test_a_large_model_is_kept_only_where_dvc_push_merged_says_so(name, kept):
+    outputs = (f"results/r/{name}", f"results/r/{name}.sha256")
+    job = Job("write", "write", "", (), outputs, accounts=(), code=(), params=(), command="w")
+    folder, manifest, *_ = describe_stage(job, [], "snakemake", {"dvc": {"push_merged": kept}})["outs"]
+    assert folder == (outputs[0] if kept else {outputs[0]: {"cache": False}})
+    assert manifest == outputs[1]
+
+
 def test_the_base_model_is_recorded_by_folder_and_hashes_and_is_no_out(tutorial):
     stage = tutorial["stages"]["check_model"]
     settings, code = stage["params"]

@@ -1,7 +1,12 @@
 """runs.py: where each run of a graph finds its models, its training and what it shares."""
 
+from pathlib import Path
+
+import pytest
+
 from pipeline.settings.check import load_config, merge
 from pipeline.settings.runs import Model, list_runs
+from tests.support.model_folders import write_model_folder
 
 POINTS = {"list": [{"name": "sharp", "dpo.beta": 0.5}, {"name": "warm", "infer.temperature": 0.5}]}
 
@@ -20,6 +25,35 @@ def test_a_plain_run_has_all_its_own():
 def test_a_model_of_ones_own_is_no_input_and_its_manifest_is_the_runs():
     base = runs(model={"folder": "models/own"})["tiny"].base
     assert (base.folder, base.manifest, base.built) == ("models/own", "results/tiny/model.sha256", [])
+
+
+def test_a_packed_model_is_dequantised_and_that_is_what_is_tuned(tmp_path):
+    folder = str(write_model_folder(tmp_path / "own"))
+    run = runs(model={"folder": folder})["tiny"]
+    assert (run.published.folder, run.published.built) == (folder, [])
+    assert run.start == run.base == Model("results/tiny/dequantised", "results/tiny/dequantised.sha256")
+
+
+@pytest.mark.parametrize("weights", ["as_published", "bfloat16"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_whether_a_model_is_dequantised_depends_on_its_folder(tmp_path, weights, packed):
+    folder = write_model_folder(tmp_path / "own", packed=packed)
+    run = runs(model={"folder": str(folder), "weights": weights})["tiny"]
+    assert run.is_packed == packed
+
+
+def test_where_the_folder_is_not_here_the_model_is_dequantised_if_the_run_has_done_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = runs(model={"folder": "models/own"})["tiny"]
+    assert not run.is_packed
+    Path("results/tiny").mkdir(parents=True)
+    Path("results/tiny/dequantised.sha256").touch()
+    assert run.is_packed
+
+
+def test_a_folder_without_a_config_that_can_be_read_is_not_taken_for_packed(tmp_path):
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    assert not runs(model={"folder": str(tmp_path)})["tiny"].is_packed
 
 
 def test_points_share_what_they_do_not_differ_in():

@@ -225,6 +225,8 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     status, said, errors, numbers = run_plan(dpo={"loss_scale": "last_round"}, **changes)
     assert (status, errors) == (0, "")
     assert "tokens  counted by the run's tokenizer" in said
+    assert not (project / "results" / "counted" / "dequantised").exists()
+    assert numbers["disk"]["dequantised model"] == numbers["model"]["bytes"]
     lines = (project / "results" / "counted" / "dpo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     pairs = [golden[json.loads(line)["rejected_response"]] for line in lines]
     lengths = [len(pair[side]["ids"]) for pair in pairs for side in ("chosen", "rejected")]

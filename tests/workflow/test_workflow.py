@@ -27,7 +27,7 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # The answers of the model before DPO; what is not in the graph unless a setting asks for it; what each point of a sweep
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
-MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model"}
+MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequantise_model"}
 ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
