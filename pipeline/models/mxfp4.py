@@ -6,8 +6,12 @@ blocks of the published checkpoint have the shape (experts, outputs, inputs / 32
 last; in bfloat16, transformers has (experts, inputs, outputs). One expert is in memory more than once, never all.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+
+from pipeline.models.shape import BARE_PARAMETERS
 
 BLOCK = 32  # inputs
 BIAS = 127  # of a scale's exponent
@@ -78,6 +82,17 @@ def quantise(weights: Tensor) -> tuple[Tensor, Tensor]:
         codes = choose_codes(torch.ldexp(numbers, -exponents.unsqueeze(-1)))
         blocks[expert] = codes[..., ::2] | codes[..., 1::2] << 4
     return blocks, scales
+
+
+def pack_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a gpt-oss's weights by name, with the experts' packed, under the names of the published checkpoint."""
+    packed: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if name.rpartition(".")[2] in BARE_PARAMETERS:
+            packed[f"{name}_blocks"], packed[f"{name}_scales"] = quantise(weight)
+        else:
+            packed[name] = weight
+    return packed
 
 
 def choose_exponents(numbers: Tensor) -> Tensor:

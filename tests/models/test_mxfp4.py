@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.mxfp4 import dequantise, quantise, unpack
+from pipeline.models.expected_tensors import expect_tensors
+from pipeline.models.mxfp4 import dequantise, pack_weights, quantise, unpack
+from pipeline.models.shape import read_shape
+from tests.support.model_folders import PACKED, write_model_folder
 
 pytestmark = pytest.mark.training_environment
 
@@ -125,6 +128,15 @@ def test_the_smallest_weights_take_the_lowest_scale():
 def test_weights_of_other_types_are_quantised_as_their_float32():
     weights = torch.randn(1, 32, 4, generator=torch.Generator().manual_seed(1)).to(torch.bfloat16)
     assert all(map(torch.equal, quantise(weights), quantise(weights.float())))
+
+
+def test_a_models_weights_are_packed_under_their_published_names(tmp_path):
+    shape = read_shape(write_model_folder(tmp_path) / "config.json")
+    weights = {name: torch.ones(kind.shape, dtype=torch.bfloat16) for name, kind in expect_tensors(shape, {}).items()}
+    packed = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in pack_weights(weights).items()}
+    types = {"U8": torch.uint8, "BF16": torch.bfloat16}
+    expected = {name: (types[kind.dtype], kind.shape) for name, kind in expect_tensors(shape, PACKED).items()}
+    assert list(packed.items()) == list(expected.items())
 
 
 def test_inputs_that_are_not_in_whole_blocks_are_refused():
