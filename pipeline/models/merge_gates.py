@@ -1,6 +1,5 @@
 """The gates of a merge: the result is the model with its adapter, not the model alone, and nothing else changed."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora.layer import LoraLayer
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.gates import Gate, gate
@@ -120,10 +119,13 @@ def judge_weights(before: Path, after: Path, targets: set[str]) -> list[Gate]:
 
 
 def judge_description(before: Path, after: Path) -> Gate:
-    """Return the gate that the model's config and tokenizer did not change."""
+    """Return the gate that the model's config and tokenizer did not change.
+
+    Configs are compared as transformers reads them: the published one leaves out what is as usual, and has older names.
+    """
 
     def described(folder: Path) -> dict[str, Any]:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = AutoConfig.from_pretrained(folder).to_dict()
         return {name: value for name, value in config.items() if name not in NOT_THE_MODEL}
 
     old, new = described(before), described(after)

@@ -1,5 +1,6 @@
 """merge_gates.py: a correct merge passes, and for each kind of wrong merge a gate fails."""
 
+import json
 import re
 import shutil
 
@@ -195,6 +196,17 @@ def test_another_tokenizer_is_named(built, tmp_path):
     config = tmp_path / "model" / "config.json"
     config.write_text(config.read_text(encoding="utf-8").replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 1e-06'))
     assert judge_description(built[0], tmp_path / "model")["value"] == "changed: rms_norm_eps, the tokenizer"
+
+
+def test_the_config_of_the_published_model_and_what_transformers_writes_of_it_are_the_same(built, tmp_path):
+    shutil.copytree(built[0], tmp_path / "model")
+    file = tmp_path / "model" / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    rope = config.pop("rope_parameters")
+    older = {"rope_theta": rope.pop("rope_theta"), "rope_scaling": rope}
+    usual = ("attention_bias", "attention_dropout", "rms_norm_eps", "swiglu_limit", "hidden_act", "tie_word_embeddings")
+    file.write_text(json.dumps({key: value for key, value in (config | older).items() if key not in usual}))
+    assert judge_description(tmp_path / "model", built[0])["passed"]
 
 
 @pytest.mark.parametrize(("small", "passed"), [(0.01003, True), (0.02, False)])

@@ -23,6 +23,20 @@ CONFIG = {
     "head_dim": 16,
     "vocab_size": 300,
     "sliding_window": 8,
+    # Names and keys of the published file, which transformers writes otherwise, or not at all.
+    "experts_per_token": 2,
+    "initial_context_length": 64,
+    "rope_theta": 150000,
+    "rope_scaling": {
+        "rope_type": "yarn",
+        "factor": 32.0,
+        "beta_fast": 32.0,
+        "beta_slow": 1.0,
+        "original_max_position_embeddings": 64,
+        "truncate": False,
+    },
+    "max_position_embeddings": 2048,
+    "swiglu_limit": 7.0,
     "layer_types": ["sliding_attention", "full_attention"],
 }
 PACKED = {"quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn"]}}
