@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE
 from pipeline.models.model_weights import CONFIG, check_weights, read_object
 
 GPT_OSS = ["GptOssForCausalLM"]
@@ -32,10 +33,24 @@ def find_model_problem(folder: Path) -> str | None:
             return f"{folder / 'tokenizer.json'}: missing; fetch the model's tokenizer too"
         if (adapter := folder / "adapter_config.json").is_file():  # transformers would load what it names instead
             return f"{adapter}: an adapter, in the model's folder; move it out, or set model.folder to a whole model"
+        require_own_prompt(folder / "args.json")
         check_weights(folder, settings)
     except ValueError as error:
         return str(error)
     return None
+
+
+def require_own_prompt(path: Path) -> None:
+    """Raise ValueError, in one line, if ms-swift's record of another training names another kind of model.
+
+    No stage reads it, but ms-swift copies it into the merged model, and would take its template there.
+    """
+    said = read_object(path) if path.is_file() else {}
+    for name, own in (("model_type", MODEL_TYPE), ("template", TEMPLATE)):
+        if said.get(name) not in (None, own):
+            raise ValueError(
+                f"{path}: {name} is {said[name]!r}, not {own!r}: of another model; move it out of the folder"
+            )
 
 
 def say_how_to_fetch(folder: Path) -> str:

@@ -255,6 +255,19 @@ def test_an_adapter_in_the_folder_is_refused(folder):
     assert problem_of(folder).startswith("model/adapter_config.json: an adapter, in the model's folder; move it out")
 
 
+@pytest.mark.parametrize("name", ["model_type", "template"])
+def test_an_args_json_of_another_model_is_refused(folder, name):
+    (folder / "args.json").write_text(json.dumps({name: "qwen3"}), encoding="utf-8")
+    said = f"{name} is 'qwen3', not 'gpt_oss': of another model; move it out of the folder"
+    assert problem_of(folder) == f"model/args.json: {said}"
+
+
+def test_an_args_json_of_a_gpt_oss_is_accepted(folder):
+    said = {"model_type": "gpt_oss", "template": None, "system": "Translate."}
+    (folder / "args.json").write_text(json.dumps(said), encoding="utf-8")
+    assert not problem_of(folder)
+
+
 def test_nan_is_refused_before_anything_is_recorded(plain):
     stored = read_header(plain / SECOND)["lm_head.weight"]
     np.memmap(stored.file, "<u2", "r+", stored.start, stored.kind.shape)[7, 7] = 0x7FC0
