@@ -1,7 +1,8 @@
 """
-Merge the adapter into its model; the result is a plain Hugging Face folder.
+Merge the adapter into its model; the result is a plain Hugging Face folder, packed (MXFP4) or in bfloat16.
 
-Reads      results/{run}/dpo/adapter.sha256 and the adapter, the model that it was trained on, and some held-out pairs
+Reads      results/{run}/dpo/adapter.sha256 and the adapter, the model that it was trained on, and some held-out pairs;
+           the packed model and results/{run}/model.sha256, where the result keeps its files (merge.format)
 Writes     results/{run}/merged/, results/{run}/merged.sha256, results/{run}/merge/gates.json
 Stages     merge_adapter; merge_sft, the same for the SFT adapter, where DPO starts from a merged model
 """
@@ -14,6 +15,9 @@ rule merge_adapter:
         adapter=ancient("results/{run}/dpo/adapter"),
         model_manifest=lambda wildcards: RUNS[wildcards.run].start.manifest,
         model=ancient(lambda wildcards: RUNS[wildcards.run].start.built),
+        base_manifest=lambda wildcards: [base.manifest for base in RUNS[wildcards.run].kept_base],
+        base=ancient(lambda wildcards: [folder for base in RUNS[wildcards.run].kept_base for folder in base.built]),
+        sft=lambda wildcards: [manifest for base in RUNS[wildcards.run].kept_base for manifest in base.adapter],
         val=f"{SHARED}/dpo/val.jsonl",
     output:
         merged=directory("results/{run}/merged"),
@@ -34,6 +38,8 @@ rule merge_adapter:
         *code_of("merge_adapter"),
         settings=part("merge_adapter"),
         model=lambda wildcards: RUNS[wildcards.run].start.folder,
+        base=lambda wildcards: [base.folder for base in RUNS[wildcards.run].kept_base],
+        sft=lambda wildcards: [base.adapter_folder for base in RUNS[wildcards.run].kept_base if base.adapter],
         out=subpath(output.merged, parent=True),
     shell:
         """
@@ -42,6 +48,9 @@ rule merge_adapter:
             --model {params.model:q} \
             --manifest {input.model_manifest:q} \
             --adapter {input.adapter:q} \
+            --base {params.base:q} \
+            --base-manifest {input.base_manifest:q} \
+            --sft-adapter {params.sft:q} \
             --val {input.val:q} \
             --out {params.out:q} >{log[0]:q} 2>&1
         """
@@ -55,6 +64,7 @@ if config["sft"]["enabled"] and config["sft"]["join"] == "merged":
             adapter=ancient("results/{run}/sft/adapter"),
             model_manifest=lambda wildcards: RUNS[wildcards.run].base.manifest,
             model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
+            base_manifest=[],
             val="results/{run}/dpo/val.jsonl",
         output:
             merged=directory("results/{run}/sft/merged"),
@@ -65,4 +75,7 @@ if config["sft"]["enabled"] and config["sft"]["join"] == "merged":
         benchmark:
             "results/{run}/benchmarks/merge_sft.tsv"
         params:
+            settings=part("merge_sft"),
             model=lambda wildcards: RUNS[wildcards.run].base.folder,
+            base=[],
+            sft=[],

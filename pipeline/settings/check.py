@@ -19,6 +19,7 @@ from pipeline.settings.infer_problems import find_infer_problems
 from pipeline.settings.levers import find_fast_problems
 from pipeline.settings.loss_problems import find_loss_problems
 from pipeline.settings.losses import has_reference
+from pipeline.settings.merge_format import find_merge_problems
 from pipeline.settings.own_figures import find_own_problems
 from pipeline.settings.resources import count_processes
 from pipeline.settings.sweep import apply_changes, find_sweep_problems, list_points
@@ -140,6 +141,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
     problems += [*find_data_problems(config["data"]), *find_fast_problems(config), *find_infer_problems(config)]
+    problems += find_merge_problems(config)
     problems += find_own_problems(config["evaluate"]["own"])
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 

@@ -50,7 +50,7 @@ READS: dict[str, tuple[str, ...]] = {
     "train_dpo": ("dpo", "train.fast", *TRAINING),
     "tabulate_curves": (),
     "merge_sft": MERGE,
-    "merge_adapter": MERGE,
+    "merge_adapter": (*MERGE, "merge.format"),
     "infer_shard": ANSWERS,
     "infer_shard_before": ANSWERS,
     "gather_predictions": ("infer.answers_per_prompt",),
@@ -79,7 +79,7 @@ READS: dict[str, tuple[str, ...]] = {
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = (
     *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.weights", "model.random"),
-    *("infer.shards", "infer.prompts", "dvc.push_merged"),
+    *("merge.format", "infer.shards", "infer.prompts", "dvc.push_merged"),
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.models.model_weights import is_packed_folder
+from pipeline.settings.merge_format import keeps_format
 from pipeline.settings.sweep import Config, list_points, settings_by_run
 
 
@@ -38,6 +39,7 @@ class Run:
     shared: str  # of what all points share
     training: str  # of the run whose training this one answers with
     before: str  # of the run whose answers of the models before DPO this one is compared with
+    keeps_format: bool  # whether the tuned model is written as the model came
 
     @property
     def published(self) -> Model:
@@ -79,6 +81,15 @@ class Run:
         """The base, or what DPO started from, with the DPO adapter merged into it."""
         return Model(f"{self.training}/merged", f"{self.training}/merged.sha256")
 
+    @property
+    def kept_base(self) -> list[Model]:
+        """The packed model whose files the tuned one keeps, with the adapter that was merged before DPO; or none."""
+        if not (self.is_packed and self.keeps_format):
+            return []
+        sft, base = self.settings["sft"], self.published
+        merged = (f"{self.shared}/sft/adapter.sha256",) if sft["enabled"] and sft["join"] == "merged" else ()
+        return [Model(base.folder, base.manifest, merged, base.is_built)]
+
     def model(self, name: str) -> Model:
         """Return a model by its name in results: base, sft or dpo."""
         return {"base": self.base, "sft": self.start, "dpo": self.tuned}[name]
@@ -113,6 +124,8 @@ def list_runs(config: Config) -> dict[str, Run]:
             shared=f"results/{config['run']}",
             training=f"results/{trainings.get(name, name)}",
             before=f"results/{config['run'] if settings['infer'] == config['infer'] else name}",
+            # The SFT is that of all points, and may train experts where a point does not.
+            keeps_format=keeps_format(settings) and (keeps_format(config) or not config["sft"]["enabled"]),
         )
         for name, settings in settings_by_run(config, points).items()
     }

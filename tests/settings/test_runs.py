@@ -56,6 +56,40 @@ def test_a_folder_without_a_config_that_can_be_read_is_not_taken_for_packed(tmp_
     assert not runs(model={"folder": str(tmp_path)})["tiny"].is_packed
 
 
+EXPERTS = {"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}}
+POINT = {"list": [{"name": "plain", "dpo.target_parameters": None}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_kept"),
+    [
+        ({}, True),
+        ({"merge": {"format": "bfloat16"}}, False),
+        (EXPERTS, False),
+        (EXPERTS | {"sweep": POINT}, True),
+        # The point's DPO starts from experts that the SFT of all points has trained.
+        (EXPERTS | {"sweep": POINT, "sft": {"enabled": True}}, False),
+    ],
+)
+def test_a_packed_model_is_kept_where_nothing_of_its_experts_was_trained(tmp_path, changes, is_kept):
+    folder = str(write_model_folder(tmp_path / "own"))
+    found = runs(model={"folder": folder}, **changes)
+    base = Model(folder, "results/tiny/model.sha256", is_built=False)
+    assert found["tiny-plain" if "sweep" in changes else "tiny"].kept_base == ([base] if is_kept else [])
+
+
+def test_a_model_that_came_in_bfloat16_is_merged_in_bfloat16(tmp_path):
+    folder = str(write_model_folder(tmp_path / "own", packed=False))
+    assert runs(model={"folder": folder}, merge={"format": "as_base"})["tiny"].kept_base == []
+
+
+@pytest.mark.parametrize(("join", "adapter"), [("merged", "results/tiny/sft/adapter"), ("stacked", None)])
+def test_the_adapter_that_was_merged_before_dpo_is_known_to_the_merge(tmp_path, join, adapter):
+    folder = str(write_model_folder(tmp_path / "own"))
+    (base,) = runs(model={"folder": folder}, sft={"enabled": True, "join": join})["tiny"].kept_base
+    assert base.adapter_folder == adapter
+
+
 def test_points_share_what_they_do_not_differ_in():
     found = runs(sweep=POINTS)
     assert found["tiny-sharp"].training == "results/tiny-sharp"
