@@ -102,6 +102,8 @@ def require_known_format(path: Path, config: dict[str, Any]) -> None:
     dtype = config.get("dtype") or config.get("torch_dtype") or "bfloat16"
     if dtype not in TYPES:
         raise ValueError(f"{path}: dtype is {dtype!r}, not one of {', '.join(TYPES)}; convert the weights to bfloat16")
+    if is_packed(config) and dtype != "bfloat16":
+        raise ValueError(f"{path}: dtype is {dtype!r} of a packed model, not bfloat16; take the published model")
 
 
 def require_same_format(path: Path, config: dict[str, Any], found: dict[str, Stored]) -> None:

@@ -12,7 +12,6 @@ from pipeline.models.model_folder import find_model_problem
 from pipeline.models.model_weights import read_index, read_tensors
 from pipeline.models.weight_file import Kind, read_header, write_weights
 from scripts.check_model import main
-from scripts.merge_adapter import require_space
 from tests.support.model_folders import SHARDS, write_index, write_model_folder
 
 FIRST, SECOND = SHARDS
@@ -250,6 +249,13 @@ def test_another_type_of_all_weights_is_refused(plain, key):
     )
 
 
+def test_a_packed_model_whose_other_tensors_are_in_float32_is_refused(tmp_path):
+    folder = write_model_folder(tmp_path / "model", dtype="float32")
+    assert problem_of(folder) == (
+        "model/config.json: dtype is 'float32' of a packed model, not bfloat16; take the published model"
+    )
+
+
 def test_an_adapter_in_the_folder_is_refused(folder):
     (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
     assert problem_of(folder).startswith("model/adapter_config.json: an adapter, in the model's folder; move it out")
@@ -274,13 +280,3 @@ def test_nan_is_refused_before_anything_is_recorded(plain):
     with pytest.raises(SystemExit, match=r"lm_head.weight has NaN or infinity; fetch the model's weights again$"):
         main([str(plain), "--manifest", str(plain.parent / "model.sha256")])
     assert not (plain.parent / "model.sha256").exists()
-
-
-def test_a_disk_without_room_for_the_merged_model_is_refused(folder):
-    os.truncate(folder / FIRST, 8 * 2**40)  # a hole of 8 TiB, which takes no room itself
-    with pytest.raises(SystemExit, match=r"GiB free, but the merged model takes 8192.0 GiB; make room"):
-        require_space(folder, folder.parent)
-
-
-def test_a_disk_with_room_is_accepted(folder):
-    require_space(folder, folder.parent)
