@@ -102,7 +102,7 @@ def keep_base(args: argparse.Namespace, plain: Path, merged: Path) -> list[Gate]
 
 
 def list_adapters(args: argparse.Namespace) -> list[Path]:
-    """Return the adapters that the merged model has, and its base has not."""
+    """Return the adapters that the merged model has and its base lacks."""
     return [args.adapter, *([args.sft_adapter] if args.sft_adapter else [])]
 
 

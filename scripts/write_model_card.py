@@ -26,12 +26,17 @@ from pipeline.files.json_files import read_json
 from pipeline.files.json_lines import replace_files
 from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import describe_gate, read_gates
+from pipeline.models.expected_tensors import is_packed
 from pipeline.models.system_message import INSTRUCTIONS, SYSTEM_MESSAGE
 from pipeline.settings.embedded_data import INTERFACE
 from pipeline.settings.run_files import RunFiles, add_run, files_of
 from pipeline.settings.stage import stage_parser
 
 NAME = "model_card.md"
+PACKED = (
+    "Its experts are packed (MXFP4), with the bytes that they have in the model before tuning; the tensors of the LoRA "
+    "alone differ from it."
+)
 # The text that ms-swift's template of gpt-oss puts around a question: the prompt has the same tokens as in training.
 PROMPT = Template(
     f"<|start|>system<|message|>{SYSTEM_MESSAGE.template}<|end|>$system".replace("\n", r"\n")
@@ -67,13 +72,14 @@ def name_model(settings: dict[str, Any], base: str | None) -> str:
     return "a tiny model of gpt-oss's architecture, built for this run"
 
 
-def model_text(run: str, settings: dict[str, Any], base: str | None, sft: str) -> str:
-    """Return the paragraph about the model."""
+def model_text(run: str, settings: dict[str, Any], base: str | None, sft: str, packed: bool) -> str:
+    """Return the paragraph about the model; `packed` says whether its experts are."""
     languages = settings["data"]["languages"]
     task = f" on translations from `{languages['source']}` to `{languages['target']}`" if languages else ""
     return (
         f"Run `{run}`: {name_model(settings, base)}, tuned{sft} with preference pairs{task} (LoRA, merged into the "
         "weights). ms-swift trained it; Snakemake ran every stage from the raw pairs to the figures below."
+        + (f" {PACKED}" if packed else "")
     )
 
 
@@ -235,10 +241,11 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     evaluation, quality, in_force = map(read_json, (files.metrics, files.quality, files.in_force))
     training = read_json(files.training_metrics)
     held_out = read_json(files.val_quality) if settings["data"]["val"] else None
-    base = find_base(settings["model"]["folder"], read_json(files.merged / "config.json"))
+    config = read_json(files.merged / "config.json")
+    base = find_base(settings["model"]["folder"], config)
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
-        ("", model_text(files.name, settings, base, sft_text(settings))),
+        ("", model_text(files.name, settings, base, sft_text(settings), is_packed(config))),
         ("Limits", limits_text(settings, quality, bool(evaluation.get("answers")))),
         ("Figures", training_text(training) + figures_text(evaluation)),
         ("Use", use_text(settings)),

@@ -18,7 +18,7 @@ import yaml
 from pipeline.files.json_files import write_json
 from pipeline.models.model_weights import is_packed_folder
 from pipeline.models.shape import PUBLISHED, Shape, find_shape
-from pipeline.planning.disk import answers_bytes, model_bytes, training_disk
+from pipeline.planning.disk import answers_bytes, model_bytes, packed_bytes, training_disk
 from pipeline.planning.find_fit import Fit, find_fit, longest_fit
 from pipeline.planning.gpus import GIB, GPUS, Gpu, find_gpu
 from pipeline.planning.hours import step_seconds, training_seconds
@@ -29,6 +29,7 @@ from pipeline.planning.trainings import Training, list_trainings, needed_memory
 from pipeline.preferences.prompts import PromptFile
 from pipeline.settings.check import load_checked
 from pipeline.settings.flags import as_text
+from pipeline.settings.runs import Run, list_runs
 from pipeline.settings.stage import stage_parser
 from pipeline.settings.sweep import list_points
 
@@ -54,13 +55,16 @@ def read_settings(overlays: list[Path]) -> Settings:
     return load_checked(overlays)
 
 
-def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str, Any]:
-    """Return the cost of one training: counts, bytes and seconds. Memory and time only if it is on GPUs."""
+def plan_training(shape: Shape, training: Training, gpu: Gpu | None, merged: int) -> dict[str, Any]:
+    """Return the cost of one training: counts, bytes and seconds. Memory and time only if it is on GPUs.
+
+    `merged` are the bytes of the model that its adapter becomes.
+    """
     load, flags = training.load, training.flags
     counts = ("rows_per_step", "batches", "steps_per_epoch", "steps", "sequences", "tokens", "padded_tokens", "longest")
     plan: dict[str, Any] = {"run": training.run, "stage": training.section, "rows": len(load.rows)}
     plan |= {"epochs": load.epochs, "deepspeed": sharding(flags), **{name: getattr(load, name) for name in counts}}
-    plan["disk"] = asdict(training_disk(shape, flags, load, has_merged(training)))
+    plan["disk"] = asdict(training_disk(shape, flags, load, merged))
     if not training.config["train"]["gpus"]:
         return plan
     stages = dict.fromkeys([sharding(flags), *COMPARED])
@@ -77,9 +81,11 @@ def plan_training(shape: Shape, training: Training, gpu: Gpu | None) -> dict[str
     }
 
 
-def has_merged(training: Training) -> bool:
-    """Say whether the adapter of a training is merged into a model."""
-    return training.section == "dpo" or training.config["sft"]["join"] == "merged"
+def merged_bytes(shape: Shape, training: Training, runs: dict[str, Run]) -> int:
+    """Return the bytes of the model that the adapter of a training becomes, 0 if it becomes none."""
+    if training.section == "dpo":
+        return packed_bytes(shape) if runs[training.run].kept_base else model_bytes(shape)
+    return model_bytes(shape) if training.config["sft"]["join"] == "merged" else 0
 
 
 def own_answers_bytes(config: Settings) -> int:
@@ -107,6 +113,8 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     own = {"built model": model_bytes(shape)} if folder is None else {}
     if folder and is_packed_folder(Path(folder)):
         own = {"dequantised model": model_bytes(shape)}
+    if any(run.kept_base for run in list_runs(config).values()):
+        own["while merging"] = model_bytes(shape)
     return own | parts | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
 
 
@@ -121,7 +129,8 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
     trainings = list_trainings(config, gathered.pairs)
     asked = config["train"]["gpu_model"]
     gpu = find_gpu(asked)
-    planned = [plan_training(shape, training, gpu) for training in trainings]
+    runs = list_runs(config)
+    planned = [plan_training(shape, training, gpu, merged_bytes(shape, training, runs)) for training in trainings]
     return {
         "run": config["run"],
         "gpus": config["train"]["nodes"] * config["train"]["gpus"],

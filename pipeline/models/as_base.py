@@ -84,7 +84,7 @@ def are_equal(one: Stored, other: Stored) -> bool:
 
 
 def describe_files(folder: Path) -> dict[Path, object]:
-    """Return what each file of a model holds: of weights, what tensors are where; of others, their SHA-256."""
+    """Return the content of each file of a model: of weights, the places of the tensors; of others, the SHA-256."""
     found: dict[Path, object] = {}
     for path in list_files(folder):
         weights = path.suffix == ".safetensors"

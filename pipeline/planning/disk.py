@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.models.expected_tensors import PACKED_TYPE, expect_tensors
 from pipeline.models.shape import Shape, count_adapter
 from pipeline.planning.load import Load
 from pipeline.planning.memory import OPTIMISER_BYTES, TYPE_BYTES
@@ -14,7 +15,7 @@ Settings = dict[str, Any]
 # of the random numbers, headers of its shards. Counted in a checkpoint of the tiny model.
 CHECKPOINT_BYTES, PROCESS_BYTES = 110_000, 37_500
 ANSWER_BYTES = 4  # of a token of an answer, in UTF-8
-MODEL_TYPE = "bfloat16"  # models are merged and built in it
+MODEL_TYPE = "bfloat16"  # models are built in it, and merged unless they keep the format of a packed base
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ def model_bytes(shape: Shape) -> int:
     return shape.parameters * TYPE_BYTES[MODEL_TYPE]
 
 
+def packed_bytes(shape: Shape) -> int:
+    """Return the bytes of the model's weights with its experts packed."""
+    packed = {"quantization_config": {"quant_method": PACKED_TYPE}}
+    return sum(kind.size for kind in expect_tensors(shape, packed).values())
+
+
 def count_checkpoints(flags: Settings, load: Load) -> int:
     """Return the checkpoints that lie there at one time: those that are kept, and one that is being written."""
     epochs = math.ceil(load.epochs)
@@ -44,12 +51,12 @@ def checkpoint_bytes(shape: Shape, flags: Settings, processes: int) -> int:
     return weight * count_adapter(shape, flags) + CHECKPOINT_BYTES + PROCESS_BYTES * processes
 
 
-def training_disk(shape: Shape, flags: Settings, load: Load, is_merged: bool) -> Disk:
-    """Return the bytes that a training leaves; `is_merged`: its adapter becomes a model."""
+def training_disk(shape: Shape, flags: Settings, load: Load, merged: int) -> Disk:
+    """Return the bytes that a training leaves; `merged` are those of the model that its adapter becomes."""
     return Disk(
         checkpoints=count_checkpoints(flags, load) * checkpoint_bytes(shape, flags, load.processes),
         adapter=TYPE_BYTES[flags["torch_dtype"]] * count_adapter(shape, flags),
-        merged=model_bytes(shape) if is_merged else 0,
+        merged=merged,
     )
 
 

@@ -13,7 +13,7 @@ def keeps_format(config: dict[str, Any]) -> bool:
 
 
 def find_merge_problems(config: dict[str, Any]) -> Iterator[str]:
-    """Yield one line if packed experts are to be kept, and trained."""
+    """Yield one line if experts should stay packed although they are trained."""
     if config["merge"]["format"] == "as_base" and named_parameters(config["dpo"]):
         yield (
             "merge.format: as_base keeps the packed experts, and dpo.target_parameters trains them; to pack them again "

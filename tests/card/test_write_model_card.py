@@ -53,6 +53,13 @@ def test_the_metadata_says_what_the_hub_asks_for(card):
     assert {"dpo", "lora", "ms-swift"} <= set(found["tags"])
 
 
+def test_a_packed_model_says_that_its_experts_are_those_of_the_base(card):
+    said = "Its experts are packed (MXFP4), with the bytes that they have in the model before tuning; "
+    config = {"num_hidden_layers": 2, "quantization_config": {"quant_method": "mxfp4"}}
+    assert said in card(config=config)
+    assert said not in card()
+
+
 def test_the_tiny_model_has_no_base_and_the_licence_of_the_project(card):
     found = metadata(card())
     assert "base_model" not in found

@@ -99,7 +99,7 @@ def by_hand(place):
 
 
 def changed_tensors(one, other) -> list[str]:
-    """Return the names of the tensors whose bytes two models have not in common."""
+    """Return the names of the tensors whose bytes differ between two models."""
     before, after = read_tensors(one), read_tensors(other)
     assert list(before) == list(after)
     same = {name: b"".join(read_bytes(before[name])) == b"".join(read_bytes(after[name])) for name in before}
@@ -128,7 +128,7 @@ def test_dequantised_it_is_the_merge_in_bfloat16(place, merged, by_hand):
 
 
 def changed_values(one, other) -> list[str]:
-    """Return the names of tensors whose numbers two models have not in common, in whatever files they are."""
+    """Return the names of the tensors whose numbers differ between two models, in whatever files they are."""
     mine, yours = (
         {n: t for p in folder.glob("*.safetensors") for n, t in load_file(p).items()} for folder in (one, other)
     )

@@ -2,8 +2,15 @@
 
 import pytest
 
-from pipeline.models.shape import PUBLISHED, find_shape
-from pipeline.planning.disk import answers_bytes, checkpoint_bytes, count_checkpoints, model_bytes, training_disk
+from pipeline.models.shape import PUBLISHED, count_adapter, find_shape
+from pipeline.planning.disk import (
+    answers_bytes,
+    checkpoint_bytes,
+    count_checkpoints,
+    model_bytes,
+    packed_bytes,
+    training_disk,
+)
 from tests.support.planned import plan_dpo, same_pairs, settings
 
 
@@ -31,10 +38,15 @@ def test_checkpoints_are_counted_as_they_are_kept(changes, count):
     assert count_checkpoints(training.flags, training.load) == count
 
 
-def test_what_is_merged_is_as_large_as_the_model():
+def test_the_adapter_takes_the_type_in_which_it_is_trained():
     training = plan_dpo(settings())
-    assert training_disk(PUBLISHED, training.flags, training.load, True).merged == 2 * PUBLISHED.parameters
-    assert training_disk(PUBLISHED, training.flags, training.load, False).merged == 0
+    left = training_disk(PUBLISHED, training.flags, training.load, 7)
+    assert (left.adapter, left.merged) == (2 * count_adapter(PUBLISHED, training.flags), 7)
+
+
+def test_the_published_model_takes_14_gb_packed_and_42_in_bfloat16():
+    assert packed_bytes(PUBLISHED) == 13_761_264_768  # total_size in its index
+    assert model_bytes(PUBLISHED) == 2 * PUBLISHED.parameters == 41_829_514_368
 
 
 def test_answers_of_each_model_are_in_shards_in_one_file_and_side_by_side():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.models.model_weights import read_tensors
 from pipeline.models.shape import OF_FOLDER, find_shape
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
@@ -226,7 +227,8 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     assert (status, errors) == (0, "")
     assert "tokens  counted by the run's tokenizer" in said
     assert not (project / "results" / "counted" / "dequantised").exists()
-    assert numbers["disk"]["dequantised model"] == numbers["model"]["bytes"]
+    assert numbers["disk"]["dequantised model"] == numbers["disk"]["while merging"] == numbers["model"]["bytes"]
+    assert numbers["disk"]["merged"] == sum(stored.kind.size for stored in read_tensors(model).values())
     lines = (project / "results" / "counted" / "dpo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     pairs = [golden[json.loads(line)["rejected_response"]] for line in lines]
     lengths = [len(pair[side]["ids"]) for pair in pairs for side in ("chosen", "rejected")]
