@@ -61,15 +61,15 @@ def copy_tokenizer(model: Path, merged: Path) -> None:
 
 def merge_in_bfloat16(args: argparse.Namespace, folder: Path, open_files: list[int]) -> None:
     """Have ms-swift merge the adapter, into a folder."""
-    settings = args.settings
+    threads = 0 if args.settings["infer"]["gpus"] else CPU_THREADS
     run_swift(
         [
             *("export", *model_flags(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
-            *("--output_dir", str(folder), "--max_shard_size", settings["merge"]["max_shard_size"]),
+            *("--output_dir", str(folder), "--max_shard_size", args.settings["merge"]["max_shard_size"]),
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
             *plugin_flags(),
         ],
-        swift_environment(settings["prompt"]["date"], 0 if settings["infer"]["gpus"] else CPU_THREADS, {}),
+        swift_environment(args.settings["prompt"]["date"], threads, {}),
         open_files=open_files,
     )
     copy_tokenizer(args.model, folder)
