@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 from pipeline.files.json_files import write_json
-from pipeline.models.model_weights import is_packed_folder
 from pipeline.models.shape import PUBLISHED, Shape, find_shape
 from pipeline.planning.disk import answers_bytes, model_bytes, packed_bytes, training_disk
 from pipeline.planning.find_fit import Fit, find_fit, longest_fit
@@ -109,13 +108,25 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
     answers += own_answers_bytes(config)
-    folder = config["model"]["folder"]
-    own = {"built model": model_bytes(shape)} if folder is None else {}
-    if folder and is_packed_folder(Path(folder)):
-        own = {"dequantised model": model_bytes(shape)}
-    if any(run.kept_base for run in list_runs(config).values()):
-        own["while merging"] = model_bytes(shape)
-    return own | parts | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
+    return (
+        own_models(shape, config)
+        | parts
+        | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
+    )
+
+
+def own_models(shape: Shape, config: Settings) -> dict[str, int]:
+    """Return the bytes of the models that a run writes beside the merged ones."""
+    runs, parts = list_runs(config), {}
+    packed, plain = packed_bytes(shape), model_bytes(shape)
+    shared = runs[config["run"]]
+    if shared.published.is_built:
+        parts["built model"] = packed if shared.is_packed else plain
+    if shared.is_packed:
+        parts["dequantised model"] = plain
+    if any(run.kept_base for run in runs.values()):
+        parts["while merging"] = plain
+    return parts
 
 
 def describe_model(shape: Shape, config: Settings) -> str:
