@@ -8,7 +8,8 @@ The SHA-256 of its files is written beside the folder, to results/tiny/model.sha
 The architecture is that of openai/gpt-oss-20b in transformers: router and experts, attention sinks,
 sliding-window layers between full ones, yarn positions, harmony special tokens, and a byte-level BPE
 (trained on the conversations). It is then taught the conversations: first their last questions and answers alone,
-which are short, then whole, behind harmony's preamble. It sees no held-out pair.
+which are short, then whole, behind harmony's preamble. It sees no held-out pair. It is written as gpt-oss is published:
+experts packed (MXFP4), in two files that are counted from 0.
 """
 
 import random
@@ -22,6 +23,7 @@ from transformers import GptOssForCausalLM, PreTrainedTokenizerFast
 from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.launch.run_swift import CPU_THREADS
+from pipeline.models.published_layout import save_published
 from pipeline.models.render_chat import load_renderer
 from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, save_tokenizer, texts_of
 from pipeline.settings.stage import stage_parser
@@ -90,27 +92,30 @@ def teach(model: GptOssForCausalLM, rows: list[Row], start: int, shape: dict[str
             print(f"step {step}/{steps}  loss {loss.item():.3f}", flush=True)
 
 
+def build_taught_model(conversations: Path, settings: dict[str, Any], folder: Path) -> GptOssForCausalLM:
+    """Return a model that was taught, in float32; its tokenizer and its config.json are then in the folder."""
+    shape = settings["model"]["tiny"]
+    torch.set_num_threads(CPU_THREADS)
+    torch.use_deterministic_algorithms(True)  # or the order of additions, and so the rounding, would vary
+    torch.manual_seed(shape["seed"])
+    taught = read_json_lines(conversations)
+    tokenizer = build_tokenizer(texts_of(taught), shape["vocab_size"])
+    model = build_model(tokenizer, shape)
+    save_tokenizer(tokenizer, folder)
+    model.config.save_pretrained(folder)
+    render = load_renderer(folder, settings["prompt"]["date"])
+    print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(taught)} conversations", flush=True)
+    start = tokenizer.convert_tokens_to_ids("<|start|>")
+    teach(model, [render(row["messages"]) for row in taught], start, shape)
+    return model
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("conversations", type=Path, help="what the model is taught")
     parser.add_argument("--folder", type=Path, required=True, help="folder for the model")
     args = parser.parse_args(argv)
-
-    shape = args.settings["model"]["tiny"]
-    torch.set_num_threads(CPU_THREADS)
-    torch.use_deterministic_algorithms(True)  # or the order of additions, and so the rounding, would vary
-    torch.manual_seed(shape["seed"])
-    taught = read_json_lines(args.conversations)
-    tokenizer = build_tokenizer(texts_of(taught), shape["vocab_size"])
-    model = build_model(tokenizer, shape)
-    save_tokenizer(tokenizer, args.folder)
-    model.config.save_pretrained(args.folder)
-
-    render = load_renderer(args.folder, args.settings["prompt"]["date"])
-    print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(taught)} conversations", flush=True)
-    start = tokenizer.convert_tokens_to_ids("<|start|>")
-    teach(model, [render(row["messages"]) for row in taught], start, shape)
-    model.to(torch.bfloat16).save_pretrained(args.folder)
+    save_published(build_taught_model(args.conversations, args.settings, args.folder), args.folder)
     write_manifest(args.folder, manifest_beside(args.folder))
 
 

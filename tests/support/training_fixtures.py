@@ -41,8 +41,9 @@ SHAPE = {
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> list[Path]:
-    """Build a very small model twice from the same pairs; return both folders."""
-    from scripts.build_tiny_model import main
+    """Build a very small model twice from the same pairs, in bfloat16; return both folders."""
+    from pipeline.files.folder_manifest import manifest_beside, write_manifest
+    from scripts.build_tiny_model import build_taught_model
 
     folder = tmp_path_factory.mktemp("model")
     train = folder / "train.jsonl"
@@ -55,7 +56,8 @@ def built(tmp_path_factory) -> list[Path]:
     for target in folders:
         target.parent.mkdir()
         settings = {"model": {"tiny": SHAPE}, "prompt": {"date": "2020-02-02"}}
-        main([str(train), "--settings", json.dumps(settings), "--folder", str(target)])
+        build_taught_model(train, settings, target).bfloat16().save_pretrained(target)
+        write_manifest(target, manifest_beside(target))
     return folders
 
 
