@@ -54,11 +54,16 @@ class Run:
 
     @property
     def is_packed(self) -> bool:
-        """Whether the model came packed. Where model.folder is not here, it is as it was when the run last had it."""
+        """Whether the model came packed.
+
+        Where model.folder is not here, it is as it was when the run last had it; at first, as gpt-oss is published.
+        """
         own = self.settings["model"]["folder"]
         if own is None:
             return not self.settings["model"]["random"]  # the tiny model is written as the published one is
-        return is_packed_folder(Path(own)) if Path(own).is_dir() else Path(self.dequantised.manifest).is_file()
+        if Path(own).is_dir():
+            return is_packed_folder(Path(own))
+        return Path(self.dequantised.manifest).is_file() or not Path(self.published.manifest).is_file()
 
     @property
     def base(self) -> Model:

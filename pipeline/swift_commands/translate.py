@@ -81,6 +81,7 @@ def put_places(result: Translation, command: Command, flags: dict[str, list[str]
     else:
         said = f"--model {' '.join(model)}" if model else "--model: not in the command"
         result.missing.append(f"{said}; set model.folder")
+    result.put("model", "weights", "bfloat16")  # as swift trains them
     oldest = number_of(release) <= number_of(OLD)
     if date := command.environment.get("PROMPT_DATE") or (DATE_OF_OLD if oldest else None):
         result.put("prompt", "date", date)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_renderer
+from scripts.build_tiny_model import main as build_tiny_model
 from tests.support import another_day
 from tests.support.training_fixtures import SHAPE
 
@@ -97,7 +98,9 @@ def test_the_tiny_model_is_taught_on_what_training_sees(built):
 
 def test_a_tiny_model_that_is_built_tomorrow_is_the_same_byte_for_byte(built, tmp_path):
     train = built[0].parents[1] / "train.jsonl"
-    settings = {"model": {"tiny": SHAPE}, "prompt": {"date": DATE}}
-    options = {"settings": json.dumps(settings), "folder": tmp_path / "model"}
-    run_tomorrow("build_tiny_model", options, str(train))
-    assert (tmp_path / "model.sha256").read_bytes() == built[0].with_name("model.sha256").read_bytes()
+    shape = SHAPE | {"hidden_size": 32, "intermediate_size": 32}  # as packed weights need
+    settings = json.dumps({"model": {"tiny": shape}, "prompt": {"date": DATE}})
+    today, tomorrow = tmp_path / "today" / "model", tmp_path / "tomorrow" / "model"
+    build_tiny_model([str(train), "--settings", settings, "--folder", str(today)])
+    run_tomorrow("build_tiny_model", {"settings": settings, "folder": tomorrow}, str(train))
+    assert tomorrow.with_suffix(".sha256").read_bytes() == today.with_suffix(".sha256").read_bytes()

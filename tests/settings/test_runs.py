@@ -19,12 +19,18 @@ def runs(**overlay):
 def test_a_plain_run_has_all_its_own():
     run = runs()["tiny"]
     assert (run.folder, run.shared, run.training, run.before) == ("results/tiny",) * 4
-    assert run.start == run.base == Model("results/tiny/model", "results/tiny/model.sha256")
+    assert run.published == Model("results/tiny/model", "results/tiny/model.sha256")
+    assert run.start == run.base == Model("results/tiny/dequantised", "results/tiny/dequantised.sha256")
+
+
+def test_a_model_with_random_weights_is_written_in_bfloat16():
+    run = runs(model={"random": True})["tiny"]
+    assert run.base == run.published == Model("results/tiny/model", "results/tiny/model.sha256")
 
 
 def test_a_model_of_ones_own_is_no_input_and_its_manifest_is_the_runs():
-    base = runs(model={"folder": "models/own"})["tiny"].base
-    assert (base.folder, base.manifest, base.built) == ("models/own", "results/tiny/model.sha256", [])
+    model = runs(model={"folder": "models/own"})["tiny"].published
+    assert (model.folder, model.manifest, model.built) == ("models/own", "results/tiny/model.sha256", [])
 
 
 def test_a_packed_model_is_dequantised_and_that_is_what_is_tuned(tmp_path):
@@ -42,13 +48,17 @@ def test_whether_a_model_is_dequantised_depends_on_its_folder(tmp_path, weights,
     assert run.is_packed == packed
 
 
-def test_where_the_folder_is_not_here_the_model_is_dequantised_if_the_run_has_done_so(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("manifests", "is_packed"),
+    [([], True), (["model", "dequantised"], True), (["model"], False)],
+    ids=["none yet", "packed then", "in bfloat16 then"],
+)
+def test_where_the_folder_is_not_here_the_model_is_what_the_run_last_had(tmp_path, monkeypatch, manifests, is_packed):
     monkeypatch.chdir(tmp_path)
-    run = runs(model={"folder": "models/own"})["tiny"]
-    assert not run.is_packed
     Path("results/tiny").mkdir(parents=True)
-    Path("results/tiny/dequantised.sha256").touch()
-    assert run.is_packed
+    for name in manifests:
+        Path(f"results/tiny/{name}.sha256").touch()
+    assert runs(model={"folder": "models/own"})["tiny"].is_packed == is_packed
 
 
 def test_a_folder_without_a_config_that_can_be_read_is_not_taken_for_packed(tmp_path):
@@ -104,4 +114,4 @@ def test_dpo_starts_from_the_merged_sft_model():
 
 def test_dpo_goes_on_with_a_stacked_sft_adapter_on_the_base():
     start = runs(sft={"enabled": True, "join": "stacked"})["tiny"].start
-    assert (start.folder, start.adapter_folder) == ("results/tiny/model", "results/tiny/sft/adapter")
+    assert (start.folder, start.adapter_folder) == ("results/tiny/dequantised", "results/tiny/sft/adapter")

@@ -71,14 +71,17 @@ def write_pairs(file: Path, pairs: list[dict[str, Any]]) -> Path:
 
 
 def build_model(folder: Path, training_steps: int) -> Path:
-    """Build the model, trained a little on the pairs; return its folder, which has a manifest beside it."""
+    """Build the model, trained a little on the pairs, in bfloat16; return its folder, with a manifest beside it."""
     shape = SHAPE | {"training_steps": training_steps}
-    train = write_pairs(folder / "all.jsonl", tutorial_pairs())
-    script = ["envs/with-training", "python", "-m", "scripts.build_tiny_model", str(train)]
+    train, model, packed = write_pairs(folder / "all.jsonl", tutorial_pairs()), folder / "model", folder / "packed"
     settings = {"model": {"tiny": shape}, "prompt": {"date": DATE}}
-    words = ["--settings", json.dumps(settings), "--folder", str(folder / "model")]
-    run_quietly([*script, *words], folder / "build.log")
-    return folder / "model"
+    for script, words in (
+        ("build_tiny_model", [train, "--settings", json.dumps(settings), "--folder", packed]),
+        ("dequantise_model", [packed, "--manifest", f"{packed}.sha256", "--folder", model]),
+    ):
+        command = ["envs/with-training", "python", "-m", f"scripts.{script}", *map(str, words)]
+        run_quietly(command, folder / f"{script}.log")
+    return model
 
 
 def load_settings() -> dict[str, Any]:

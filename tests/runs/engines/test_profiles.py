@@ -46,7 +46,7 @@ def test_a_profile_plans_the_whole_graph(plan, engine, experiment):
     planned = plan(engine, f"experiments/{experiment}.yaml")
     expected = (
         {*NAMES, *BEFORE_DPO, "all"}
-        - {"build_tiny_model", "build_random_model", "dequantise_model", "tabulate_sweep", "write_sweep_report"}
+        - {"build_tiny_model", "build_random_model", "tabulate_sweep", "write_sweep_report"}
         - ASKED_FOR
     )
     expected = expected | {"merge_sft"} if experiment.endswith("sft") else expected - SFT
