@@ -32,8 +32,16 @@ MEASURED = TESTS.parent / ".pytest_cache" / "cpu_seconds"
 def used() -> float:
     """Return the CPU seconds of this process and of its children: with those of their own that have ended."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    alive = (int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split())
+    alive = (pid for task in Path("/proc/self/task").iterdir() for pid in list_children(task))
     return sum(usage.ru_utime + usage.ru_stime for usage in both) + sum(map(used_by_child, alive))
+
+
+def list_children(task: Path) -> list[int]:
+    """Return the processes that a thread has started and not waited for: none, if it has ended since."""
+    try:
+        return [int(pid) for pid in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def used_by_child(pid: int) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.budget import ALLOWED, OTHERS, TABLE, find_over
+from tests.support.budget import ALLOWED, OTHERS, TABLE, find_over, list_children
 from tests.support.project import ROOT
 from tests.support.slowest import find_slowest
 
@@ -66,6 +66,10 @@ def test_the_table_names_no_file_that_is_gone():
 
 def test_a_slower_machine_may_take_longer():
     assert find_over({"tests/a.py": 25.0}, {"tests/a.py": 10.0}, slowness=2) == []
+
+
+def test_a_thread_that_has_ended_has_no_children(tmp_path):
+    assert list_children(tmp_path / "ended") == []
 
 
 WORKERS = {"in one process": [], "by a worker": ["--numprocesses=1"]}
