@@ -1,8 +1,8 @@
 """
 Merge the adapter into its model; the result is a plain Hugging Face folder, packed (MXFP4) or in bfloat16.
 
-Reads      results/{run}/dpo/adapter.sha256 and the adapter, the model that it was trained on, and some held-out pairs;
-           the packed model and results/{run}/model.sha256, where the result keeps its files (merge.format)
+Reads      results/{run}/dpo/adapter.sha256 and the adapter, the model that it was trained on, or the same packed
+           (merge.format), and some held-out pairs
 Writes     results/{run}/merged/, results/{run}/merged.sha256, results/{run}/merge/gates.json
 Stages     merge_adapter; merge_sft, the same for the SFT adapter, where DPO starts from a merged model
 """
@@ -13,11 +13,8 @@ rule merge_adapter:
     input:
         adapter_manifest="results/{run}/dpo/adapter.sha256",
         adapter=ancient("results/{run}/dpo/adapter"),
-        model_manifest=lambda wildcards: RUNS[wildcards.run].start.manifest,
-        model=ancient(lambda wildcards: RUNS[wildcards.run].start.built),
-        base_manifest=lambda wildcards: [base.manifest for base in RUNS[wildcards.run].kept_base],
-        base=ancient(lambda wildcards: [folder for base in RUNS[wildcards.run].kept_base for folder in base.built]),
-        sft=lambda wildcards: [manifest for base in RUNS[wildcards.run].kept_base for manifest in base.adapter],
+        model_manifest=lambda wildcards: RUNS[wildcards.run].merged_into.manifest,
+        model=ancient(lambda wildcards: RUNS[wildcards.run].merged_into.built),
         val=f"{SHARED}/dpo/val.jsonl",
     output:
         merged=directory("results/{run}/merged"),
@@ -37,9 +34,7 @@ rule merge_adapter:
     params:
         *code_of("merge_adapter"),
         settings=part("merge_adapter"),
-        model=lambda wildcards: RUNS[wildcards.run].start.folder,
-        base=lambda wildcards: [base.folder for base in RUNS[wildcards.run].kept_base],
-        sft=lambda wildcards: [base.adapter_folder for base in RUNS[wildcards.run].kept_base if base.adapter],
+        model=lambda wildcards: RUNS[wildcards.run].merged_into.folder,
         out=subpath(output.merged, parent=True),
     shell:
         """
@@ -48,9 +43,6 @@ rule merge_adapter:
             --model {params.model:q} \
             --manifest {input.model_manifest:q} \
             --adapter {input.adapter:q} \
-            --base {params.base:q} \
-            --base-manifest {input.base_manifest:q} \
-            --sft-adapter {params.sft:q} \
             --val {input.val:q} \
             --out {params.out:q} >{log[0]:q} 2>&1
         """
@@ -64,7 +56,6 @@ if config["sft"]["enabled"] and config["sft"]["join"] == "merged":
             adapter=ancient("results/{run}/sft/adapter"),
             model_manifest=lambda wildcards: RUNS[wildcards.run].base.manifest,
             model=ancient(lambda wildcards: RUNS[wildcards.run].base.built),
-            base_manifest=[],
             val="results/{run}/dpo/val.jsonl",
         output:
             merged=directory("results/{run}/sft/merged"),
@@ -77,5 +68,3 @@ if config["sft"]["enabled"] and config["sft"]["join"] == "merged":
         params:
             settings=part("merge_sft"),
             model=lambda wildcards: RUNS[wildcards.run].base.folder,
-            base=[],
-            sft=[],

@@ -6,9 +6,9 @@
         --adapter results/tiny/dpo/adapter --val results/tiny/dpo/val.jsonl --out results/tiny
 
 It writes merged/, merged.sha256, and merge/gates.json, with the gates of the merge. With infer.gpus: 0 it merges
-on the CPU, in the machine's own memory. With --base models/gpt-oss-20b --base-manifest results/tiny/model.sha256, the
-packed model that --model was dequantised from, merged/ has its files, with the tensors of the adapter replaced by those
-of the merge in bfloat16, which lies in merge/bfloat16 until then.
+on the CPU, in the machine's own memory. A packed model stays packed: merged/ has its files, with the tensors of the
+adapter replaced. With merge.format: bfloat16, or where the adapter changes experts, it is dequantised before, into
+merge/, and merged/ is in bfloat16.
 """
 
 import argparse
@@ -16,20 +16,23 @@ import shutil
 import sys
 from pathlib import Path
 
-from pipeline.files.folder_manifest import manifest_beside, write_manifest
+from pipeline.files.folder_manifest import write_manifest
 from pipeline.gates import Gate, require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
-from pipeline.models.model_gate import gates_of_model, judge_files
+from pipeline.models.as_base import judge_as_base, trains_experts, write_as_base
+from pipeline.models.model_gate import gates_of_model
+from pipeline.models.model_weights import is_packed_folder
 from pipeline.settings.stage import stage_parser
 
 # Inside --out.
 MERGED = "merged"
 MANIFEST = "merged.sha256"
 GATES = "merge/gates.json"
-PLAIN = "merge/bfloat16"  # until the merged model is written as the packed base came
+DEQUANTISED = "merge/dequantised"  # the packed model, where the merged one is in bfloat16
+BY_SWIFT = "merge/packed"  # what ms-swift writes of a packed model, whose tensors lie elsewhere in the files
 GIB = 2**30
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -37,11 +40,25 @@ TOKENIZER_FILES = (
 )
 
 
-def require_space(models: list[Path], target: Path) -> None:
-    """Stop with one line if the disk of `target` cannot hold a second copy of each model's weights."""
-    needed = sum(path.stat().st_size for model in models for path in model.glob("*.safetensors"))
-    free = shutil.disk_usage(target).free
-    if free < needed:
+def needed_space(args: argparse.Namespace) -> int:
+    """Return the bytes that the merge writes: the model twice, where it comes packed, else once."""
+    if not is_packed_folder(args.model):
+        return weights_size(args.model)
+    if stays_packed(args):
+        return 2 * weights_size(args.model)
+    from pipeline.models.dequantised_folder import plain_kinds  # in the training environment only
+
+    return 2 * sum(kind.size for kind in plain_kinds(args.model).values())
+
+
+def weights_size(model: Path) -> int:
+    """Return the bytes of the files of a model's weights."""
+    return sum(path.stat().st_size for path in model.glob("*.safetensors"))
+
+
+def require_space(needed: int, target: Path) -> None:
+    """Stop with one line if the disk of `target` cannot hold what the merge writes."""
+    if (free := shutil.disk_usage(target).free) < needed:
         sys.exit(
             f"{target}: {free / GIB:.1f} GiB free, but the merge takes {needed / GIB:.1f} GiB; "
             "make room, or let results/ be a link to a larger disk"
@@ -59,12 +76,12 @@ def copy_tokenizer(model: Path, merged: Path) -> None:
             shutil.copyfile(model / name, merged / name)
 
 
-def merge_in_bfloat16(args: argparse.Namespace, folder: Path, open_files: list[int]) -> None:
-    """Have ms-swift merge the adapter, into a folder."""
+def merge_by_swift(args: argparse.Namespace, model: Path, folder: Path, open_files: list[int]) -> None:
+    """Have ms-swift merge the adapter into a model, and write that into a folder."""
     threads = 0 if args.settings["infer"]["gpus"] else CPU_THREADS
     run_swift(
         [
-            *("export", *model_flags(args.model), "--adapters", str(args.adapter), "--merge_lora", "true"),
+            *("export", *model_flags(model), "--adapters", str(args.adapter), "--merge_lora", "true"),
             *("--output_dir", str(folder), "--max_shard_size", args.settings["merge"]["max_shard_size"]),
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
             *plugin_flags(),
@@ -72,90 +89,93 @@ def merge_in_bfloat16(args: argparse.Namespace, folder: Path, open_files: list[i
         swift_environment(args.settings["prompt"]["date"], threads, {}),
         open_files=open_files,
     )
-    copy_tokenizer(args.model, folder)
+    copy_tokenizer(model, folder)
 
 
-def judge(args: argparse.Namespace, folder: Path) -> list[Gate]:
-    """Return the gates of a merge in bfloat16."""
+def keep_packed(args: argparse.Namespace, folder: Path, open_files: list[int]) -> list[Gate]:
+    """Write the merged model as its packed base came, and return the gates of that."""
+    by_swift = args.out / BY_SWIFT
+    merge_by_swift(args, args.model, by_swift, open_files)
+    folder.mkdir()
+    write_as_base(args.model, by_swift, args.adapter, folder)
+    shutil.rmtree(by_swift)
+    return judge_as_base(args.model, args.adapter, folder)
+
+
+def judge(args: argparse.Namespace, model: Path, folder: Path) -> list[Gate]:
+    """Return the gates of a merge into a model."""
     from pipeline.models.merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
     infer = args.settings["infer"]
-    probes = load_probes(args.model, args.val, args.settings["prompt"]["date"])
-    return judge_merge(args.model, args.adapter, folder, probes, infer["torch_dtype"], infer["gpus"])
-
-
-def require_base(args: argparse.Namespace) -> None:
-    """Stop with one line if the merge cannot be written as its base came."""
-    from pipeline.models.as_base import find_base_problem  # in the training environment only
-
-    if problem := find_base_problem(args.base, args.model, list_adapters(args)):
-        sys.exit(problem)
-
-
-def keep_base(args: argparse.Namespace, plain: Path, merged: Path) -> list[Gate]:
-    """Write the merge in bfloat16 as its base came, and return the gates of that."""
-    from pipeline.models.as_base import judge_as_base, write_as_base
-
-    merged.mkdir()
-    write_as_base(args.base, plain, list_adapters(args), merged)
-    return judge_as_base(args.base, plain, list_adapters(args), merged)
-
-
-def list_adapters(args: argparse.Namespace) -> list[Path]:
-    """Return the adapters that the merged model has and its base lacks."""
-    return [args.adapter, *([args.sft_adapter] if args.sft_adapter else [])]
+    probes = load_probes(model, args.val, args.settings["prompt"]["date"])
+    return judge_merge(model, args.adapter, folder, probes, infer["torch_dtype"], infer["gpus"])
 
 
 def merge(args: argparse.Namespace, files: list[Gate], open_files: list[int]) -> None:
     """Write the merged model, and its gates behind those of its files; stop with one line if one fails."""
-    merged, gates, plain = args.out / MERGED, args.out / GATES, args.out / PLAIN
-    first = plain if args.base else merged
-    merge_in_bfloat16(args, first, open_files)
-    found = [*files, *judge(args, first)]
-    write_gates(gates, found)
+    merged, gates, model = args.out / MERGED, args.out / GATES, args.model
+    if stays_packed(args):
+        kept = keep_packed(args, merged, open_files)
+    else:
+        model, kept = dequantise(args), []
+        merge_by_swift(args, model, merged, open_files)
+    write_gates(gates, [*files, *kept, *judge(args, model, merged)])
     require_gates(gates)
-    if args.base:
-        write_gates(gates, [*found, *keep_base(args, plain, merged)])
-        require_gates(gates)
     write_manifest(merged, args.out / MANIFEST)
+
+
+def stays_packed(args: argparse.Namespace) -> bool:
+    """Say whether the merged model is written as its packed base came."""
+    can = is_packed_folder(args.model) and not trains_experts(args.adapter)
+    return can and args.settings["merge"].get("format") != "bfloat16"
+
+
+def dequantise(args: argparse.Namespace) -> Path:
+    """Return the folder of the model in bfloat16: its own, if it is."""
+    model: Path = args.model
+    if is_packed_folder(model):
+        from pipeline.models.dequantised_folder import write_plain
+
+        packed, model = model, args.out / DEQUANTISED
+        model.mkdir()
+        write_plain(packed, model)
+    return model
+
+
+def remove(args: argparse.Namespace, *names: str) -> None:
+    """Remove folders of what the merge writes."""
+    for name in names:
+        shutil.rmtree(args.out / name, ignore_errors=True)
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line."""
     parser = stage_parser(__doc__, out="the merged model, its manifest and gates")
-    parser.add_argument("--model", type=Path, required=True, help="folder of the model, in bfloat16")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--manifest", type=Path, required=True, help="the model's manifest")
     parser.add_argument(
         "--adapter", type=Path, required=True, help="folder of the adapter, with its manifest beside it"
     )
-    parser.add_argument("--base", type=Path, nargs="?", help="the packed model, where the merged one keeps its files")
-    parser.add_argument("--base-manifest", type=Path, nargs="?", help="the packed model's manifest")
-    parser.add_argument("--sft-adapter", type=Path, nargs="?", help="folder of the adapter that is merged in --model")
     parser.add_argument("--val", type=Path, required=True, help="held-out pairs; the first few are used as probes")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
-    gates, models = args.out / GATES, [args.model, *([args.base] if args.base else [])]
+    gates = args.out / GATES
     files = gates_of_model(args.model, args.manifest, args.adapter)
-    if args.base:
-        files.append(judge_files("base_files", args.base, args.base_manifest or manifest_beside(args.base)))
     write_gates(gates, files)
     require_gates(gates)
-    if args.base:
-        require_base(args)
     claims = claim_gpus(args.settings["infer"]["gpus"], "infer.gpus")
-    for name in (MERGED, PLAIN):
-        shutil.rmtree(args.out / name, ignore_errors=True)
-    require_space(models, args.out)
+    remove(args, MERGED, BY_SWIFT, DEQUANTISED)
+    require_space(needed_space(args), args.out)
     try:
         merge(args, files, claims)
     except BaseException:  # a gate that failed is a SystemExit
-        shutil.rmtree(args.out / MERGED, ignore_errors=True)
+        remove(args, MERGED)
         raise
     finally:
-        shutil.rmtree(args.out / PLAIN, ignore_errors=True)
+        remove(args, BY_SWIFT, DEQUANTISED)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from pipeline.files.json_files import write_json
-from pipeline.models.shape import PUBLISHED, Shape, find_shape
+from pipeline.models.shape import PUBLISHED, Shape, find_shape, named_parameters
 from pipeline.planning.disk import answers_bytes, model_bytes, packed_bytes, training_disk
 from pipeline.planning.find_fit import Fit, find_fit, longest_fit
 from pipeline.planning.gpus import GIB, GPUS, Gpu, find_gpu
@@ -82,9 +82,13 @@ def plan_training(shape: Shape, training: Training, gpu: Gpu | None, merged: int
 
 def merged_bytes(shape: Shape, training: Training, runs: dict[str, Run]) -> int:
     """Return the bytes of the model that the adapter of a training becomes, 0 if it becomes none."""
+    run = runs[training.run]
     if training.section == "dpo":
-        return packed_bytes(shape) if runs[training.run].kept_base else model_bytes(shape)
-    return model_bytes(shape) if training.config["sft"]["join"] == "merged" else 0
+        return packed_bytes(shape) if run.stays_packed else model_bytes(shape)
+    if training.config["sft"]["join"] != "merged":
+        return 0
+    stays_packed = run.base.folder == run.published.folder and not named_parameters(training.flags)
+    return packed_bytes(shape) if run.is_packed and stays_packed else model_bytes(shape)
 
 
 def own_answers_bytes(config: Settings) -> int:
@@ -122,10 +126,12 @@ def own_models(shape: Shape, config: Settings) -> dict[str, int]:
     shared = runs[config["run"]]
     if shared.published.is_built:
         parts["built model"] = packed if shared.is_packed else plain
-    if shared.is_packed:
+    if shared.base.folder == shared.dequantised.folder:
         parts["dequantised model"] = plain
-    if any(run.kept_base for run in runs.values()):
-        parts["while merging"] = plain
+    # What ms-swift writes of a packed model, or that model dequantised.
+    merging = [packed if run.stays_packed else plain for run in runs.values() if run.merged_into == shared.published]
+    if shared.is_packed and merging:
+        parts["while merging"] = max(merging)
     return parts
 
 
@@ -153,6 +159,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
             "parameters": shape.parameters,
             "active_parameters": shape.active,
             "bytes": model_bytes(shape),
+            "folder_bytes": packed_bytes(shape) if runs[config["run"]].is_packed else model_bytes(shape),
         },
         "pairs": {
             "train": len(gathered.pairs.train),

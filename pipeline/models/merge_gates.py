@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.gates import Gate, gate
+from pipeline.models.packed_experts import keep_packed
 from pipeline.models.render_chat import load_renderer
 
 PROBES = 8  # held-out conversations
@@ -28,8 +29,9 @@ Logits = list[torch.Tensor]
 
 
 def load_plain_model(folder: Path, dtype: str, gpus: int = 0) -> Any:
-    """Return a model as plain transformers loads it, on the GPUs given; no weight may be missing or left over."""
+    """Return a model as transformers loads it, on the GPUs given; no weight may be missing or left over."""
     placed = {"device_map": "auto"} if gpus else {}
+    keep_packed()
     model, info = AutoModelForCausalLM.from_pretrained(
         folder, dtype=getattr(torch, dtype), output_loading_info=True, **placed
     )

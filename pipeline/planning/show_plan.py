@@ -160,8 +160,9 @@ def show_hours(plan: Plan) -> list[str]:
 def show_disk(plan: Plan) -> list[str]:
     """Return the bytes that the run leaves on disk."""
     rows = [[name, size(count)] for name, count in [*plan["disk"].items(), ("in all", sum(plan["disk"].values()))]]
-    beside = "" if "built model" in plan["disk"] else f", beside the {size(plan['model']['bytes'])} of the model itself"
-    return [f"Disk under results/{beside}", *align_columns(["", ""], rows, 12)[1:]]
+    model = size(plan["model"]["folder_bytes"])
+    beside = "" if "built model" in plan["disk"] else f", beside the {model} of the model itself"
+    return [f"Disk under results/{beside}", *align_columns(["", ""], rows, max(len(row[0]) for row in rows))[1:]]
 
 
 def gib(count: float) -> str:

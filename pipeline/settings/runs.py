@@ -59,8 +59,8 @@ class Run:
         Where model.folder is not here, it is as it was when the run last had it; at first, as gpt-oss is published.
         """
         own = self.settings["model"]["folder"]
-        if own is None:
-            return not self.settings["model"]["random"]  # the tiny model is written as the published one is
+        if own is None:  # built as the published one is
+            return True
         if Path(own).is_dir():
             return is_packed_folder(Path(own))
         return Path(self.dequantised.manifest).is_file() or not Path(self.published.manifest).is_file()
@@ -68,7 +68,8 @@ class Run:
     @property
     def base(self) -> Model:
         """The model that is tuned: as it came, or dequantised."""
-        return self.dequantised if self.is_packed else self.published
+        dequantised = self.is_packed and self.settings["model"]["weights"] == "bfloat16"
+        return self.dequantised if dequantised else self.published
 
     @property
     def start(self) -> Model:
@@ -87,13 +88,16 @@ class Run:
         return Model(f"{self.training}/merged", f"{self.training}/merged.sha256")
 
     @property
-    def kept_base(self) -> list[Model]:
-        """The packed model whose files the tuned one keeps, with the adapter that was merged before DPO; or none."""
-        if not (self.is_packed and self.keeps_format):
-            return []
-        sft, base = self.settings["sft"], self.published
-        merged = (f"{self.shared}/sft/adapter.sha256",) if sft["enabled"] and sft["join"] == "merged" else ()
-        return [Model(base.folder, base.manifest, merged, base.is_built)]
+    def stays_packed(self) -> bool:
+        """Whether the tuned model is packed, as its base came."""
+        sft = self.settings["sft"]
+        in_bfloat16 = self.settings["model"]["weights"] == "bfloat16" and sft["enabled"] and sft["join"] == "merged"
+        return self.is_packed and self.keeps_format and not in_bfloat16
+
+    @property
+    def merged_into(self) -> Model:
+        """What the adapter is merged into: what DPO started from, or the packed model that was dequantised for it."""
+        return self.published if self.stays_packed and self.start.folder == self.base.folder else self.start
 
     def model(self, name: str) -> Model:
         """Return a model by its name in results: base, sft or dpo."""

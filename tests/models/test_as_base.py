@@ -1,4 +1,4 @@
-"""A merge that keeps the files of its packed base, by merge_adapter.py: tensor by tensor, and what is refused."""
+"""A merge into a packed model, by merge_adapter.py: it keeps its files, or is in bfloat16 where it cannot."""
 
 import json
 import shutil
@@ -9,8 +9,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from pipeline.files.folder_manifest import list_files, manifest_beside, write_manifest
-from pipeline.gates import read_gates
-from pipeline.models.as_base import find_base_problem, judge_as_base, list_targets, write_as_base
+from pipeline.gates import gate, read_gates
+from pipeline.models.as_base import judge_as_base, list_targets, write_as_base
 from pipeline.models.dequantised_folder import write_plain
 from pipeline.models.merge_gates import load_plain_model
 from pipeline.models.model_gate import judge_files
@@ -57,23 +57,23 @@ def write_adapter(folder, model, **parts):
     return folder
 
 
-def merge_by_hand(model, adapters, folder):
-    """Merge adapters into a model in bfloat16, one after the other, without ms-swift; return the result."""
-    policy = load_plain_model(model, "bfloat16")
-    for adapter in adapters:
-        policy = PeftModel.from_pretrained(policy, adapter).merge_and_unload()
+def merge_by_hand(model, adapter, folder):
+    """Merge an adapter into a model in bfloat16, without ms-swift; return the result."""
+    policy = PeftModel.from_pretrained(load_plain_model(model, "bfloat16"), adapter).merge_and_unload()
     policy.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(model / name, folder / name)
     return folder
 
 
-def merge(place, packed=None, out=None):
-    """Merge the adapter, as the packed base came."""
-    settings = {"infer": {"gpus": 0, "torch_dtype": "float32"}, "merge": {"max_shard_size": "5GB"}, "prompt": DATE}
-    options = {"settings": json.dumps(settings), "model": place / "plain", "manifest": place / "plain.sha256"}
-    options |= {"adapter": place / "adapter", "base": packed or place / "packed", "val": place / "val.jsonl"}
-    merge_adapter.main([f"--{name}={value}" for name, value in (options | {"out": out or place / "run"}).items()])
+def merge(place, adapter="adapter", out="run", chosen="auto"):
+    """Merge an adapter into the packed model, and return the result."""
+    kept = {"max_shard_size": "5GB", "format": chosen}
+    settings = {"infer": {"gpus": 0, "torch_dtype": "float32"}, "merge": kept, "prompt": DATE}
+    options = {"settings": json.dumps(settings), "model": place / "packed", "manifest": place / "packed.sha256"}
+    options |= {"adapter": place / adapter, "val": place / "val.jsonl", "out": place / out}
+    merge_adapter.main([f"--{name}={value}" for name, value in options.items()])
+    return place / out / "merged"
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +88,13 @@ def place(built, tmp_path_factory):
 @pytest.fixture(scope="module")
 def merged(place):
     """Return the merge of that, as its base came."""
-    merge(place)
-    return place / "run" / "merged"
+    return merge(place)
 
 
 @pytest.fixture(scope="module")
 def by_hand(place):
     """Return a merge in bfloat16, by peft."""
-    return merge_by_hand(place / "plain", [place / "adapter"], place / "by_hand")
+    return merge_by_hand(place / "plain", place / "adapter", place / "by_hand")
 
 
 def changed_tensors(one, other) -> list[str]:
@@ -139,8 +138,7 @@ def changed_values(one, other) -> list[str]:
 def test_every_gate_is_recorded_and_passed_and_nothing_else_is_left(place, merged):
     gates = read_gates(place / "run" / "merge" / "gates.json")
     assert [row["gate"] for row in gates if not row["passed"]] == []
-    assert [row["gate"] for row in gates][2] == "base_files"
-    assert [row["gate"] for row in gates][-3:] == ["kept_files", "kept_tensors", "dequantised"]
+    assert [row["gate"] for row in gates][2:4] == ["kept_files", "kept_tensors"]
     assert sorted(path.name for path in (place / "run").rglob("*") if path.parent != merged) == [
         *("gates.json", "merge", "merged", "merged.sha256")
     ]
@@ -193,100 +191,49 @@ def answer(model, folder) -> str:
     return str(json.loads((folder / "0.jsonl").read_text(encoding="utf-8"))["response"])
 
 
-def test_after_an_sft_that_was_merged_the_tensors_of_both_adapters_are_replaced(place, tmp_path):
-    sft = write_adapter(tmp_path / "sft", place / "plain", target_modules=["q_proj"])
-    start = merge_by_hand(place / "plain", [sft], tmp_path / "start")
-    dpo = write_adapter(tmp_path / "dpo", start, target_modules=["v_proj"])
-    both = merge_by_hand(start, [dpo], tmp_path / "both")
-    folder = keep(place, both, [dpo, sft], tmp_path / "merged")
-    assert [row["passed"] for row in judge_as_base(place / "packed", both, [dpo, sft], folder)] == [True] * 3
-    expected = [f"model.layers.{layer}.self_attn.{name}.weight" for layer in (0, 1) for name in ("q_proj", "v_proj")]
-    assert changed_tensors(place / "packed", folder) == expected
-    # Without the SFT's, it is not the merge.
-    folder = keep(place, both, [dpo], tmp_path / "half")
-    gates = judge_as_base(place / "packed", both, [dpo], folder)
-    assert [row["passed"] for row in gates] == [True, True, False]
-    assert gates[-1]["value"] == "model.layers.0.self_attn.q_proj.weight differs"
+def test_asked_for_in_bfloat16_it_is_the_merge_into_the_dequantised_model(place, by_hand):
+    assert changed_values(merge(place, out="asked", chosen="bfloat16"), by_hand) == []
+    assert sorted(path.name for path in (place / "asked" / "merge").iterdir()) == ["gates.json"]
 
 
-def keep(place, plain, adapters, folder):
-    """Write a merge as the base came, and return its folder."""
-    folder.mkdir()
-    write_as_base(place / "packed", plain, adapters, folder)
-    return folder
+def test_with_experts_that_were_trained_it_is_in_bfloat16(place):
+    parts = {"target_modules": [], "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
+    adapter = write_adapter(place / "of_experts", place / "plain", **parts)
+    merged = merge(place, adapter="of_experts", out="trained")
+    by_hand = merge_by_hand(place / "plain", adapter, place / "trained_by_hand")
+    assert changed_values(merged, by_hand) == []
 
 
 @pytest.mark.parametrize(
     ("tensor", "failed"),
     [
-        ("model.layers.1.mlp.experts.down_proj_blocks", {"kept_tensors", "dequantised"}),
-        ("model.layers.1.mlp.experts.down_proj_scales", {"kept_tensors", "dequantised"}),
-        ("model.layers.1.mlp.experts.down_proj_bias", {"kept_tensors", "dequantised"}),
-        ("model.layers.1.mlp.router.weight", {"kept_tensors", "dequantised"}),
-        ("model.embed_tokens.weight", {"kept_tensors", "dequantised"}),
-        ("model.layers.1.self_attn.q_proj.weight", {"dequantised"}),
+        ("model.layers.1.mlp.experts.down_proj_blocks", {"kept_tensors"}),
+        ("model.layers.1.mlp.experts.down_proj_scales", {"kept_tensors"}),
+        ("model.layers.1.mlp.experts.down_proj_bias", {"kept_tensors"}),
+        ("model.layers.1.mlp.router.weight", {"kept_tensors"}),
+        ("model.embed_tokens.weight", {"kept_tensors"}),
         ("chat_template.jinja", {"kept_files"}),
         ("tokenizer.json", {"kept_files"}),
     ],
 )
 def test_one_byte_that_differs_fails(place, by_hand, tmp_path, tensor, failed):
-    folder = keep(place, by_hand, [place / "adapter"], tmp_path / "merged")
+    (folder := tmp_path / "merged").mkdir()
+    write_as_base(place / "packed", by_hand, place / "adapter", folder)
     stored = read_tensors(folder).get(tensor)
     path, last = (stored.file, stored.start + stored.kind.size - 1) if stored else (folder / tensor, -1)
     content = bytearray(path.read_bytes())
     content[last] ^= 1
     path.write_bytes(content)
-    gates = judge_as_base(place / "packed", by_hand, [place / "adapter"], folder)
+    gates = judge_as_base(place / "packed", place / "adapter", folder)
     assert {row["gate"] for row in gates if not row["passed"]} == failed
 
 
-def test_a_base_of_another_shape_is_named_before_anything_is_written(place, built, tmp_path):
-    write_base(tmp_path / "other", built[0], intermediate_size=64)
-    with pytest.raises(SystemExit) as stopped:
-        merge(place, packed=tmp_path / "other" / "packed", out=tmp_path)
-    assert str(stopped.value) == (
-        f"{tmp_path}/other/packed: not the base of {place}/plain: model.layers.0.mlp.experts.down_proj is "
-        "BF16 [4, 64, 64] there, not BF16 [4, 32, 64]; name the packed model that the adapter was trained on"
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["other", "merge"]
-
-
-def test_a_base_whose_files_are_not_those_of_its_manifest_is_named(place, tmp_path):
-    shutil.copytree(place / "packed", tmp_path / "packed")
-    shutil.copy(place / "packed.sha256", tmp_path)
-    (tmp_path / "packed" / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"base_files is packed/tokenizer.json differs from .*packed.sha256; fetch or"):
-        merge(place, packed=tmp_path / "packed", out=tmp_path)
-    assert not (tmp_path / "merged").exists()
-
-
-def test_a_base_with_other_experts_fails_and_leaves_no_model(place, built, tmp_path):
-    packed = write_base(tmp_path / "other", built[0]).parent / "packed"
-    stored = read_tensors(packed)["model.layers.0.mlp.experts.down_proj_blocks"]
-    content = bytearray(stored.file.read_bytes())
-    content[stored.start] ^= 1
-    stored.file.write_bytes(content)
-    write_manifest(packed, manifest_beside(packed))
-    with pytest.raises(
-        SystemExit, match=r"dequantised is model\.layers\.0\.mlp\.experts\.down_proj differs, expected the"
-    ):
-        merge(place, packed=packed, out=tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("merge*") if path.is_dir()) == ["merge"]
-    assert [path.name for path in (tmp_path / "merge").iterdir()] == ["gates.json"]
-
-
-def test_a_base_that_is_not_packed_is_refused(place):
-    problem = find_base_problem(place / "plain", place / "plain", [place / "adapter"])
-    assert problem == f"{place}/plain: its weights are not packed; leave it out, since a merged model is in bfloat16"
-
-
-def test_an_adapter_of_the_experts_is_refused(place, tmp_path):
-    parts = {"target_modules": [], "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
-    adapter = write_adapter(tmp_path / "adapter", place / "plain", **parts)
-    problem = find_base_problem(place / "packed", place / "plain", [adapter])
-    assert problem == (
-        f"{place}/packed: has model.layers.0.mlp.experts packed, and the adapter changes it; merge into bfloat16"
-    )
+def test_a_gate_that_fails_leaves_no_model(place, monkeypatch):
+    failed = [gate("kept_tensors", False, "one differs", "the base's")]
+    monkeypatch.setattr(merge_adapter, "judge_as_base", lambda *_: failed)
+    with pytest.raises(SystemExit, match="kept_tensors is one differs, expected the base's"):
+        merge(place, out="failed")
+    assert [path.name for path in (place / "failed").rglob("*") if path.is_file()] == ["gates.json"]
 
 
 @pytest.mark.parametrize(
@@ -300,4 +247,4 @@ def test_an_adapter_of_the_experts_is_refused(place, tmp_path):
 )
 def test_an_adapters_tensors_say_what_it_changes(tmp_path, tensor, changed):
     save_file({tensor: torch.zeros(1)}, tmp_path / "adapter_model.safetensors")
-    assert list_targets([tmp_path]) == {changed}
+    assert list_targets(tmp_path) == {changed}

@@ -1,11 +1,13 @@
 """merge_adapter.py: what a merged model takes from the model as it is, and where that is."""
 
 import json
+from argparse import Namespace
 
 import pytest
 import yaml
 
-from scripts.merge_adapter import copy_tokenizer, require_space
+from pipeline.models.weight_file import Kind, write_weights
+from scripts.merge_adapter import copy_tokenizer, needed_space, require_space
 from tests.support.both_engines import in_folder
 from tests.support.model_folders import write_model_folder
 from tests.support.project import ROOT
@@ -29,27 +31,37 @@ def test_a_merged_model_has_the_tokenizer_files_of_the_model_and_no_others(tmp_p
     }
 
 
-def test_a_packed_model_is_given_to_the_last_merge_alone_with_the_adapter_that_was_merged_before(tmp_path):
-    model = str(write_model_folder(tmp_path / "model"))
+@pytest.mark.parametrize(
+    ("weights", "trained_on", "merged_into"),
+    [("as_published", "published", "published"), ("bfloat16", "results/own/dequantised", "published")],
+)
+def test_a_packed_model_is_merged_into_also_where_it_was_dequantised_for_the_training(
+    tmp_path, weights, trained_on, merged_into
+):
+    model = str(write_model_folder(tmp_path / "published"))
     overlay = tmp_path / "own.yaml"
-    overlay.write_text(yaml.safe_dump({"run": "own", "model": {"folder": model}, "sft": {"enabled": True}}))
+    overlay.write_text(yaml.safe_dump({"run": "own", "model": {"folder": model, "weights": weights}}))
     jobs = {job["rule"]: job for job in in_folder(ROOT, "tests.support.plans:list_commands", [str(overlay)])}
-    first, last = (" ".join(jobs[rule]["words"]) for rule in ("merge_sft", "merge_adapter"))
-    assert (
-        f" --base {model} --base-manifest results/own/model.sha256 --sft-adapter results/own/sft/adapter --val" in last
-    )
-    assert " --base --base-manifest --sft-adapter --val" in first
-    assert {"results/own/model.sha256", "results/own/sft/adapter.sha256"} <= set(jobs["merge_adapter"]["inputs"])
+    for rule, folder in (("train_dpo", trained_on), ("merge_adapter", merged_into)):
+        words = jobs[rule]["words"]
+        assert words[words.index("--model") + 1] == folder.replace("published", model)
 
 
-def test_a_disk_has_to_hold_the_merge_in_bfloat16_and_the_packed_one_beside_it(tmp_path):
-    for name in ("model", "base"):
-        (tmp_path / name).mkdir()
-        with (tmp_path / name / "model.safetensors").open("wb") as file:
-            file.truncate(2**42)  # a hole, which takes no room
+@pytest.mark.parametrize(("packed", "chosen", "times"), [(True, "auto", 2), (False, "auto", 1)])
+def test_a_disk_has_to_hold_a_packed_model_twice_and_another_once(tmp_path, packed, chosen, times):
+    model = write_model_folder(tmp_path / "model", packed=packed)
+    (adapter := tmp_path / "adapter").mkdir()
+    weight = {"base_model.model.lm_head.lora_A.weight": Kind("F32", (1,))}
+    write_weights(adapter / "adapter_model.safetensors", weight, [bytes(4)])
+    args = Namespace(model=model, adapter=adapter, settings={"merge": {"format": chosen}})
+    size = sum(path.stat().st_size for path in model.glob("*.safetensors"))
+    assert needed_space(args) == times * size
+
+
+def test_a_disk_without_room_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"GiB free, but the merge takes 8192\.0 GiB; make room, or let results/ be"):
-        require_space([tmp_path / "model", tmp_path / "base"], tmp_path)
+        require_space(2**43, tmp_path)
 
 
 def test_a_disk_with_room_is_accepted(tmp_path):
-    require_space([write_model_folder(tmp_path / "model")], tmp_path)
+    require_space(1, tmp_path)

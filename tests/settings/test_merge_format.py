@@ -44,3 +44,14 @@ def test_a_point_of_a_sweep_that_trains_experts_is_refused_by_name():
     assert [problem.partition(": as_base")[0] for problem in find_problems(config)] == [
         "sweep: point own: merge.format"
     ]
+
+
+def test_a_dequantised_model_that_an_sft_is_merged_into_cannot_be_packed():
+    config = merge(
+        settings("as_base", None),
+        {"model": {"weights": "bfloat16"}, "sft": {"enabled": True, "join": "merged"}},
+    )
+    assert find_problems(config) == [
+        "merge.format: as_base needs a packed model that the SFT is merged into, and model.weights: bfloat16 "
+        "dequantises it; set as_published, sft.join: stacked, or merge.format: auto"
+    ]

@@ -19,13 +19,8 @@ def runs(**overlay):
 def test_a_plain_run_has_all_its_own():
     run = runs()["tiny"]
     assert (run.folder, run.shared, run.training, run.before) == ("results/tiny",) * 4
-    assert run.published == Model("results/tiny/model", "results/tiny/model.sha256")
-    assert run.start == run.base == Model("results/tiny/dequantised", "results/tiny/dequantised.sha256")
-
-
-def test_a_model_with_random_weights_is_written_in_bfloat16():
-    run = runs(model={"random": True})["tiny"]
-    assert run.base == run.published == Model("results/tiny/model", "results/tiny/model.sha256")
+    assert run.start == run.base == run.published == Model("results/tiny/model", "results/tiny/model.sha256")
+    assert run.is_packed
 
 
 def test_a_model_of_ones_own_is_no_input_and_its_manifest_is_the_runs():
@@ -33,19 +28,28 @@ def test_a_model_of_ones_own_is_no_input_and_its_manifest_is_the_runs():
     assert (model.folder, model.manifest, model.built) == ("models/own", "results/tiny/model.sha256", [])
 
 
-def test_a_packed_model_is_dequantised_and_that_is_what_is_tuned(tmp_path):
+DEQUANTISED = Model("results/tiny/dequantised", "results/tiny/dequantised.sha256")
+
+
+def test_a_packed_model_is_tuned_as_it_is(tmp_path):
     folder = str(write_model_folder(tmp_path / "own"))
     run = runs(model={"folder": folder})["tiny"]
-    assert (run.published.folder, run.published.built) == (folder, [])
-    assert run.start == run.base == Model("results/tiny/dequantised", "results/tiny/dequantised.sha256")
+    assert run.start == run.base == run.published == Model(folder, "results/tiny/model.sha256", is_built=False)
+
+
+def test_a_packed_model_is_dequantised_and_that_is_tuned_if_asked_for(tmp_path):
+    folder = str(write_model_folder(tmp_path / "own"))
+    run = runs(model={"folder": folder, "weights": "bfloat16"})["tiny"]
+    assert run.start == run.base == DEQUANTISED
 
 
 @pytest.mark.parametrize("weights", ["as_published", "bfloat16"])
 @pytest.mark.parametrize("packed", [True, False])
-def test_whether_a_model_is_dequantised_depends_on_its_folder(tmp_path, weights, packed):
+def test_whether_a_model_is_packed_depends_on_its_folder(tmp_path, weights, packed):
     folder = write_model_folder(tmp_path / "own", packed=packed)
     run = runs(model={"folder": str(folder), "weights": weights})["tiny"]
     assert run.is_packed == packed
+    assert (run.base == DEQUANTISED) == (packed and weights == "bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -81,23 +85,37 @@ POINT = {"list": [{"name": "plain", "dpo.target_parameters": None}]}
         (EXPERTS | {"sweep": POINT, "sft": {"enabled": True}}, False),
     ],
 )
-def test_a_packed_model_is_kept_where_nothing_of_its_experts_was_trained(tmp_path, changes, is_kept):
+def test_a_packed_model_stays_so_where_nothing_of_its_experts_was_trained(tmp_path, changes, is_kept):
     folder = str(write_model_folder(tmp_path / "own"))
-    found = runs(model={"folder": folder}, **changes)
-    base = Model(folder, "results/tiny/model.sha256", is_built=False)
-    assert found["tiny-plain" if "sweep" in changes else "tiny"].kept_base == ([base] if is_kept else [])
+    run = runs(model={"folder": folder}, **changes)["tiny-plain" if "sweep" in changes else "tiny"]
+    assert run.stays_packed == is_kept
 
 
 def test_a_model_that_came_in_bfloat16_is_merged_in_bfloat16(tmp_path):
     folder = str(write_model_folder(tmp_path / "own", packed=False))
-    assert runs(model={"folder": folder}, merge={"format": "as_base"})["tiny"].kept_base == []
+    assert not runs(model={"folder": folder}, merge={"format": "as_base"})["tiny"].stays_packed
 
 
-@pytest.mark.parametrize(("join", "adapter"), [("merged", "results/tiny/sft/adapter"), ("stacked", None)])
-def test_the_adapter_that_was_merged_before_dpo_is_known_to_the_merge(tmp_path, join, adapter):
+@pytest.mark.parametrize(
+    ("weights", "sft", "merged_into"),
+    [
+        ("as_published", {}, "own"),
+        ("bfloat16", {}, "own"),
+        ("bfloat16", {"enabled": True, "join": "stacked"}, "own"),
+        ("as_published", {"enabled": True, "join": "merged"}, "results/tiny/sft/merged"),
+        ("bfloat16", {"enabled": True, "join": "merged"}, "results/tiny/sft/merged"),
+    ],
+)
+def test_the_adapter_is_merged_into_a_packed_model_wherever_there_is_one(tmp_path, weights, sft, merged_into):
     folder = str(write_model_folder(tmp_path / "own"))
-    (base,) = runs(model={"folder": folder}, sft={"enabled": True, "join": join})["tiny"].kept_base
-    assert base.adapter_folder == adapter
+    run = runs(model={"folder": folder, "weights": weights}, sft=sft)["tiny"]
+    assert run.merged_into.folder.removeprefix(f"{tmp_path}/") == merged_into
+
+
+def test_in_bfloat16_the_adapter_is_merged_into_what_was_trained(tmp_path):
+    folder = str(write_model_folder(tmp_path / "own"))
+    run = runs(model={"folder": folder, "weights": "bfloat16"}, merge={"format": "bfloat16"})["tiny"]
+    assert run.merged_into == run.base == DEQUANTISED
 
 
 def test_points_share_what_they_do_not_differ_in():
@@ -114,4 +132,4 @@ def test_dpo_starts_from_the_merged_sft_model():
 
 def test_dpo_goes_on_with_a_stacked_sft_adapter_on_the_base():
     start = runs(sft={"enabled": True, "join": "stacked"})["tiny"].start
-    assert (start.folder, start.adapter_folder) == ("results/tiny/dequantised", "results/tiny/sft/adapter")
+    assert (start.folder, start.adapter_folder) == ("results/tiny/model", "results/tiny/sft/adapter")

@@ -1,0 +1,127 @@
+"""gpt-oss's experts as they are published (MXFP4): kept packed and frozen, and dequantised for each product.
+
+Once `keep_packed` was called, transformers loads a packed folder so: with buffers under the names of the checkpoint's
+tensors, in place of parameters of four times their size. The products are those of transformers' own experts, "eager"
+or "grouped_mm", with the same numbers; a backward pass dequantises once more, so that nothing of it is kept.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import modeling_utils
+from transformers.integrations import moe
+from transformers.models.gpt_oss import modeling_gpt_oss
+from transformers.models.gpt_oss.modeling_gpt_oss import GptOssExperts
+
+from pipeline.models.dequantised_folder import BLOCKS, SCALES
+from pipeline.models.expected_tensors import is_packed
+from pipeline.models.mxfp4 import BLOCK, dequantise
+from pipeline.models.shape import BARE_PARAMETERS
+
+_grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
+
+
+class PackedWeight:
+    """The packed weights of a layer's experts, or of one, in the place where transformers multiplies by them."""
+
+    def __init__(self, blocks: Tensor, scales: Tensor, dtype: torch.dtype) -> None:
+        self.blocks, self.scales, self.dtype = blocks, scales, dtype
+
+    def __getitem__(self, expert: Tensor) -> "PackedWeight":
+        return PackedWeight(self.blocks[expert][None], self.scales[expert][None], self.dtype)
+
+    def __rmatmul__(self, states: Tensor) -> Tensor:
+        return self.multiply(states, None)
+
+    def multiply(self, states: Tensor, ends: Tensor | None) -> Tensor:
+        """Return the product of states (tokens, inputs), sorted by expert, with their experts' weights.
+
+        `ends` says where the tokens of each expert end; None: there is one expert.
+        """
+        product: Tensor = PackedProduct.apply(states.to(self.dtype), ends, self.blocks, self.scales)
+        return product
+
+
+class PackedProduct(torch.autograd.Function):  # type: ignore[misc]
+    """The product of states with packed weights, in the type of the states."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, ends: Tensor | None, blocks: Tensor, scales: Tensor) -> Tensor:
+        """Return the product."""
+        ctx.save_for_backward(ends, blocks, scales)
+        return multiply(states, dequantise_for(states, blocks, scales), ends)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        """Return the gradient of the states; packed weights have none."""
+        ends, blocks, scales = ctx.saved_tensors
+        weights = dequantise_for(gradient, blocks, scales)
+        return multiply(gradient.contiguous(), weights.transpose(-2, -1), ends), None, None, None
+
+
+def multiply(states: Tensor, weights: Tensor, ends: Tensor | None) -> Tensor:
+    """Return the product of states (tokens, inputs) with weights (experts, inputs, outputs), as transformers does."""
+    product: Tensor = states @ weights[0] if ends is None else _grouped_mm(states, weights, ends)
+    return product
+
+
+def dequantise_for(states: Tensor, blocks: Tensor, scales: Tensor) -> Tensor:
+    """Return the weights (experts, inputs, outputs) of packed ones, in the type of the states."""
+    if not blocks.is_cuda:
+        return dequantise(blocks, scales).to(states.dtype)
+    from pipeline.models.dequantise_on_gpu import dequantise_on_gpu  # Triton is where a GPU is
+
+    return dequantise_on_gpu(blocks, scales).transpose(-2, -1).to(states.dtype)
+
+
+class PackedExperts(GptOssExperts):  # type: ignore[misc]
+    """The experts of a layer, packed: buffers of bytes named as in the published checkpoint, and biases."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        for name in BARE_PARAMETERS:
+            experts, inputs, outputs = self._parameters.pop(name).shape
+            shape = (experts, outputs, inputs // BLOCK)
+            self.register_buffer(f"{name}{BLOCKS}", torch.empty(*shape, BLOCK // 2, dtype=torch.uint8))
+            self.register_buffer(f"{name}{SCALES}", torch.empty(shape, dtype=torch.uint8))
+        self._is_hf_initialized = True  # transformers draws no numbers for weights that it has no parameters of
+
+    @property
+    def gate_up_proj(self) -> PackedWeight:
+        """The weights before the gate."""
+        return PackedWeight(self.gate_up_proj_blocks, self.gate_up_proj_scales, self.gate_up_proj_bias.dtype)
+
+    @property
+    def down_proj(self) -> PackedWeight:
+        """The weights behind the gate."""
+        return PackedWeight(self.down_proj_blocks, self.down_proj_scales, self.down_proj_bias.dtype)
+
+
+def grouped_mm(states: Tensor, weights: Any, offs: Tensor) -> Tensor:
+    """Return transformers' grouped product, also with packed weights."""
+    if isinstance(weights, PackedWeight):
+        return weights.multiply(states, offs)
+    product: Tensor = _grouped_mm(states, weights, offs)
+    return product
+
+
+def choose_experts(mlp: Any, config: Any) -> None:
+    """Build the router and the experts of a layer: packed ones, where config.json says that the weights are."""
+    torch.nn.Module.__init__(mlp)
+    mlp.router = modeling_gpt_oss.GptOssTopKRouter(config)
+    mlp.experts = (PackedExperts if is_packed(config.to_dict()) else GptOssExperts)(config)
+
+
+def find_quantizer(config: Any, quantization: Any, device_map: Any, *rest: Any, **named: Any) -> Any:
+    """Return what transformers loads a model with; a packed one is a model like any other, with other experts."""
+    if is_packed(config.to_dict()):
+        return None, config, device_map
+    return _find_quantizer(config, quantization, device_map, *rest, **named)
+
+
+def keep_packed() -> None:
+    """Have transformers keep the experts of packed folders packed."""
+    moe._grouped_mm = grouped_mm
+    modeling_gpt_oss.GptOssMLP.__init__ = choose_experts
+    modeling_utils.get_hf_quantizer = find_quantizer
