@@ -50,6 +50,11 @@ class Shape:
         return sum((inputs + 1) * outputs for inputs, outputs in self.bare.values())
 
     @property
+    def layer_products(self) -> list[int]:
+        """Return the weights that each product of a layer's experts takes, all experts', without biases."""
+        return [self.experts * inputs * outputs for inputs, outputs in self.bare.values()]
+
+    @property
     def layer(self) -> int:
         """Return the weights of a decoder layer: attention with its sinks, router, experts, two norms."""
         attention = sum((inputs + 1) * outputs for inputs, outputs in self.projections.values()) + self.heads

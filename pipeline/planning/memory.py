@@ -1,6 +1,7 @@
 """Estimate the memory of a GPU in a training, part by part.
 
-    weights      the model, the adapter, its gradients and AdamW's states; ZeRO shards some of them over the GPUs
+    weights      the model, the adapter, its gradients and AdamW's states; ZeRO shards some of them over the GPUs, but
+                 not packed experts (MXFP4), which are buffers and whole on each
     kept         what the forward pass keeps for the backward pass
     passing      what is there for a moment: the logits, or one layer at work, whichever is larger
 
@@ -10,6 +11,7 @@ The constants were fitted to measurements on one H100; docs/planning.md has them
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.models.expected_tensors import BLOCK
 from pipeline.models.shape import Shape, count_adapter, named_parameters
 from pipeline.planning.gpus import GIB
 from pipeline.planning.load import Load
@@ -18,6 +20,8 @@ from pipeline.training.row_length import row_length
 Settings = dict[str, Any]
 
 TYPE_BYTES = {"bfloat16": 2, "float32": 4}
+# A packed weight of an expert: half a byte, and its share of a scale's byte.
+PACKED_BYTES = 1 / 2 + 1 / BLOCK
 # AdamW under DeepSpeed, a weight: float32 copy, two float32 moments; and a float32 gradient.
 OPTIMISER_BYTES, GRADIENT_BYTES = 12, 4
 # Logits of a token that the loss looks at, a word of the vocabulary: in bfloat16 and float32, with gradients of either.
@@ -41,6 +45,7 @@ class Memory:
     """Bytes of one GPU by part, under one of DeepSpeed's settings."""
 
     weights: float
+    packed: float  # experts' weights, where the model is trained as it is published
     gathered: float  # weights of other GPUs that ZeRO-3 has fetched
     adapter: float
     gradients: float
@@ -53,7 +58,7 @@ class Memory:
     @property
     def total(self) -> float:
         """Return the most there is at one time: logits and a layer at work are not there together."""
-        fixed = self.weights + self.gathered + self.adapter + self.gradients + self.optimiser
+        fixed = self.weights + self.packed + self.gathered + self.adapter + self.gradients + self.optimiser
         return fixed + self.kept + max(self.logits, self.layer) + self.overhead
 
 
@@ -116,16 +121,27 @@ def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> 
     def shared(sharded_from: int) -> int:
         return processes if zero >= sharded_from else 1
 
-    weights = 0 if offload and zero == 3 else size * shape.parameters / shared(3)
+    packed, plain = packed_weights(shape, flags), plain_weights(shape, flags)
     fetches = zero == 3 and (processes > 1 or offload)
-    live = shape.layers * shape.layer if holds_layers(flags) else min(ZERO3_LIVE_PARAMETERS, shape.parameters)
+    live = shape.layers * shape.layer - packed if holds_layers(flags) else min(ZERO3_LIVE_PARAMETERS, plain)
     return {
-        "weights": weights,
+        "weights": 0 if offload and zero == 3 else size * plain / shared(3),
+        "packed": PACKED_BYTES * packed,
         "gathered": size * live if fetches else 0,
         "adapter": size * adapter / shared(3),
         "gradients": GRADIENT_BYTES * adapter / shared(2),
         "optimiser": 0 if offload else OPTIMISER_BYTES * adapter / shared(1),
     }
+
+
+def packed_weights(shape: Shape, flags: Settings) -> int:
+    """Return the number of weights that are packed: those of the experts, or none."""
+    return shape.layers * sum(shape.layer_products) if flags.get("packed_experts") else 0
+
+
+def plain_weights(shape: Shape, flags: Settings) -> int:
+    """Return the number of weights that are the model's parameters, which ZeRO-3 shards."""
+    return shape.parameters - packed_weights(shape, flags)
 
 
 def holds_layers(flags: Settings) -> bool:
@@ -147,12 +163,13 @@ def batch_parts(shape: Shape, flags: Settings, batch: Batch) -> dict[str, float]
     copies = copied_weights(shape, flags)
     kept: float = shape.hidden * size * batch.tokens
     if not flags["gradient_checkpointing"]:
-        kept = saved * batch.tokens + KEPT_SCORES * scores + sum(copies)
+        kept = (saved + lora_input_bytes(shape, flags)) * batch.tokens + KEPT_SCORES * scores + sum(copies)
+    weights = 2 * max(copies, default=0) + dequantised_bytes(shape, flags) + gathered_experts(shape, flags, batch)
     return {
         "kept": shape.layers * kept,
         "logits": LOGIT_BYTES * shape.vocabulary * batch.logits,
         "layer": max(
-            EXPERTS_AT_WORK * saved * batch.tokens + 2 * max(copies, default=0) + gathered_experts(shape, flags, batch),
+            EXPERTS_AT_WORK * saved * batch.tokens + weights,
             attention_bytes(shape, size) * batch.tokens + PASSING_SCORES * scores,
         ),
     }
@@ -181,9 +198,33 @@ def score_bytes(shape: Shape, flags: Settings, batch: Batch) -> int:
 
 
 def copied_weights(shape: Shape, flags: Settings) -> list[int]:
-    """Return the bytes of a layer's expert weights that peft adds a LoRA to: it writes each sum out."""
+    """Return the bytes of a layer's expert weights that peft adds a LoRA to: it writes each sum out.
+
+    Beside packed weights a LoRA is a product of its own, and nothing is written out.
+    """
+    if flags.get("packed_experts"):
+        return []
     size = TYPE_BYTES[flags["torch_dtype"]] * shape.experts
     return [size * shape.bare[name][0] * shape.bare[name][1] for name in named_parameters(flags)]
+
+
+def lora_input_bytes(shape: Shape, flags: Settings) -> int:
+    """Return the bytes that a layer keeps of a token for a LoRA beside packed experts: what its products take in."""
+    if not flags.get("packed_experts"):
+        return 0
+    size = TYPE_BYTES[flags["torch_dtype"]] * shape.experts_per_token
+    return sum(size * shape.bare[name][0] for name in named_parameters(flags))
+
+
+def dequantised_bytes(shape: Shape, flags: Settings) -> float:
+    """Return the bytes of packed weights that are dequantised at one time: those of the larger product of a layer.
+
+    A loop over the experts has one expert's.
+    """
+    if not flags.get("packed_experts"):
+        return 0
+    experts = shape.experts if flags["experts_impl"] == "eager" else 1
+    return TYPE_BYTES[flags["torch_dtype"]] * max(shape.layer_products) / experts
 
 
 def gathered_experts(shape: Shape, flags: Settings, batch: Batch) -> int:

@@ -10,6 +10,7 @@ Plan = dict[str, Any]
 
 PARTS = {
     "weights": "weights",
+    "packed": "packed experts, whole on each GPU",
     "gathered": "weights fetched from other GPUs",
     "adapter": "adapter",
     "gradients": "gradients of the adapter",
@@ -108,7 +109,11 @@ def show_memory(plan: Plan) -> list[str]:
     memory = training["memory"]
     own = training["deepspeed"]
     head = ["", f"{own} (set)", *(name for name in memory if name != own)]
-    rows = [[text, *(gib(memory[name][part]) for name in memory)] for part, text in PARTS.items()]
+    rows = [
+        [text, *(gib(memory[name][part]) for name in memory)]
+        for part, text in PARTS.items()
+        if any(memory[name][part] for name in memory)
+    ]
     of = "" if len(plan["trainings"]) == 1 else f" of the {training['stage']} training of {training['run']}"
     lines = [
         f"GPU memory{of} in GiB: {training['sequences']} sequences of {training['longest']:,} tokens at once",
