@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.models.shape import Shape, named_parameters
+from pipeline.planning.batch_memory import largest_batch
 from pipeline.planning.load import Load, Row, count_evaluations, held_out_load, make_load, preference_rows, sft_rows
-from pipeline.planning.memory import estimate_memory, held_out_bytes, largest_batch
+from pipeline.planning.memory import estimate_memory, held_out_bytes
 from pipeline.planning.tokens import PairTokens
 from pipeline.settings.flags import sft_settings
 from pipeline.settings.resources import count_processes

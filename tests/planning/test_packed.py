@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.models.shape import PUBLISHED, Shape
-from pipeline.planning.gpus import GIB
-from pipeline.planning.memory import Batch, Memory, estimate_memory
+from pipeline.models.shape import PUBLISHED, PUBLISHED_120B
+from pipeline.planning.batch_memory import Batch
+from pipeline.planning.gpus import GIB, find_gpu
+from pipeline.planning.hours import batch_seconds, dequantise_seconds, gather_seconds
+from pipeline.planning.memory import Memory, estimate_memory
 from pipeline.planning.trainings import list_trainings
 from tests.support.planned import EXPERTS, same_pairs, settings
 from tests.support.project import ROOT
 
 MEASURED = json.loads((ROOT / "benchmarks/results/packed_experts.json").read_text(encoding="utf-8"))
-SHAPES = {"20b": PUBLISHED, "120b": Shape("", 36, 2880, 2880, 128, 4, 64, 8, 64, 201_088)}
+SHAPES = {"20b": PUBLISHED, "120b": PUBLISHED_120B}
 LOGITS = 1024  # tokens whose logits the measured step had at once
 
 
@@ -64,6 +66,48 @@ def test_packed_experts_are_whole_on_every_gpu_and_the_rest_is_sharded():
 def test_a_loop_over_the_experts_dequantises_one_at_a_time():
     looped, grouped = (estimate(PACKED, experts_impl=name).layer for name in ("eager", "grouped_mm"))
     assert grouped - looped == pytest.approx(31 * 2 * 2880 * 5760)
+
+
+def seconds(row: dict[str, Any]) -> float:
+    """Return the seconds of a measured step."""
+    return 2 * row["pairs"] * row["length"] / row["tokens_per_s"]
+
+
+def find_plain(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the row that differs in nothing but its weights, which are bfloat16's."""
+    own = {key: row[key] for key in row.keys() - {"tokens_per_s", "peak_gib"}} | {"packed": False}
+    return next((other for other in MEASURED["rows"] if own.items() <= other.items()), None)
+
+
+COMPARED = [row for row in MEASURED["rows"] if row["packed"] and find_plain(row)]
+
+
+@pytest.mark.parametrize("row", COMPARED, ids=name)
+def test_packed_experts_are_slower_by_what_was_measured_to_a_fiftieth_of_the_step(row):
+    h200, passes = find_gpu("h200"), 2 + row["checkpointing"]  # the step had no reference
+    estimated = seconds(find_plain(row)) + passes * dequantise_seconds(PUBLISHED, flags(row), h200)
+    assert estimated == pytest.approx(seconds(row), rel=0.02)
+
+
+def test_five_pairs_of_rows_differ_in_their_weights_alone():
+    assert len(COMPARED) == 5
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_card_with_slow_memory_takes_longer_to_dequantise(compiled):
+    packed = flags(PACKED) | {"compiled_layers": compiled}
+    slower = []
+    for gpu in (find_gpu("h200"), find_gpu("rtx-4090")):
+        with_and_without = (packed, packed | {"packed_experts": False})
+        took = [batch_seconds(PUBLISHED, some, gpu, 20_000, 400, passes=2) for some in with_and_without]
+        slower.append(took[0] - took[1])
+    assert slower[1] / slower[0] == pytest.approx(4800 / 1008)
+
+
+def test_zero3_gathers_what_is_not_packed():
+    packed, plain = (flags(PACKED) | {"deepspeed": "zero3", "packed_experts": is_packed} for is_packed in (True, False))
+    parts = [gather_seconds(PUBLISHED, some, 4) for some in (packed, plain)]
+    assert parts[0] / parts[1] == pytest.approx(1 - 24 * 32 * 3 * 2880**2 / PUBLISHED.parameters)
 
 
 @pytest.mark.parametrize(
