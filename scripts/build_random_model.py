@@ -28,8 +28,7 @@ from safetensors.torch import save_file
 
 from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
-from pipeline.models.dequantised_folder import BLOCKS, SCALES
-from pipeline.models.expected_tensors import expect_tensors
+from pipeline.models.expected_tensors import BLOCKS, SCALES, expect_tensors
 from pipeline.models.model_weights import CONFIG, INDEX, read_object
 from pipeline.models.mxfp4 import BIAS
 from pipeline.models.published_layout import say_packed

@@ -23,8 +23,9 @@ from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.as_base import judge_as_base, trains_experts, write_as_base
+from pipeline.models.expected_tensors import is_part
 from pipeline.models.model_gate import gates_of_model
-from pipeline.models.model_weights import is_packed_folder
+from pipeline.models.model_weights import is_packed_folder, read_tensors
 from pipeline.settings.stage import stage_parser
 
 # Inside --out.
@@ -32,7 +33,7 @@ MERGED = "merged"
 MANIFEST = "merged.sha256"
 GATES = "merge/gates.json"
 DEQUANTISED = "merge/dequantised"  # the packed model, where the merged one is in bfloat16
-BY_SWIFT = "merge/packed"  # what ms-swift writes of a packed model, whose tensors lie elsewhere in the files
+BY_SWIFT = "merge/beside_experts"  # what ms-swift writes of a packed model: all but its experts
 GIB = 2**30
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -41,11 +42,12 @@ TOKENIZER_FILES = (
 
 
 def needed_space(args: argparse.Namespace) -> int:
-    """Return the bytes that the merge writes: the model twice, where it comes packed, else once."""
+    """Return the bytes that the merge writes: the model, and that without experts, or dequantised, if it is packed."""
     if not is_packed_folder(args.model):
         return weights_size(args.model)
     if stays_packed(args):
-        return 2 * weights_size(args.model)
+        tensors = read_tensors(args.model)
+        return weights_size(args.model) + sum(one.kind.size for name, one in tensors.items() if not is_part(name))
     from pipeline.models.dequantised_folder import plain_kinds  # in the training environment only
 
     return 2 * sum(kind.size for kind in plain_kinds(args.model).values())

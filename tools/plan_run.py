@@ -18,7 +18,14 @@ import yaml
 from pipeline.files.json_files import write_json
 from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, Shape, find_shape, named_parameters
 from pipeline.planning.batch_memory import largest_batch
-from pipeline.planning.disk import answers_bytes, model_bytes, packed_bytes, scores_bytes, training_disk
+from pipeline.planning.disk import (
+    answers_bytes,
+    beside_experts_bytes,
+    model_bytes,
+    packed_bytes,
+    scores_bytes,
+    training_disk,
+)
 from pipeline.planning.find_fit import Fit, find_fit, longest_fit
 from pipeline.planning.gpus import GIB, GPUS, Gpu, find_gpu
 from pipeline.planning.hours import step_seconds, training_seconds
@@ -141,7 +148,11 @@ def own_models(shape: Shape, config: Settings) -> dict[str, int]:
     if shared.base.folder == shared.dequantised.folder:
         parts["dequantised model"] = plain
     # What ms-swift writes of a packed model, or that model dequantised.
-    merging = [packed if run.stays_packed else plain for run in runs.values() if run.merged_into == shared.published]
+    merging = [
+        beside_experts_bytes(shape) if run.stays_packed else plain
+        for run in runs.values()
+        if run.merged_into == shared.published
+    ]
     if shared.is_packed and merging:
         parts["while merging"] = max(merging)
     return parts

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from pipeline.files.folder_manifest import list_files
-from pipeline.models.expected_tensors import expect_tensors
+from pipeline.models.expected_tensors import BLOCKS, SCALES, expect_tensors
 from pipeline.models.model_weights import CONFIG, INDEX, read_object, read_tensors
 from pipeline.models.mxfp4 import dequantise
 from pipeline.models.shape import read_shape
 from pipeline.models.weight_file import Kind, Stored, read_bytes, write_weights
 
-BLOCKS, SCALES = "_blocks", "_scales"
 Kinds = Mapping[str, Kind]
 Tensors = Mapping[str, Stored]
 Pieces = Iterator[Any]  # of tensors' bytes

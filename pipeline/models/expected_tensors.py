@@ -8,12 +8,18 @@ from pipeline.models.weight_file import Kind
 PACKED_TYPE = "mxfp4"
 BLOCK = 32  # inputs that share a scale, in 16 bytes (pipeline/models/mxfp4.py)
 TYPES = {"bfloat16": "BF16", "float32": "F32"}  # config.json's words
+BLOCKS, SCALES = "_blocks", "_scales"  # ends of names: the two parts of packed weights
 
 
 def is_packed(config: dict[str, Any]) -> bool:
     """Say whether the experts of a model with this config.json are packed."""
     quantisation = config.get("quantization_config")
     return isinstance(quantisation, dict) and quantisation.get("quant_method") == PACKED_TYPE
+
+
+def is_part(name: str) -> bool:
+    """Say whether a tensor is a part of packed weights."""
+    return name.endswith((BLOCKS, SCALES))
 
 
 def type_of(config: dict[str, Any]) -> str:
@@ -58,8 +64,8 @@ def expect_experts(shape: Shape, plain: str, packed: bool) -> dict[str, Kind]:
         place = f"mlp.experts.{name}"
         if packed:
             blocks = (shape.experts, outputs, inputs // BLOCK)
-            tensors[f"{place}_blocks"] = Kind("U8", (*blocks, BLOCK // 2))
-            tensors[f"{place}_scales"] = Kind("U8", blocks)
+            tensors[f"{place}{BLOCKS}"] = Kind("U8", (*blocks, BLOCK // 2))
+            tensors[f"{place}{SCALES}"] = Kind("U8", blocks)
         else:
             tensors[place] = Kind(plain, (shape.experts, inputs, outputs))
         tensors[f"{place}_bias"] = Kind(plain, (shape.experts, outputs))

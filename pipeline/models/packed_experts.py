@@ -14,14 +14,14 @@ from transformers.integrations import moe
 from transformers.models.gpt_oss import modeling_gpt_oss
 from transformers.models.gpt_oss.modeling_gpt_oss import GptOssExperts
 
-from pipeline.models.dequantised_folder import BLOCKS, SCALES
-from pipeline.models.expected_tensors import is_packed
+from pipeline.models.expected_tensors import BLOCKS, SCALES, is_packed
 from pipeline.models.mxfp4 import BLOCK, dequantise
 from pipeline.models.shape import BARE_PARAMETERS
 
 # transformers' own.
 _grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
 _build_layer = modeling_gpt_oss.GptOssMLP.__init__
+_finish_loading = modeling_utils.PreTrainedModel._finalize_model_loading
 
 
 class PackedWeight:
@@ -118,6 +118,15 @@ def build_layer(mlp: Any, config: Any) -> None:
     mlp.experts = PackedExperts(config)
 
 
+def finish_loading(model: Any, load_config: Any, info: Any) -> Any:
+    """End the loading of a model; from then on its packed experts, which never change, are in no checkpoint of it."""
+    info = _finish_loading(model, load_config, info)
+    for module in model.modules():
+        if isinstance(module, PackedExperts):
+            module._non_persistent_buffers_set.update(module._buffers)
+    return info
+
+
 def find_quantizer(config: Any, quantization: Any, device_map: Any, *rest: Any, **named: Any) -> Any:
     """Return the quantiser of a model: none for a packed one, which is a model like any other, with other experts."""
     if is_packed(config.to_dict()):
@@ -130,3 +139,4 @@ def keep_packed() -> None:
     moe._grouped_mm = grouped_mm
     modeling_gpt_oss.GptOssMLP.__init__ = build_layer
     modeling_utils.get_hf_quantizer = find_quantizer
+    modeling_utils.PreTrainedModel._finalize_model_loading = staticmethod(finish_loading)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.models.expected_tensors import PACKED_TYPE, expect_tensors
+from pipeline.models.expected_tensors import PACKED_TYPE, expect_tensors, is_part
 from pipeline.models.shape import Shape, count_adapter
 from pipeline.planning.load import Load
 from pipeline.planning.memory import OPTIMISER_BYTES
@@ -17,6 +17,7 @@ Settings = dict[str, Any]
 CHECKPOINT_BYTES, PROCESS_BYTES = 110_000, 37_500
 ANSWER_BYTES = 4  # of a token of an answer, in UTF-8
 SCORE_BYTES = 130  # of a row of score_pairs.py: a pair's id, tokens and two log-probabilities
+PACKED = {"quantization_config": {"quant_method": PACKED_TYPE}}  # in config.json
 MODEL_TYPE = "bfloat16"  # models are built in it, and merged unless they keep the format of a packed base
 
 
@@ -36,8 +37,12 @@ def model_bytes(shape: Shape) -> int:
 
 def packed_bytes(shape: Shape) -> int:
     """Return the bytes of the model's weights with its experts packed."""
-    packed = {"quantization_config": {"quant_method": PACKED_TYPE}}
-    return sum(kind.size for kind in expect_tensors(shape, packed).values())
+    return sum(kind.size for kind in expect_tensors(shape, PACKED).values())
+
+
+def beside_experts_bytes(shape: Shape) -> int:
+    """Return the bytes of the weights that are never packed."""
+    return sum(kind.size for name, kind in expect_tensors(shape, PACKED).items() if not is_part(name))
 
 
 def count_checkpoints(flags: Settings, load: Load) -> int:

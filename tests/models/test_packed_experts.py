@@ -1,10 +1,15 @@
 """packed_experts.py: a model over packed experts is the one over dequantised experts, bit for bit."""
 
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from pipeline.files.json_files import read_json, write_json
 from pipeline.models.dequantised_folder import write_plain
+from pipeline.models.model_weights import INDEX
 from pipeline.models.packed_experts import PackedExperts, keep_packed
 from tests.support.model_folders import write_model_folder
 
@@ -74,8 +79,23 @@ def test_a_model_that_came_in_bfloat16_is_loaded_as_ever(folders):
     assert type(load(folders[1]).model.layers[0].mlp.experts).__name__ == "GptOssExperts"
 
 
-def test_it_is_saved_under_the_published_names(folders, tmp_path):
-    load(folders[0], torch.bfloat16).save_pretrained(tmp_path)
-    packed = load(folders[0], torch.bfloat16).state_dict()
-    saved = load(tmp_path, torch.bfloat16).state_dict()
-    assert [name for name in packed if not torch.equal(packed[name], saved[name])] == []
+def test_a_checkpoint_of_the_model_has_everything_but_the_packed_experts(folders):
+    packed, plain = (load(folder).state_dict() for folder in folders)
+    assert plain.keys() - packed.keys() == {
+        f"model.layers.{layer}.mlp.experts.{name}" for layer in (0, 1) for name in ("gate_up_proj", "down_proj")
+    }
+    assert packed.keys() <= plain.keys()
+
+
+def test_a_folder_that_lacks_packed_weights_is_said_to(folders, tmp_path):
+    shutil.copytree(folders[0], tmp_path / "model")
+    index = read_json(tmp_path / "model" / INDEX)
+    del index["weight_map"]["model.layers.1.mlp.experts.down_proj_scales"]
+    write_json(tmp_path / "model" / INDEX, index)
+    for file in (tmp_path / "model").glob("*.safetensors"):
+        weights = load_file(file)
+        weights.pop("model.layers.1.mlp.experts.down_proj_scales", None)
+        save_file(weights, file, metadata={"format": "pt"})
+    keep_packed()
+    _, info = AutoModelForCausalLM.from_pretrained(tmp_path / "model", output_loading_info=True)
+    assert info["missing_keys"] == {"model.layers.1.mlp.experts.down_proj_scales"}

@@ -69,6 +69,7 @@ def transformers_as_it_was():
     if module := sys.modules.get("pipeline.models.packed_experts"):
         module.modeling_gpt_oss.GptOssMLP.__init__ = module._build_layer
         module.modeling_utils.get_hf_quantizer = module._find_quantizer
+        module.modeling_utils.PreTrainedModel._finalize_model_loading = staticmethod(module._finish_loading)
 
 
 @pytest.fixture(scope="session")

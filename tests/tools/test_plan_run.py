@@ -271,7 +271,7 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     assert (status, errors) == (0, "")
     assert "tokens  counted by the run's tokenizer" in said
     assert not (project / "results" / "counted" / "dequantised").exists()
-    assert numbers["disk"]["while merging"] == numbers["disk"]["merged"] < numbers["model"]["bytes"]
+    assert numbers["disk"]["while merging"] < numbers["disk"]["merged"] < numbers["model"]["bytes"]
     assert numbers["disk"]["merged"] == sum(stored.kind.size for stored in read_tensors(model).values())
     lines = (project / "results" / "counted" / "dpo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     pairs = [golden[json.loads(line)["rejected_response"]] for line in lines]
