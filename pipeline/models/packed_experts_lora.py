@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from peft.tuners.lora.layer import ParamWrapper
 from peft.tuners.tuners_utils import BaseTuner
+from torch import Tensor
 
 from pipeline.models.packed_experts import PackedExperts, Update
 from pipeline.models.shape import BARE_PARAMETERS
 
+RANKS = 8  # numbers of bfloat16 in 16 bytes, of which the rows of a grouped product's factors are made
 _inject_parameters, _activate_lora = BaseTuner._inject_parameters, ParamWrapper._activate_lora
 
 
@@ -54,10 +56,41 @@ def read_update(wrapper: Any, adapter: str) -> Update:
     experts of a rank are neighbours.
     """
     down, up = wrapper.lora_A[adapter].weight, wrapper.lora_B[adapter].weight
-    down = down.reshape(wrapper.num_experts, -1, down.shape[-1]).transpose(1, 2)
-    up = up.reshape(up.shape[0], -1, wrapper.num_experts).permute(2, 1, 0) * wrapper.scaling[adapter]
+    down = down.reshape(wrapper.num_experts, -1, down.shape[-1])
+    up = up.reshape(up.shape[0], -1, wrapper.num_experts).permute(2, 1, 0)
     dtype = wrapper.get_param().dtype
-    return down.to(dtype), up.to(dtype).contiguous()
+    return lay_out(down, 1.0, dtype).transpose(1, 2), lay_out(up, wrapper.scaling[adapter], dtype)
+
+
+@torch.library.custom_op("packed_experts::lay_out", mutates_args=())  # type: ignore[untyped-decorator]
+def lay_out(factor: Tensor, scaling: float, dtype: torch.dtype) -> Tensor:
+    """Return a factor (experts, rank, width), scaled, in memory as grouped products ask: in order, rank filled up.
+
+    To torch's compiler it is one step: of the same in several, it keeps the numbers and not their order in memory.
+    """
+    laid = fake_layout(factor, scaling, dtype).zero_()
+    laid[:, : factor.shape[1]] = factor * scaling
+    return laid
+
+
+@lay_out.register_fake  # type: ignore[untyped-decorator]
+def fake_layout(factor: Tensor, scaling: float, dtype: torch.dtype) -> Tensor:
+    """Return a tensor like the one that lay_out returns, with any numbers."""
+    experts, rank, width = factor.shape
+    return torch.empty(experts, rank + -rank % RANKS, width, dtype=dtype, device=factor.device)
+
+
+def keep_layout(ctx: Any, inputs: tuple[Tensor, float, torch.dtype], output: Tensor) -> None:
+    """Keep what the backward pass of lay_out needs."""
+    ctx.rank, ctx.scaling, ctx.dtype = inputs[0].shape[1], inputs[1], inputs[0].dtype
+
+
+def layout_gradient(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    """Return the gradient of what lay_out was given."""
+    return gradient[:, : ctx.rank].to(ctx.dtype) * ctx.scaling, None, None
+
+
+lay_out.register_autograd(layout_gradient, setup_context=keep_layout)
 
 
 def add_beside_packed() -> None:
