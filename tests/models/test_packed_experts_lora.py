@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+import torch._dynamo
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from pipeline.models.dequantised_folder import write_plain
-from pipeline.models.packed_experts import keep_packed
+from pipeline.models.packed_experts import keep_packed, multiply
+from pipeline.models.packed_experts_lora import read_update
 from tests.support.model_folders import write_model_folder
 
 pytestmark = pytest.mark.training_environment
@@ -80,6 +82,10 @@ def test_it_begins_as_over_dequantised_experts_bit_for_bit(folders, changed):
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
+def test_before_the_first_step_it_adds_nothing(folders):
+    assert torch.equal(read_logits(tune(load(folders[0]))), read_logits(load(folders[0])))
+
+
 @pytest.mark.parametrize("experts", ["eager", "grouped_mm"])
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_logits_and_gradients_are_those_of_the_written_out_sum(folders, experts, checkpointing):
@@ -94,22 +100,51 @@ def test_logits_and_gradients_are_those_of_the_written_out_sum(folders, experts,
 
 @pytest.mark.parametrize("experts", ["eager", "grouped_mm"])
 def test_in_bfloat16_a_layer_is_as_near_to_float32_as_with_the_written_out_sum(folders, experts):
-    exact = layer_step(folders[1], torch.float32, experts)
-    ours, theirs = (layer_step(folder, torch.bfloat16, experts) for folder in folders)
+    exact = layer_step(load_experts(folders[1], torch.float32, experts))
+    ours, theirs = (layer_step(load_experts(folder, torch.bfloat16, experts)) for folder in folders)
     apart = [sum(distance(one[name], exact[name]) for name in exact) for one in (ours, theirs)]
     assert 0 < apart[0] < 1.05 * apart[1]
 
 
-def layer_step(folder, dtype, experts):
-    """Return what a layer's experts make of random states, and the gradients, trained as ms-swift does in bfloat16."""
-    model = move(tune(load(folder, dtype, experts), rank=8))
-    layer, random = model.get_base_model().model.layers[0].mlp.experts, torch.Generator().manual_seed(1)
+def load_experts(folder, dtype, experts="grouped_mm", rank=8):
+    """Return the experts of a layer, with an adapter that adds something."""
+    return move(tune(load(folder, dtype, experts), rank)).get_base_model().model.layers[0].mlp.experts
+
+
+def layer_step(layer):
+    """Return what a layer makes of random states, and the gradients, trained as ms-swift does in its type."""
+    random, dtype = torch.Generator().manual_seed(1), next(layer.get_base_layer().parameters()).dtype
     states, weights, gradient = (torch.randn(400, n, generator=random).bfloat16() for n in (64, 2, 64))
     chosen = torch.rand(400, 4, generator=random).topk(2).indices
     states = states.to(dtype).requires_grad_()
+    layer.zero_grad()
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-        layer(states, chosen, weights.to(dtype)).backward(gradient.to(dtype))
-    return {name: weight.grad for name, weight in trained(layer).items()} | {"states": states.grad}
+        made = layer(states, chosen, weights.to(dtype))
+        made.backward(gradient.to(dtype))
+    return {name: one.grad for name, one in trained(layer).items()} | {"made": made, "states": states.grad}
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch._dynamo
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`:UserWarning")  # transformers
+def test_a_layer_is_one_graph_for_torch_s_compiler_and_makes_the_same(folders):
+    layer = load_experts(folders[0], torch.bfloat16)
+    expected = layer_step(layer)
+    layer.compile(dynamic=False, fullgraph=True, backend="aot_eager")
+    found = layer_step(layer)
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+
+
+def test_a_compiled_layer_finds_the_factors_in_memory_as_its_products_ask(folders, compiler):
+    layer, random = load_experts(folders[0], torch.bfloat16, rank=2), torch.Generator().manual_seed(1)
+    states, ends = torch.randn(40, 32, generator=random).bfloat16(), torch.tensor([10, 10, 25, 40], dtype=torch.int32)
+
+    def multiply_twice():
+        down, up = read_update(layer, "default")
+        return multiply(multiply(states, down, ends), up, ends)
+
+    with torch.no_grad():
+        assert torch.equal(torch.compile(multiply_twice)(), multiply_twice())
+    torch._dynamo.reset()
 
 
 def test_no_weights_of_all_experts_are_kept_for_the_backward_pass(folders):
@@ -165,8 +200,7 @@ def test_an_adapter_of_one_of_the_two_weights_is_as_over_dequantised_experts(fol
     parts = {"target_modules": [], "target_parameters": [target]}
     ours, theirs = (move(get_peft_model(load(folder), LoraConfig(r=2, **parts))) for folder in folders)
     assert list(trained(ours)) == list(trained(theirs))
-    move_alike = {name: weight.detach().clone() for name, weight in trained(ours).items()}
-    theirs.load_state_dict(move_alike, strict=False)
+    theirs.load_state_dict(trained(ours), strict=False)
     assert distance(read_logits(ours), read_logits(theirs)) < ROUNDING
 
 
