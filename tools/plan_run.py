@@ -16,15 +16,18 @@ from typing import Any
 import yaml
 
 from pipeline.files.json_files import write_json
-from pipeline.models.shape import PUBLISHED, Shape, find_shape, named_parameters
-from pipeline.planning.disk import answers_bytes, model_bytes, packed_bytes, training_disk
+from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, Shape, find_shape, named_parameters
+from pipeline.planning.batch_memory import largest_batch
+from pipeline.planning.disk import answers_bytes, model_bytes, packed_bytes, scores_bytes, training_disk
 from pipeline.planning.find_fit import Fit, find_fit, longest_fit
 from pipeline.planning.gpus import GIB, GPUS, Gpu, find_gpu
 from pipeline.planning.hours import step_seconds, training_seconds
-from pipeline.planning.memory import estimate_memory, largest_batch, sharding
+from pipeline.planning.inference import plan_inference
+from pipeline.planning.memory import estimate_memory, sharding
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
+from pipeline.planning.recipes import plan_recipes
 from pipeline.planning.show_plan import show_plan
-from pipeline.planning.trainings import Training, list_trainings, needed_memory
+from pipeline.planning.trainings import Pairs, Training, list_trainings, needed_memory
 from pipeline.preferences.prompts import PromptFile
 from pipeline.settings.check import load_checked
 from pipeline.settings.flags import as_text
@@ -91,16 +94,22 @@ def merged_bytes(shape: Shape, training: Training, runs: dict[str, Run]) -> int:
     return packed_bytes(shape) if run.is_packed and stays_packed else model_bytes(shape)
 
 
-def own_answers_bytes(config: Settings) -> int:
-    """Return the most that answers to the prompts in infer.prompts take; stop with one line if a file has a fault."""
-    infer, data = config["infer"], config["data"]
-    files = [PromptFile(Path(file), data) for file in (infer["prompts"] or {}).values()]
-    own = [prompt for file in files for prompt in file.read()]
+def read_own_prompts(config: Settings) -> list[Any]:
+    """Return the prompts in infer.prompts; stop with one line if a file has a fault."""
+    files = [PromptFile(Path(file), config["data"]) for file in (config["infer"]["prompts"] or {}).values()]
+    return [prompt for file in files for prompt in file.read()]
+
+
+def own_answers_bytes(config: Settings, own: list[Any]) -> int:
+    """Return the most that answers to the prompts in infer.prompts take."""
+    infer = config["infer"]
     each, written = infer["answers_per_prompt"], sum(len(json.dumps(prompt)) for prompt in own)
     return answers_bytes(each * len(own), each * written, infer["max_new_tokens"], 1)
 
 
-def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: list[dict[str, Any]]) -> dict[str, int]:
+def plan_disk(
+    shape: Shape, config: Settings, gathered: Gathered, trainings: list[dict[str, Any]], own: list[Any]
+) -> dict[str, int]:
     """Return the bytes of a run by part. The model before DPO is among them where the run writes it."""
     parts = {
         name: sum(training["disk"][name] for training in trainings) for name in ("checkpoints", "adapter", "merged")
@@ -111,12 +120,15 @@ def plan_disk(shape: Shape, config: Settings, gathered: Gathered, trainings: lis
     answers = answers_bytes(each * held_out, each * gathered.prompts_bytes, infer["max_new_tokens"], models)
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
-    answers += own_answers_bytes(config)
-    return (
-        own_models(shape, config)
-        | parts
-        | {"answers": answers * len(list_points(config)), "pairs": copies * gathered.pairs_bytes}
-    )
+    answers += own_answers_bytes(config, own)
+    points = len(list_points(config))
+    return {
+        **own_models(shape, config),
+        **parts,
+        "answers": answers * points,
+        "scores": scores_bytes(held_out, models) * points,
+        "pairs": copies * gathered.pairs_bytes,
+    }
 
 
 def own_models(shape: Shape, config: Settings) -> dict[str, int]:
@@ -137,8 +149,8 @@ def own_models(shape: Shape, config: Settings) -> dict[str, int]:
 
 def describe_model(shape: Shape, config: Settings) -> str:
     """Return the source of the shape in words."""
-    assumed = f", assumed: {config['model']['folder']}/config.json is not there" if shape == PUBLISHED else ""
-    return f"{shape.source}{assumed}"
+    assumed = f", assumed: {config['model']['folder']}/config.json is not there"
+    return f"{shape.source}{assumed if shape in (PUBLISHED, PUBLISHED_120B) else ''}"
 
 
 def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, Any]:
@@ -146,7 +158,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
     trainings = list_trainings(config, gathered.pairs)
     asked = config["train"]["gpu_model"]
     gpu = find_gpu(asked)
-    runs = list_runs(config)
+    runs, own, pairs = list_runs(config), read_own_prompts(config), gathered.pairs
     planned = [plan_training(shape, training, gpu, merged_bytes(shape, training, runs)) for training in trainings]
     return {
         "run": config["run"],
@@ -172,8 +184,18 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
         "seconds": {
             gpu.name: sum(row["seconds"][gpu.name] for row in planned) for gpu in GPUS if "seconds" in planned[0]
         },
-        "disk": plan_disk(shape, config, gathered, planned),
+        "disk": plan_disk(shape, config, gathered, planned, own),
         "refused": find_refusal(shape, trainings),
+        **(plan_gpus(shape, config, pairs, len(own), planned) if config["train"]["gpus"] else {}),
+    }
+
+
+def plan_gpus(shape: Shape, config: Settings, pairs: Pairs, own: int, planned: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return answers, scores and recipes, GPU by GPU; `own` is the number of prompts in infer.prompts."""
+    needed = max(training["needed"] for training in planned)
+    return {
+        "inference": plan_inference(shape, config, pairs, own),
+        "recipes": plan_recipes(shape, config, pairs, needed),
     }
 
 

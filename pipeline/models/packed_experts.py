@@ -22,7 +22,9 @@ from pipeline.models.mxfp4 import BLOCK, dequantise
 from pipeline.models.shape import BARE_PARAMETERS
 
 Update = tuple[Tensor, Tensor]  # of an adapter: (experts, inputs, rank) and (experts, rank, outputs)
+# transformers' own.
 _grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
+_build_layer = modeling_gpt_oss.GptOssMLP.__init__
 
 
 class PackedWeight:
@@ -124,15 +126,18 @@ def grouped_mm(states: Tensor, weights: Any, offs: Tensor) -> Tensor:
     return product
 
 
-def choose_experts(mlp: Any, config: Any) -> None:
+def build_layer(mlp: Any, config: Any) -> None:
     """Build the router and the experts of a layer: packed ones, where config.json says that the weights are."""
+    if not is_packed(config.to_dict()):
+        _build_layer(mlp, config)
+        return
     torch.nn.Module.__init__(mlp)
     mlp.router = modeling_gpt_oss.GptOssTopKRouter(config)
-    mlp.experts = (PackedExperts if is_packed(config.to_dict()) else GptOssExperts)(config)
+    mlp.experts = PackedExperts(config)
 
 
 def find_quantizer(config: Any, quantization: Any, device_map: Any, *rest: Any, **named: Any) -> Any:
-    """Return what transformers loads a model with; a packed one is a model like any other, with other experts."""
+    """Return the quantiser of a model: none for a packed one, which is a model like any other, with other experts."""
     if is_packed(config.to_dict()):
         return None, config, device_map
     return _find_quantizer(config, quantization, device_map, *rest, **named)
@@ -143,6 +148,6 @@ def keep_packed() -> None:
     from pipeline.models.packed_experts_lora import add_beside_packed  # it imports what is above
 
     moe._grouped_mm = grouped_mm
-    modeling_gpt_oss.GptOssMLP.__init__ = choose_experts
+    modeling_gpt_oss.GptOssMLP.__init__ = build_layer
     modeling_utils.get_hf_quantizer = find_quantizer
     add_beside_packed()

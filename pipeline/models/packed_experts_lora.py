@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.models.packed_experts import PackedExperts, Update
 from pipeline.models.shape import BARE_PARAMETERS
 
-RANKS = 8  # numbers of bfloat16 in 16 bytes, of which the rows of a grouped product's factors are made
+RANKS = 8  # 16 bytes in bfloat16: the rows of a grouped product's factors have whole multiples of that
 _inject_parameters, _activate_lora = BaseTuner._inject_parameters, ParamWrapper._activate_lora
 
 
@@ -36,7 +36,7 @@ def inject_parameters(self: Any, peft_config: Any, model: Any, *args: Any, **nam
 
 @contextmanager
 def activate_lora(self: Any, active_adapters: list[str]) -> Iterator[None]:
-    """Have adapters add to their weight meanwhile."""
+    """Have adapters add to their weight inside the context."""
     experts = self.get_base_layer()
     if not isinstance(experts, PackedExperts):
         with _activate_lora(self, active_adapters):
@@ -64,9 +64,10 @@ def read_update(wrapper: Any, adapter: str) -> Update:
 
 @torch.library.custom_op("packed_experts::lay_out", mutates_args=())  # type: ignore[untyped-decorator]
 def lay_out(factor: Tensor, scaling: float, dtype: torch.dtype) -> Tensor:
-    """Return a factor (experts, rank, width), scaled, in memory as grouped products ask: in order, rank filled up.
+    """Return a factor (experts, rank, width), scaled, in the order in memory that a grouped product needs.
 
-    To torch's compiler it is one step: of the same in several, it keeps the numbers and not their order in memory.
+    The rank is filled up with zeros. For torch's compiler it is one operation: of several, it would keep the numbers, and
+    not their order in memory.
     """
     laid = fake_layout(factor, scaling, dtype).zero_()
     laid[:, : factor.shape[1]] = factor * scaling

@@ -1,14 +1,14 @@
 """Write a small model as the published gpt-oss is: experts packed (MXFP4), in files that are counted from 0."""
 
-import json
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from transformers import GptOssForCausalLM
 
+from pipeline.files.json_files import write_json
 from pipeline.models.expected_tensors import PACKED_TYPE
-from pipeline.models.model_weights import CONFIG, INDEX
+from pipeline.models.model_weights import CONFIG, INDEX, read_object
 from pipeline.models.mxfp4 import pack_weights
 
 # As in the published config.json.
@@ -39,7 +39,11 @@ def save_published(model: GptOssForCausalLM, folder: Path) -> None:
         index |= dict.fromkeys(inside, file)
     model.config.save_pretrained(folder)
     model.generation_config.save_pretrained(folder)
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8")) | {"quantization_config": QUANTISATION}
+    say_packed(folder)
     size = sum(weight.nbytes for weight in weights.values())
-    for name, value in ((CONFIG, config), (INDEX, {"metadata": {"total_size": size}, "weight_map": index})):
-        (folder / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / INDEX, {"metadata": {"total_size": size}, "weight_map": index})
+
+
+def say_packed(folder: Path) -> None:
+    """Say in a model's config.json that the weights of its experts are packed."""
+    write_json(folder / CONFIG, read_object(folder / CONFIG) | {"quantization_config": QUANTISATION})

@@ -1,10 +1,11 @@
 """The shape of a gpt-oss: the number of its weights, and of the weights of a LoRA on it.
 
-It comes from the config.json of `model.folder`, from `model.tiny`, or, without a folder, from gpt-oss-20b as published.
+It comes from the config.json of `model.folder`, from `model.tiny`, or, where the folder is not there, from gpt-oss as
+it is published: of 120b where the folder's name says so, else of 20b.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ class Shape:
         return sum((inputs + 1) * outputs for inputs, outputs in self.bare.values())
 
     @property
+    def layer_products(self) -> list[int]:
+        """Return the weights that each product of a layer's experts takes, all experts', without biases."""
+        return [self.experts * inputs * outputs for inputs, outputs in self.bare.values()]
+
+    @property
     def layer(self) -> int:
         """Return the weights of a decoder layer: attention with its sinks, router, experts, two norms."""
         attention = sum((inputs + 1) * outputs for inputs, outputs in self.projections.values()) + self.heads
@@ -67,8 +73,9 @@ class Shape:
         return self.vocabulary * self.hidden + self.layers * (self.layer - idle) + self.hidden
 
 
-# config.json of openai/gpt-oss-20b; transformers' GptOssConfig has the same, except layers and experts.
+# config.json of openai/gpt-oss-20b and -120b, which differ in layers and experts.
 PUBLISHED = Shape("gpt-oss-20b's published shape", 24, 2880, 2880, 32, 4, 64, 8, 64, 201_088)
+PUBLISHED_120B = replace(PUBLISHED, source="gpt-oss-120b's published shape", layers=36, experts=128)
 
 # The fields' names in config.json and model.tiny, in the same order.
 OF_FOLDER = (
@@ -92,7 +99,9 @@ def find_shape(model: dict[str, Any]) -> Shape:
             *(model["tiny"][name] for name in OF_TINY),
         )
     path = Path(model["folder"]) / "config.json"
-    return read_shape(path) if path.is_file() else PUBLISHED
+    if path.is_file():
+        return read_shape(path)
+    return PUBLISHED_120B if "120b" in path.parent.name.lower() else PUBLISHED
 
 
 def read_shape(path: Path) -> Shape:

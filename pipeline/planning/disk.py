@@ -7,7 +7,8 @@ from typing import Any
 from pipeline.models.expected_tensors import PACKED_TYPE, expect_tensors
 from pipeline.models.shape import Shape, count_adapter
 from pipeline.planning.load import Load
-from pipeline.planning.memory import OPTIMISER_BYTES, TYPE_BYTES
+from pipeline.planning.memory import OPTIMISER_BYTES
+from pipeline.planning.weights import TYPE_BYTES
 
 Settings = dict[str, Any]
 
@@ -15,6 +16,7 @@ Settings = dict[str, Any]
 # of the random numbers, headers of its shards. Counted in a checkpoint of the tiny model.
 CHECKPOINT_BYTES, PROCESS_BYTES = 110_000, 37_500
 ANSWER_BYTES = 4  # of a token of an answer, in UTF-8
+SCORE_BYTES = 130  # of a row of score_pairs.py: a pair's id, tokens and two log-probabilities
 MODEL_TYPE = "bfloat16"  # models are built in it, and merged unless they keep the format of a packed base
 
 
@@ -64,3 +66,8 @@ def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int, models: 
     """Return the most that inference writes: each model's answers in shards and in one file, and all side by side."""
     answers = prompts * max_new_tokens * ANSWER_BYTES
     return 2 * models * (prompt_bytes + answers) + prompt_bytes + models * answers
+
+
+def scores_bytes(pairs: int, models: int) -> int:
+    """Return the bytes that scoring writes: each model's scores in shards, and all side by side."""
+    return 2 * models * pairs * SCORE_BYTES

@@ -1,16 +1,18 @@
 """Estimate how long a training takes on a GPU.
 
 A batch takes the longer of two times: that of the GPU, and that in which Python hands it the work, which no GPU
-shortens. Both grow with the passes over the model (pipeline/planning/load.py). The constants were measured on one H100;
-for other GPUs the matrix products alone are scaled, by data sheets (docs/planning.md).
+shortens. Both grow with the passes over the model (pipeline/planning/load.py). The constants were measured on one H100.
+For other GPUs the matrix products are scaled by data sheets, and the rest where their memory is slower.
 """
 
 from typing import Any
 
 from pipeline.models.shape import PUBLISHED, Shape
+from pipeline.planning.batch_memory import copied_weights
 from pipeline.planning.gpus import GIB, H100, Gpu
 from pipeline.planning.load import Load, count_evaluations, count_passes
-from pipeline.planning.memory import TYPE_BYTES, copied_weights, stage
+from pipeline.planning.memory import stage
+from pipeline.planning.weights import PACKED_BYTES, TYPE_BYTES, packed_weights, plain_weights
 
 Settings = dict[str, Any]
 
@@ -24,6 +26,8 @@ PASS, TOKEN, TOKEN_LENGTH = 0.025, 31.8e-6, 30e-9
 COPIED_GIB = 0.0098
 # The same of compiled layers with packed pairs and flex attention, which ask little of Python.
 COMPILED_PASS, COMPILED_TOKEN, COMPILED_TOKEN_LENGTH = 0.046, 15.8e-6, 0.84e-9
+# Share of the data sheet's bandwidth that dequantising reached: 34 ms for two passes of 20b on an H200.
+DEQUANTISING = 0.6
 # Share of the data sheet's products that a large one reached: 798 of 989 TFLOP/s.
 REACHED = 0.807
 # The constants above were measured on this shape.
@@ -36,30 +40,43 @@ def product_seconds(shape: Shape, gpu: Gpu) -> float:
 
 
 def token_seconds(shape: Shape, gpu: Gpu, measured: float = TOKEN) -> float:
-    """Return the seconds of a token in one pass, without attention scores; `measured` are those on one H100.
+    """Return the seconds of a token in one pass, without attention scores; `measured` are those on one H100."""
+    others = measured * shape.active / MEASURED.active - product_seconds(shape, H100)
+    return others * slower_memory(gpu) + product_seconds(shape, gpu)
 
-    What is not a matrix product is bound by the GPU's memory. That of H20 and H200 is faster: it is not counted.
+
+def slower_memory(gpu: Gpu) -> float:
+    """Return by how much the GPU's memory is slower than an H100's; a faster one is not counted.
+
+    What is not a matrix product is bound by it.
     """
-    scale = shape.active / MEASURED.active
-    return measured * scale - product_seconds(shape, H100) + product_seconds(shape, gpu)
+    return max(1, H100.bandwidth / gpu.bandwidth)
+
+
+def dequantise_seconds(shape: Shape, flags: Settings, gpu: Gpu) -> float:
+    """Return the seconds of a pass in which packed weights are dequantised: they are read, and written once."""
+    moved = packed_weights(shape, flags) * (PACKED_BYTES + TYPE_BYTES[flags["torch_dtype"]])
+    return moved / (DEQUANTISING * gpu.bandwidth)
 
 
 def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length: float, passes: int) -> float:
     """Return the seconds of a batch of one process: `tokens` tokens, in sequences of `length`."""
     deep: float = shape.layers / MEASURED.layers
+    per_length, dequantising = deep * shape.heads / MEASURED.heads * length, dequantise_seconds(shape, flags, gpu)
     if flags.get("compiled_layers"):
-        scores = COMPILED_TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length
-        return passes * (COMPILED_PASS * deep + tokens * (token_seconds(shape, gpu, COMPILED_TOKEN) + scores))
+        scores = COMPILED_TOKEN_LENGTH * per_length
+        computing = tokens * (token_seconds(shape, gpu, COMPILED_TOKEN) + scores)
+        return passes * (COMPILED_PASS * deep + computing + dequantising)
     slower: float = ZERO3_HAND_OVER * (stage(flags) == 3) + LOOP_HAND_OVER * (flags["experts_impl"] == "eager")
-    scores = TOKEN_LENGTH * deep * shape.heads / MEASURED.heads * length if flags["attn_impl"] == "eager" else 0
-    working = PASS * deep + tokens * (token_seconds(shape, gpu) + scores)
+    scores = TOKEN_LENGTH * per_length * slower_memory(gpu) if flags["attn_impl"] == "eager" else 0
+    working = PASS * deep * slower_memory(gpu) + tokens * (token_seconds(shape, gpu) + scores) + dequantising
     copies = COPIED_GIB * shape.layers * sum(copied_weights(shape, flags)) / GIB
     return max(passes * deep * (HAND_OVER + slower), passes * working + copies)
 
 
 def gather_seconds(shape: Shape, flags: Settings, processes: int) -> float:
     """Return the seconds of a pass in which the weights of the other processes are gathered."""
-    weights = TYPE_BYTES[flags["torch_dtype"]] * shape.parameters
+    weights = TYPE_BYTES[flags["torch_dtype"]] * plain_weights(shape, flags)
     return weights * (1 - 1 / processes) / GATHERED_PER_SECOND if stage(flags) == 3 else 0
 
 

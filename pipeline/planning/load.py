@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean as mean
 from typing import Any
 
@@ -83,12 +84,12 @@ class Load:
         random.Random(0).shuffle(rows)
         return [rows[start : start + self.batch] for start in range(0, len(rows), self.batch)]
 
-    @property
+    @cached_property
     def padded_length(self) -> float:
         """Return the mean length to which a batch is padded: that of its longest sequence."""
         return mean(max(max(row.sequences) for row in batch) for batch in self.random_batches())
 
-    @property
+    @cached_property
     def batch_tokens(self) -> float:
         """Return the mean tokens of a batch of one process, padding included."""
         if self.packed:

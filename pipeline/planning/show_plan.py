@@ -1,15 +1,16 @@
 """Write a plan as tables for a terminal of 100 columns."""
 
 import textwrap
-from collections.abc import Iterable
 from typing import Any
 
-from pipeline.planning.gpus import GIB, GPUS
+from pipeline.planning.show_hours import show_hours
+from pipeline.planning.tables import align_columns, amount, gib, name_kinds, size
 
 Plan = dict[str, Any]
 
 PARTS = {
     "weights": "weights",
+    "packed": "packed experts, whole on each GPU",
     "gathered": "weights fetched from other GPUs",
     "adapter": "adapter",
     "gradients": "gradients of the adapter",
@@ -32,16 +33,6 @@ def show_plan(plan: Plan) -> str:
         blocks.append([said])
     blocks.append(show_disk(plan))
     return "\n\n".join("\n".join(lines) for lines in blocks)
-
-
-def align_columns(head: list[str], rows: Iterable[list[str]], first: int) -> list[str]:
-    """Return lines with aligned columns: the first to the left, `first` characters wide, the others to the right."""
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(1, len(head))]
-    return [
-        f"  {line[0]:<{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths, strict=True))
-        for line in lines
-    ]
 
 
 def show_head(plan: Plan) -> list[str]:
@@ -70,28 +61,6 @@ def show_head(plan: Plan) -> list[str]:
     return lines
 
 
-def group(trainings: list[Plan], keys: tuple[str, ...]) -> list[tuple[Plan, int]]:
-    """Return one training of each kind with their number, in order; one kind agrees in stage and keys."""
-    kinds: dict[tuple[Any, ...], list[Plan]] = {}
-    for training in trainings:
-        kinds.setdefault((training["stage"], *(str(training[key]) for key in keys)), []).append(training)
-    return [(found[0], len(found)) for found in kinds.values()]
-
-
-def title(training: Plan, count: int, is_alone: bool) -> str:
-    """Return the name of a kind of training: its stage, and its run if there are other kinds."""
-    if count > 1:
-        return f"{training['stage']}, {count} trainings each"
-    return training["stage"] if is_alone else f"{training['stage']} of {training['run']}"
-
-
-def name_kinds(trainings: list[Plan], keys: tuple[str, ...]) -> list[tuple[str, Plan]]:
-    """Return one of each kind of training with its title."""
-    kinds = group(trainings, keys)
-    stages = [training["stage"] for training, _ in kinds]
-    return [(title(kind, count, stages.count(kind["stage"]) == 1), kind) for kind, count in kinds]
-
-
 def show_counts(plan: Plan) -> list[str]:
     """Return rows, steps and tokens of each training."""
     head = ["", "rows", "a step", "steps an epoch", "epochs", "steps", "tokens an epoch", "padded", "longest"]
@@ -108,7 +77,11 @@ def show_memory(plan: Plan) -> list[str]:
     memory = training["memory"]
     own = training["deepspeed"]
     head = ["", f"{own} (set)", *(name for name in memory if name != own)]
-    rows = [[text, *(gib(memory[name][part]) for name in memory)] for part, text in PARTS.items()]
+    rows = [
+        [text, *(gib(memory[name][part]) for name in memory)]
+        for part, text in PARTS.items()
+        if any(memory[name][part] for name in memory)
+    ]
     of = "" if len(plan["trainings"]) == 1 else f" of the {training['stage']} training of {training['run']}"
     lines = [
         f"GPU memory{of} in GiB: {training['sequences']} sequences of {training['longest']:,} tokens at once",
@@ -123,8 +96,8 @@ def show_memory(plan: Plan) -> list[str]:
 def judge(plan: Plan, training: Plan) -> str:
     """Return whether a training fits into its GPU, and up to which length."""
     if plan["gpu_memory"] is None:
-        known = ", ".join(gpu.name for gpu in GPUS)
-        return f"The memory of train.gpu_model {plan['gpu_model']} is not known here ({known} are): nothing is refused."
+        asked = plan["gpu_model"]
+        return f"train.gpu_model {asked} names none of the GPUs below, or several of them: nothing is refused."
     fits = "fits" if training["needed"] <= plan["gpu_memory"] else "does not fit"
     longest = (
         f"the longest sequence that does: {training['longest_fit']:,} tokens"
@@ -134,55 +107,9 @@ def judge(plan: Plan, training: Plan) -> str:
     return f"Of {gib(plan['gpu_memory'])} on {plan['gpu_model']}: it {fits}; {longest}."
 
 
-def show_hours(plan: Plan) -> list[str]:
-    """Return the hours on each GPU, and how reliable they are."""
-    names = [gpu.name for gpu in GPUS]
-    named = name_kinds(plan["trainings"], ("seconds", "step_seconds"))
-    rows = [
-        row
-        for name, kind in named
-        for row in (
-            [f"{name}: seconds a step", *(f"{kind['step_seconds'][gpu]:.1f}" for gpu in names)],
-            [f"{name}: hours", *(hours(kind["seconds"][gpu]) for gpu in names)],
-        )
-    ]
-    count = len(plan["trainings"])
-    if count > 1:
-        rows.append([f"all {count} trainings, one after another", *(hours(plan["seconds"][gpu]) for gpu in names)])
-    return [
-        "Hours, estimated",
-        *align_columns(["", *names], rows, max(len(row[0]) for row in rows)),
-        "  Measured: one H100, one to four H200 of one host. Scaled from it by data sheets: H20.",
-        "  Not measured: several machines. Not in it: loading, merging, inference. More: docs/planning.md.",
-    ]
-
-
 def show_disk(plan: Plan) -> list[str]:
     """Return the bytes that the run leaves on disk."""
     rows = [[name, size(count)] for name, count in [*plan["disk"].items(), ("in all", sum(plan["disk"].values()))]]
     model = size(plan["model"]["folder_bytes"])
     beside = "" if "built model" in plan["disk"] else f", beside the {model} of the model itself"
     return [f"Disk under results/{beside}", *align_columns(["", ""], rows, max(len(row[0]) for row in rows))[1:]]
-
-
-def gib(count: float) -> str:
-    """Return bytes as GiB."""
-    return f"{count / GIB:.1f}" if count else "-"
-
-
-def size(count: float) -> str:
-    """Return bytes as a round number of the largest unit that is not above it."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{count / 1e3:.1f} kB"
-
-
-def amount(count: int) -> str:
-    """Return a number of weights in words."""
-    return f"{count / 1e9:.2f} billion" if count >= 1e9 else f"{count / 1e6:.2f} million"
-
-
-def hours(seconds: float) -> str:
-    """Return seconds as hours, with two digits that mean something."""
-    return f"{seconds / 3600:.2f}" if seconds < 36_000 else f"{seconds / 3600:,.0f}"

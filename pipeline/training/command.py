@@ -21,7 +21,9 @@ def training_command(training: Training, sides: list[Path], folder: Path) -> lis
         *(["--val_dataset", val] if training.holds_out else []),
         *training.flags,
         *("--output_dir", str(folder), "--add_version", "false", "--check_model", "false"),
-        *("--ddp_timeout", str(SILENCE_SECONDS), "--strict", "true", "--report_to", "swanlab" if tracked else "none"),
+        # What a model keeps in buffers, such as packed experts, is the same in every process, and never changes.
+        *("--ddp_timeout", str(SILENCE_SECONDS), "--ddp_broadcast_buffers", "false"),
+        *("--strict", "true", "--report_to", "swanlab" if tracked else "none"),
         *(["--swanlab_project", training.settings["tracking"]["project"]] if tracked else []),
         *training_flags(training.levers, tracked),
     ]

@@ -4,14 +4,19 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from pipeline.models.model_folder import find_model_problem
+from pipeline.models.model_weights import is_packed_folder, read_tensors
+from pipeline.models.mxfp4 import dequantise
+from pipeline.models.packed_experts import keep_packed
 from scripts.build_random_model import main
 from tests.support.training_fixtures import SHAPE
 
 pytestmark = pytest.mark.training_environment
 
-LARGE = SHAPE | {"vocab_size": 3000}
+LARGE = SHAPE | {"vocab_size": 3000, "hidden_size": 32, "intermediate_size": 64}
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +39,26 @@ def folder(random_model):
     return random_model(1)
 
 
-def test_every_weight_is_there_in_bfloat16_and_has_its_place(folder):
+def test_it_is_a_model_that_check_model_takes_with_packed_experts(folder):
+    assert find_model_problem(folder) is None
+    assert is_packed_folder(folder)
+
+
+def test_every_weight_is_there_and_has_its_place(folder):
+    keep_packed()
     model, info = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
     assert not any(info.values())
     assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
     assert model.config.num_hidden_layers == SHAPE["layers"]
+
+
+def test_experts_are_as_large_as_other_matrices_and_all_codes_are_equally_likely(folder):
+    name = "model.layers.0.mlp.experts.gate_up_proj"
+    tensors = load_file(read_tensors(folder)[f"{name}_blocks"].file)
+    blocks, scales = tensors[f"{name}_blocks"], tensors[f"{name}_scales"]
+    assert float(dequantise(blocks, scales).float().std()) == pytest.approx(0.0229, rel=0.02)
+    codes = torch.bincount(torch.cat([blocks.flatten() % 16, blocks.flatten() // 16]), minlength=16)
+    assert float(codes.min() / codes.max()) > 0.8
 
 
 def test_matrices_are_normally_distributed_and_norms_are_one(folder):

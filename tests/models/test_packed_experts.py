@@ -23,7 +23,7 @@ def folders(tmp_path_factory):
 
 
 def load(folder, dtype=torch.float32, experts="grouped_mm"):
-    """Return a model whose attention is to be trained."""
+    """Return a model, with only its attention to train."""
     keep_packed()
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, experts_implementation=experts)
     for name, weight in model.named_parameters():

@@ -1,4 +1,4 @@
-"""packed_experts_lora.py: an adapter of packed experts is what peft makes of it over dequantised ones."""
+"""packed_experts_lora.py: an adapter of packed experts does what peft's own does over dequantised experts."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def both(folders, **changed):
 
 
 def trained(model):
-    """Return what is trained of a model, by name."""
+    """Return the trained weights of a model, by name."""
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
@@ -112,7 +112,7 @@ def load_experts(folder, dtype, experts="grouped_mm", rank=8):
 
 
 def layer_step(layer):
-    """Return what a layer makes of random states, and the gradients, trained as ms-swift does in its type."""
+    """Return the output of a layer for random states, and the gradients, in its type, as ms-swift trains it."""
     random, dtype = torch.Generator().manual_seed(1), next(layer.get_base_layer().parameters()).dtype
     states, weights, gradient = (torch.randn(400, n, generator=random).bfloat16() for n in (64, 2, 64))
     chosen = torch.rand(400, 4, generator=random).topk(2).indices

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.models.shape import OF_FOLDER, PUBLISHED, count_adapter, find_shape
+from pipeline.models.shape import OF_FOLDER, PUBLISHED, PUBLISHED_120B, count_adapter, find_shape
 from tests.support.planned import EXPERTS, settings
 
 
@@ -47,8 +47,18 @@ def test_the_shape_is_read_from_the_folder_where_it_is(folder):
     assert shape.parameters / 1e9 == pytest.approx(116.8, abs=0.1)  # gpt-oss-120b
 
 
-def test_without_a_folder_the_published_shape_is_taken():
-    assert find_shape({"folder": "models/nowhere"}) is PUBLISHED
+@pytest.mark.parametrize(
+    ("folder", "shape"),
+    [
+        ("models/nowhere", PUBLISHED),
+        ("models/gpt-oss-20b", PUBLISHED),
+        ("models/gpt-oss-120b", PUBLISHED_120B),
+        ("openai/GPT-OSS-120B-copy", PUBLISHED_120B),
+        ("120b/gpt-oss-20b", PUBLISHED),
+    ],
+)
+def test_without_a_folder_the_published_shape_of_its_name_is_taken(folder, shape):
+    assert find_shape({"folder": folder}) is shape
 
 
 @pytest.mark.parametrize(

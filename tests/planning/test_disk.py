@@ -2,13 +2,14 @@
 
 import pytest
 
-from pipeline.models.shape import PUBLISHED, count_adapter, find_shape
+from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, count_adapter, find_shape
 from pipeline.planning.disk import (
     answers_bytes,
     checkpoint_bytes,
     count_checkpoints,
     model_bytes,
     packed_bytes,
+    scores_bytes,
     training_disk,
 )
 from tests.support.planned import plan_dpo, same_pairs, settings
@@ -47,6 +48,15 @@ def test_the_adapter_takes_the_type_in_which_it_is_trained():
 def test_the_published_model_takes_14_gb_packed_and_42_in_bfloat16():
     assert packed_bytes(PUBLISHED) == 13_761_264_768  # total_size in its index
     assert model_bytes(PUBLISHED) == 2 * PUBLISHED.parameters == 41_829_514_368
+
+
+def test_the_published_120b_takes_65_gb_packed_and_234_in_bfloat16():
+    assert packed_bytes(PUBLISHED_120B) == pytest.approx(65.25e9, rel=1e-3)  # 60.8 GiB on OpenAI's model card
+    assert model_bytes(PUBLISHED_120B) == pytest.approx(233.7e9, rel=1e-3)
+
+
+def test_scores_of_each_model_are_in_shards_and_side_by_side():
+    assert scores_bytes(pairs=10, models=3) == 2 * 3 * 10 * 130
 
 
 def test_answers_of_each_model_are_in_shards_in_one_file_and_side_by_side():

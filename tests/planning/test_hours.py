@@ -3,13 +3,13 @@
 import pytest
 
 from pipeline.models.shape import PUBLISHED
-from pipeline.planning.gpus import GPUS, H100
+from pipeline.planning.gpus import H100, find_gpu
 from pipeline.planning.hours import batch_seconds, load_seconds, step_seconds, training_seconds
 from pipeline.planning.load import count_evaluations
 from tests.support.planned import EXPERTS, ONE_H100, plan_dpo, same_pairs, settings
 
 DPO = settings("tutorial", **ONE_H100)["dpo"]
-H20, _, H200 = GPUS
+H20, H200 = (find_gpu(name) for name in ("h20", "h200"))
 
 # benchmarks/measure_gpu_step.py: LoRA of experts, passes, sequences, length, seconds.
 BOUND_BY_THE_GPU = [

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.models.shape import PUBLISHED
+from pipeline.planning.batch_memory import largest_batch
 from pipeline.planning.gpus import GIB, H100
 from pipeline.planning.hours import batch_seconds, training_seconds
-from pipeline.planning.memory import estimate_memory, largest_batch
+from pipeline.planning.memory import estimate_memory
 from pipeline.settings.levers import NO_LEVER
 from tests.support.planned import plan_dpo, same_pairs, settings
 from tests.support.project import ROOT

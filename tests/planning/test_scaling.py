@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from pipeline.models.shape import PUBLISHED
+from pipeline.planning.batch_memory import largest_batch
 from pipeline.planning.gpus import GIB, find_gpu
 from pipeline.planning.hours import step_seconds
-from pipeline.planning.memory import estimate_memory, largest_batch
+from pipeline.planning.memory import estimate_memory
 from tests.support.planned import plan_dpo, same_pairs, settings
 from tests.support.project import ROOT
 

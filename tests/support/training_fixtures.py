@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def built(tmp_path_factory) -> list[Path]:
         build_taught_model(train, settings, target).bfloat16().save_pretrained(target)
         write_manifest(target, manifest_beside(target))
     return folders
+
+
+@pytest.fixture(autouse=True)
+def transformers_as_it_was():
+    """Have transformers load packed models as it does by itself, also after a test in which they were kept packed."""
+    yield
+    if module := sys.modules.get("pipeline.models.packed_experts"):
+        module.modeling_gpt_oss.GptOssMLP.__init__ = module._build_layer
+        module.modeling_utils.get_hf_quantizer = module._find_quantizer
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.models.model_weights import read_tensors
 from pipeline.models.shape import OF_FOLDER, find_shape
+from pipeline.planning import recipes
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
 from tests.support.model_folders import write_model_folder
@@ -87,6 +88,13 @@ def test_a_laptop_without_the_weights_gets_a_plan_that_names_what_it_assumes(tut
     assert numbers["trainings"][0]["steps"] == 8
 
 
+def test_a_folder_of_120b_that_is_not_there_is_planned_as_120b(plan):
+    said, numbers = plan(model={"folder": "models/gpt-oss-120b"})
+    assert "gpt-oss-120b's published shape, assumed: models/gpt-oss-120b/config.json is not there" in said
+    assert numbers["model"]["parameters"] == pytest.approx(116.8e9, rel=1e-3)
+    assert numbers["disk"]["merged"] == numbers["model"]["bytes"] == 2 * numbers["model"]["parameters"]
+
+
 def test_the_example_in_the_docs_is_what_the_command_prints(tutorial):
     page = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
     example = "".join(f"    {line}\n" if line else "\n" for line in tutorial[1].splitlines())
@@ -143,6 +151,41 @@ def test_several_answers_and_prompts_of_ones_own_take_disk_and_a_fault_of_theirs
         plan(infer={"prompts": {"own": "own.txt"}})
 
 
+def test_hours_of_training_answers_and_scores_stand_beside_each_gpu(plan):
+    said, numbers = plan()
+    hours = [f"{seconds['h20'] / 3600:.2f}" for seconds in (numbers["seconds"], *inference_seconds(numbers))]
+    assert re.search(rf"\n  h20 \(set\) +95\.6 +{' +'.join(hours)}\n", said)
+    assert re.search(r"\n  rtx-4090 +24\.0 +[\d.]+ +- +-\n", said)  # a model of 39 GiB on one of them
+    assert "Answers of 2 models, each as long as it may be: 2,048 tokens." in said
+
+
+def inference_seconds(numbers: dict) -> list[dict]:
+    """Return the seconds of answers and of scores by GPU."""
+    return [numbers["inference"][f"{name}_seconds"] for name in ("answers", "scores")]
+
+
+def test_a_gpu_that_is_too_small_has_the_recipe_that_fits_in_place_of_hours(plan, monkeypatch, tmp_path):
+    small = yaml.safe_load((ROOT / "experiments" / "gpt-oss-20b-one-gpu.yaml").read_text(encoding="utf-8"))
+    small["model"]["weights"] = "as_published"
+    small["dpo"] |= {"per_device_train_batch_size": 1, "gradient_checkpointing": True}
+    (tmp_path / "gpt-oss-small.yaml").write_text(yaml.safe_dump(small), encoding="utf-8")
+    monkeypatch.setattr(recipes, "EXPERIMENTS", tmp_path)
+    said, _ = plan(dpo={"deepspeed": "zero2"})
+    assert re.search(r"\n  rtx-4090 +24\.0  does not fit; experiments/gpt-oss-small\.yaml does\n", said)
+    said, _ = plan()
+    assert re.search(
+        r"\n  experiments/gpt-oss-small\.yaml on 1 x h20 trains [\d.]+ times as fast: \d+ s for \d+ s\.\n", said
+    )
+
+
+def test_packed_experts_are_a_part_of_the_memory_of_their_own(plan):
+    said, numbers = plan(model={"weights": "as_published"})
+    parts = numbers["trainings"][0]["memory"]["zero3"]
+    assert parts["packed"] == 24 * 32 * 3 * 2880**2 * 17 / 32
+    assert re.search(r"\n  packed experts, whole on each GPU +9\.5 +9\.5 +9\.5\n", said)
+    assert "For each of their tokens all packed experts are dequantised" in said
+
+
 def test_sft_is_counted_as_a_training_of_its_own(plan):
     _, numbers = plan("gpt-oss-20b-sft")
     assert [training["stage"] for training in numbers["trainings"]] == ["sft", "dpo"]
@@ -194,7 +237,7 @@ def test_where_nothing_fits_it_is_said(plan):
 def test_a_gpu_that_is_not_known_refuses_nothing(plan):
     said, numbers = plan(train={"gpu_model": "a100"})
     assert numbers["refused"] is None
-    assert "The memory of train.gpu_model a100 is not known here (h20, h100, h200 are): nothing is refused." in said
+    assert "train.gpu_model a100 names none of the GPUs below, or several of them: nothing is refused." in said
     assert numbers["gpu_memory"] is None
 
 

@@ -1,0 +1,125 @@
+"""Memory and time over packed experts (MXFP4), against what was measured on one H200."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.models.shape import PUBLISHED, PUBLISHED_120B
+from pipeline.planning.batch_memory import Batch
+from pipeline.planning.gpus import GIB, find_gpu
+from pipeline.planning.hours import batch_seconds, dequantise_seconds, gather_seconds
+from pipeline.planning.memory import Memory, estimate_memory
+from pipeline.planning.trainings import list_trainings
+from tests.support.planned import EXPERTS, same_pairs, settings
+from tests.support.project import ROOT
+
+MEASURED = json.loads((ROOT / "benchmarks/results/packed_experts.json").read_text(encoding="utf-8"))
+SHAPES = {"20b": PUBLISHED, "120b": PUBLISHED_120B}
+LOGITS = 1024  # tokens whose logits the measured step had at once
+
+
+def flags(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a measured row."""
+    changes = {"gradient_checkpointing": row["checkpointing"], "target_parameters": EXPERTS if row["experts"] else None}
+    asked = settings("gpt-oss-20b-one-gpu", dpo=changes)["dpo"]
+    return asked | {"compiled_layers": row["compiled"], "packed_experts": row["packed"]}
+
+
+def estimate(row: dict[str, Any], processes: int = 1, **changes: Any) -> Memory:
+    """Return the memory of a measured row."""
+    sequences = 2 * row["pairs"]
+    batch = Batch(sequences, row["length"], row["length"] + 1 - LOGITS // sequences)
+    return estimate_memory(SHAPES[row["shape"]], flags(row) | changes, batch, processes)
+
+
+def name(row: dict[str, Any]) -> str:
+    words = [row["shape"], "packed" if row["packed"] else "bfloat16", *(["compiled"] if row["compiled"] else [])]
+    words += ["checkpointing"] if row["checkpointing"] else []
+    return " ".join([*words, *(["LoRA of experts"] if row["experts"] else []), f"{row['pairs']} x {row['length']}"])
+
+
+@pytest.mark.parametrize("row", MEASURED["rows"], ids=name)
+def test_memory_is_estimated_to_a_tenth(row):
+    memory = estimate(row)
+    allocated = memory.total - memory.overhead - memory.optimiser  # the measured step had no optimiser
+    assert allocated / GIB == pytest.approx(row["peak_gib"], rel=0.1)
+
+
+@pytest.mark.parametrize("resident", MEASURED["resident"], ids=lambda row: f"{row['shape']} packed {row['packed']}")
+def test_weights_take_what_they_took_to_a_tenth(resident):
+    row = MEASURED["rows"][0] | {"shape": resident["shape"], "packed": resident["packed"]}
+    memory = estimate(row)
+    assert (memory.weights + memory.packed) / GIB == pytest.approx(resident["gib"], rel=0.1)
+
+
+PACKED = next(row for row in MEASURED["rows"] if row["packed"])
+
+
+def test_packed_experts_are_whole_on_every_gpu_and_the_rest_is_sharded():
+    whole, shared = (estimate(PACKED, 4, deepspeed=name) for name in (None, "zero3"))
+    assert shared.packed == whole.packed > 0
+    assert shared.weights == whole.weights / 4
+    assert shared.gathered == min(2e9, whole.weights)
+
+
+def test_a_loop_over_the_experts_dequantises_one_at_a_time():
+    looped, grouped = (estimate(PACKED, experts_impl=name).layer for name in ("eager", "grouped_mm"))
+    assert grouped - looped == pytest.approx(31 * 2 * 2880 * 5760)
+
+
+def seconds(row: dict[str, Any]) -> float:
+    """Return the seconds of a measured step."""
+    return 2 * row["pairs"] * row["length"] / row["tokens_per_s"]
+
+
+def find_plain(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the row that differs in nothing but its weights, which are bfloat16's."""
+    own = {key: row[key] for key in row.keys() - {"tokens_per_s", "peak_gib"}} | {"packed": False}
+    return next((other for other in MEASURED["rows"] if own.items() <= other.items()), None)
+
+
+COMPARED = [row for row in MEASURED["rows"] if row["packed"] and find_plain(row)]
+
+
+@pytest.mark.parametrize("row", COMPARED, ids=name)
+def test_packed_experts_are_slower_by_what_was_measured_to_a_fiftieth_of_the_step(row):
+    h200, passes = find_gpu("h200"), 2 + row["checkpointing"]  # the step had no reference
+    estimated = seconds(find_plain(row)) + passes * dequantise_seconds(PUBLISHED, flags(row), h200)
+    assert estimated == pytest.approx(seconds(row), rel=0.02)
+
+
+def test_five_pairs_of_rows_differ_in_their_weights_alone():
+    assert len(COMPARED) == 5
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_card_with_slow_memory_takes_longer_to_dequantise(compiled):
+    packed = flags(PACKED) | {"compiled_layers": compiled}
+    slower = []
+    for gpu in (find_gpu("h200"), find_gpu("rtx-4090")):
+        with_and_without = (packed, packed | {"packed_experts": False})
+        took = [batch_seconds(PUBLISHED, some, gpu, 20_000, 400, passes=2) for some in with_and_without]
+        slower.append(took[0] - took[1])
+    assert slower[1] / slower[0] == pytest.approx(4800 / 1008)
+
+
+def test_zero3_gathers_what_is_not_packed():
+    packed, plain = (flags(PACKED) | {"deepspeed": "zero3", "packed_experts": is_packed} for is_packed in (True, False))
+    parts = [gather_seconds(PUBLISHED, some, 4) for some in (packed, plain)]
+    assert parts[0] / parts[1] == pytest.approx(1 - 24 * 32 * 3 * 2880**2 / PUBLISHED.parameters)
+
+
+@pytest.mark.parametrize(
+    ("sections", "packed"),
+    [
+        ({}, True),
+        ({"model": {"weights": "bfloat16"}}, False),
+        ({"sft": {"enabled": True}}, True),
+        ({"sft": {"enabled": True}, "dpo": {"target_parameters": EXPERTS}}, False),  # merged in bfloat16
+        ({"sft": {"enabled": True, "join": "stacked"}, "dpo": {"target_parameters": EXPERTS}}, True),
+    ],
+)
+def test_a_training_is_over_packed_experts_where_its_model_has_them(sections, packed):
+    trainings = list_trainings(settings("", **sections), same_pairs(64))
+    assert trainings[-1].flags["packed_experts"] is packed
