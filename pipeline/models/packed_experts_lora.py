@@ -66,8 +66,8 @@ def read_update(wrapper: Any, adapter: str) -> Update:
 def lay_out(factor: Tensor, scaling: float, dtype: torch.dtype) -> Tensor:
     """Return a factor (experts, rank, width), scaled, in the order in memory that a grouped product needs.
 
-    The rank is filled up with zeros. For torch's compiler it is one operation: of several, it would keep the numbers, and
-    not their order in memory.
+    The rank is filled up with zeros. For torch's compiler it is one operation: of several, it would keep the numbers,
+    and not their order in memory.
     """
     laid = fake_layout(factor, scaling, dtype).zero_()
     laid[:, : factor.shape[1]] = factor * scaling
