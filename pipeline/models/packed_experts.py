@@ -2,9 +2,11 @@
 
 Once `keep_packed` was called, transformers loads a packed folder so: with buffers under the names of the checkpoint's
 tensors, in place of parameters of four times their size. The products are those of transformers' own experts, "eager"
-or "grouped_mm", with the same numbers; a backward pass dequantises once more, so that nothing of it is kept.
+or "grouped_mm", with the same numbers; a backward pass dequantises once more, so that nothing of it is kept. What an
+adapter of the experts adds is a product of its own (packed_experts_lora.py).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from pipeline.models.expected_tensors import BLOCKS, SCALES, is_packed
 from pipeline.models.mxfp4 import BLOCK, dequantise
 from pipeline.models.shape import BARE_PARAMETERS
 
+Update = tuple[Tensor, Tensor]  # of an adapter: (experts, inputs, rank) and (experts, rank, outputs)
 # transformers' own.
 _grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
 _build_layer = modeling_gpt_oss.GptOssMLP.__init__
@@ -25,13 +28,19 @@ _finish_loading = modeling_utils.PreTrainedModel._finalize_model_loading
 
 
 class PackedWeight:
-    """The packed weights of a layer's experts, or of one, in the place where transformers multiplies by them."""
+    """The packed weights of a layer's experts, or of one, in the place where transformers multiplies by them.
 
-    def __init__(self, blocks: Tensor, scales: Tensor, dtype: torch.dtype) -> None:
-        self.blocks, self.scales, self.dtype = blocks, scales, dtype
+    `updates` are what adapters add to them. `shape`, `ndim` and `device` are those of weights that are not packed.
+    """
+
+    def __init__(self, blocks: Tensor, scales: Tensor, dtype: torch.dtype, updates: Sequence[Update] = ()) -> None:
+        self.blocks, self.scales, self.dtype, self.updates = blocks, scales, dtype, updates
+        experts, outputs, groups, _ = blocks.shape
+        self.shape, self.ndim, self.device = (experts, groups * BLOCK, outputs), 3, blocks.device
 
     def __getitem__(self, expert: Tensor) -> "PackedWeight":
-        return PackedWeight(self.blocks[expert][None], self.scales[expert][None], self.dtype)
+        updates = [(down[expert][None], up[expert][None]) for down, up in self.updates]
+        return PackedWeight(self.blocks[expert][None], self.scales[expert][None], self.dtype, updates)
 
     def __rmatmul__(self, states: Tensor) -> Tensor:
         return self.multiply(states, None)
@@ -41,7 +50,10 @@ class PackedWeight:
 
         `ends` says where the tokens of each expert end; None: there is one expert.
         """
-        product: Tensor = PackedProduct.apply(states.to(self.dtype), ends, self.blocks, self.scales)
+        states = states.to(self.dtype)
+        product: Tensor = PackedProduct.apply(states, ends, self.blocks, self.scales)
+        for down, up in self.updates:
+            product += multiply(multiply(states, down, ends), up, ends)
         return product
 
 
@@ -82,6 +94,7 @@ class PackedExperts(GptOssExperts):  # type: ignore[misc]
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
+        self.updates: dict[str, Sequence[Update]] = {}  # by the weight's name, while an adapter adds to it
         for name in BARE_PARAMETERS:
             experts, inputs, outputs = self._parameters.pop(name).shape
             shape = (experts, outputs, inputs // BLOCK)
@@ -92,12 +105,17 @@ class PackedExperts(GptOssExperts):  # type: ignore[misc]
     @property
     def gate_up_proj(self) -> PackedWeight:
         """The weights before the gate."""
-        return PackedWeight(self.gate_up_proj_blocks, self.gate_up_proj_scales, self.gate_up_proj_bias.dtype)
+        return self.weight_of("gate_up_proj")
 
     @property
     def down_proj(self) -> PackedWeight:
         """The weights behind the gate."""
-        return PackedWeight(self.down_proj_blocks, self.down_proj_scales, self.down_proj_bias.dtype)
+        return self.weight_of("down_proj")
+
+    def weight_of(self, name: str) -> PackedWeight:
+        """Return weights by their name, with what adapters add to them."""
+        blocks, scales, bias = (getattr(self, f"{name}{end}") for end in (BLOCKS, SCALES, "_bias"))
+        return PackedWeight(blocks, scales, bias.dtype, self.updates.get(name, ()))
 
 
 def grouped_mm(states: Tensor, weights: Any, offs: Tensor) -> Tensor:
@@ -135,8 +153,11 @@ def find_quantizer(config: Any, quantization: Any, device_map: Any, *rest: Any, 
 
 
 def keep_packed() -> None:
-    """Have transformers keep the experts of packed folders packed."""
+    """Have transformers keep the experts of packed folders packed, and peft their adapters beside them."""
+    from pipeline.models.packed_experts_lora import add_beside_packed  # it imports what is above
+
     moe._grouped_mm = grouped_mm
     modeling_gpt_oss.GptOssMLP.__init__ = build_layer
     modeling_utils.get_hf_quantizer = find_quantizer
     modeling_utils.PreTrainedModel._finalize_model_loading = staticmethod(finish_loading)
+    add_beside_packed()

@@ -22,7 +22,8 @@ def checked_once(tmp_path_factory) -> Path:
     copy_project(project)
     copy_data(project)
     write_model_folder(project / "models" / "own")
-    (project / "own.yaml").write_text(yaml.safe_dump({"run": "own", "model": {"folder": "models/own"}}))
+    model = {"folder": "models/own", "weights": "bfloat16"}
+    (project / "own.yaml").write_text(yaml.safe_dump({"run": "own", "model": model}))
     done = run_command(*(word for word in PLAN if word != "--dry-run"), cwd=project)
     assert done.returncode == 0, done.stderr
     return project
