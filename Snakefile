@@ -54,12 +54,7 @@ SOURCES = list_sources(config["data"]["raw"], f"{SHARED}/data")
 PROMPTS = list(config["infer"]["prompts"] or [])  # names of the user's own ones
 
 # Of trainings, which depend on what they mean as on their own code.
-PLUGINS = plugin_files(
-    training_plugins(
-        [lever for lever, wanted in config["train"]["fast"].items() if wanted],
-        tracked=config["tracking"]["mode"] != "disabled",
-    )
-)
+PLUGINS = plugin_files(training_plugins(config["train"], tracked=config["tracking"]["mode"] != "disabled"))
 part = hand_parts(RUNS)
 model_of = name_models(RUNS)
 

@@ -58,9 +58,9 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(args.at_a_time) as threads:
         folder = Path(place)
         model = folder / "model"
-        build_folder(args.tokenizer, model)
+        build_folder(args.tokenizer, model, "20b", packed=False)
         row = COMPARED[REFERENCE]
-        pairs = write_pairs(args.pairs, model, args.steps * row.pairs, row.length)
+        pairs = write_pairs(args.pairs, model, args.tokenizer, args.steps * row.pairs, row.length)
         names = args.rows or COMPARED
         done = [threads.submit(run_row, name, COMPARED[name], model, pairs, folder, [0]) for name in names]
         for measured in (future.result() for future in as_completed(done)):

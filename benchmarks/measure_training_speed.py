@@ -27,42 +27,52 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed.rows import ROWS, Row, settings_of
+from benchmarks.speed.rows import PACKED, ROWS, Row, settings_of
 from benchmarks.speed.share_gpus import share_gpus
 from pipeline.launch.contract import Contract
 from pipeline.launch.model_flags import model_flags
+from pipeline.launch.plugins import SMALL
 from pipeline.settings.flags import swift_flags
 from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
+ALL = ROWS | PACKED
 
 
 # Three passes of 3.6 billion active parameters at the rate of a large bfloat16 product on an H100 (798 TFLOP/s).
 LIMIT = 36_900
-SHAPE = {"hidden_size": 2880, "intermediate_size": 2880, "num_hidden_layers": 24, "num_local_experts": 32}
+WIDTHS = {"hidden_size": 2880, "intermediate_size": 2880}
+SHAPES = {
+    "20b": {"num_hidden_layers": 24, "num_local_experts": 32},
+    "120b": {"num_hidden_layers": 36, "num_local_experts": 128},
+}
 PACKAGES = ("torch", "transformers", "ms-swift", "trl", "peft", "deepspeed", "liger-kernel")
 FIRST_PORT = 29500  # of torchrun; that of a row is as many above it as the number of its first GPU
 
 
-def build_folder(tokenizer: Path, folder: Path) -> None:
-    """Write a model's folder without weights: the true shape, and a tokenizer."""
+def build_folder(tokenizer: Path, folder: Path, shape: str, packed: bool) -> None:
+    """Write a model's folder without weights: a true shape, and a tokenizer."""
     from transformers import AutoTokenizer, GptOssConfig
+
+    from pipeline.models.published_layout import say_packed
 
     words = AutoTokenizer.from_pretrained(tokenizer)
     words.save_pretrained(folder)
     ids = {name: getattr(words, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    config = GptOssConfig(vocab_size=201_088, num_experts_per_tok=4, dtype="bfloat16", **SHAPE, **ids)
+    config = GptOssConfig(vocab_size=201_088, num_experts_per_tok=4, dtype="bfloat16", **WIDTHS, **SHAPES[shape], **ids)
     config.architectures = ["GptOssForCausalLM"]
     config.save_pretrained(folder)
+    if packed:
+        say_packed(folder)
 
 
-def write_pairs(source: Path, folder: Path, count: int, length: int) -> Path:
+def write_pairs(source: Path, folder: Path, words: Path, count: int, length: int) -> Path:
     """Write pairs whose sequences have about `length` tokens each, half of them the prompt's with ms-swift's own."""
     from transformers import AutoTokenizer
 
     rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
     draw = random.Random(17)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(words)
 
     def text(kind: str, tokens: int) -> str:
         ids: list[int] = []
@@ -91,6 +101,7 @@ def command_of(row: Row, model: Path, pairs: Path, out: Path, gpus: list[int]) -
         return [sys.executable, str(script), str(model), str(pairs), str(settings["learning_rate"])]
     plugins = [f"plugins/{name}.py" for name in ("no_remote_code", "frozen_date", "fp32_logps")]
     plugins += [f"plugins/fast/{name}.py" for name in row.levers]
+    plugins += [f"plugins/small/{SMALL[name]}.py" for name in row.small]
     plugins += [f"benchmarks/speed/{name}.py" for name in ("random_weights", *row.plugins, "note_steps")]
     port = str(FIRST_PORT + gpus[0])
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(row.gpus), "--master-port", port, "--module"]
@@ -114,8 +125,10 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     steps = own / "steps.json"
     extra = {"PROMPT_DATE": "2026-01-01", "STEPS_FILE": str(steps), "HF_HUB_OFFLINE": "1"}
     extra["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
-    maker = row.after if row.after and ROWS[row.after].gpus == row.gpus else name
-    extra |= Contract(own, 0, 0, reference_folder=str(folder_of(maker, folder) / "reference")).write()
+    maker = row.after if row.after and ALL[row.after].gpus == row.gpus else name
+    reference, some = str(folder_of(maker, folder) / "reference"), row.small.get("experts_at_once")
+    extra |= Contract(own, 0, 0, reference_folder=reference, experts_at_once=some).write()
+    extra |= {"CARD_GIB": str(row.card)} if row.card else {}
     extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = command_of(row, model, pairs, own / "out", gpus)
     log = own / "log"
@@ -174,18 +187,25 @@ def describe_machine() -> dict[str, Any]:
 
 def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows asked for, as they end."""
-    model = folder / "model"
-    build_folder(args.tokenizer, model)
-    rows = {name: ROWS[name] for name in args.rows or ROWS}
+    rows = {name: ALL[name] for name in args.rows or ROWS}
+    models = {
+        (row.shape, row.packed): folder / f"{row.shape}-{'packed' if row.packed else 'plain'}" for row in rows.values()
+    }
+    for (shape, packed), model in models.items():
+        build_folder(args.tokenizer, model, shape, packed)
     pairs = {
-        (row.length, row.pairs): write_pairs(args.pairs, model, args.steps * row.pairs, row.length)
+        (row.length, row.pairs): write_pairs(args.pairs, folder, args.tokenizer, args.steps * row.pairs, row.length)
         for row in rows.values()
     }
     gpus = list(range(torch.cuda.device_count()))
     rows = {name: row for name, row in rows.items() if row.gpus <= len(gpus)}
     started = time.monotonic()
     for measured in share_gpus(
-        rows, gpus, lambda name, row, own: run_row(name, row, model, pairs[row.length, row.pairs], folder, own)
+        rows,
+        gpus,
+        lambda name, row, own: run_row(
+            name, row, models[row.shape, row.packed], pairs[row.length, row.pairs], folder, own
+        ),
     ):
         shown = {name: value for name, value in measured.items() if name != "command"}
         print(f"{time.monotonic() - started:.0f} s", json.dumps(shown), flush=True)
@@ -194,11 +214,11 @@ def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
 
 def write_rows(path: Path, rows: list[dict[str, Any]], folder: Path) -> None:
     """Write the rows in their order, each with how near its first gradient is to that of the same pairs in float32."""
-    order = list(ROWS)
+    order = list(ALL)
     reference = folder_of("float32", folder) / "gradient"
     told = []
     for row in rows:
-        same = (ROWS[row["name"]].pairs, ROWS[row["name"]].length) == (ROWS["float32"].pairs, ROWS["float32"].length)
+        same = (ALL[row["name"]].pairs, ALL[row["name"]].length) == (ROWS["float32"].pairs, ROWS["float32"].length)
         gradient = folder_of(row["name"], folder) / "gradient"
         told.append(row | {"gradient_cosine": compare_gradients(gradient, reference) if same else None})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +230,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, settings=False)
     parser.add_argument("tokenizer", type=Path, help="folder with the tokenizer of a gpt-oss")
     parser.add_argument("--pairs", type=Path, required=True, help="pairs whose texts are drawn from")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, metavar="ROW", help="only these: %(choices)s")
+    parser.add_argument("--rows", nargs="+", choices=ALL, metavar="ROW", help="only these: %(choices)s")
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "training_speed.json")
     args = parser.parse_args(argv)

@@ -21,7 +21,9 @@ NAMES = ("the tutorial's flags", "without DeepSpeed", "recipe, reference in the 
 class Row(NamedTuple):
     """A training: settings beside the tutorial's, levers of plugins/fast, tokens of a sequence, GPUs.
 
-    A row that comes `after` another finds on the disk what that has kept: compiled layers, the reference.
+    A row that comes `after` another finds on the disk what that has kept: compiled layers, the reference. `shape` is
+    20b or 120b, `packed` whether its experts are. `small` are settings of train.small, and `card` the GiB that torch
+    may take of the GPU, where it stands for a smaller one.
     """
 
     settings: Mapping[str, Any] = MappingProxyType({})
@@ -31,11 +33,16 @@ class Row(NamedTuple):
     plugins: tuple[str, ...] = ()
     trainer: str = "ms-swift"
     after: str | None = None
+    shape: str = "20b"
+    packed: bool = False
+    small: Mapping[str, Any] = MappingProxyType({})
+    card: float | None = None
 
     @property
     def pairs(self) -> int:
         """Pairs in a step."""
-        return self.gpus * (8 if self.length < 1000 else 2)
+        settings = settings_of(self)
+        return int(self.gpus * settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"])
 
 
 def scaled(gpus: int) -> dict[str, Row]:
@@ -66,6 +73,42 @@ ROWS = {
     "recipe, reference kept": Row(RECIPE, LEVERS, after=NAMES[2]),
     **scaled(2),
     **scaled(4),
+}
+
+SIXTEEN = {"per_device_train_batch_size": 16}
+ONE = {"per_device_train_batch_size": 1, "gradient_checkpointing": True}
+EXPERTS = {"target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
+WITHOUT = ("packed_pairs", "cached_reference")
+
+
+def both(name: str, row: Row) -> dict[str, Row]:
+    """Return a row over weights in bfloat16 and over packed ones."""
+    return {f"bfloat16, {name}": row, f"packed, {name}": row._replace(packed=True)}
+
+
+def kept(rows: dict[str, Row]) -> dict[str, Row]:
+    """Return rows, and each once more with the reference that it has kept."""
+    return rows | {f"{name}, reference kept": row._replace(after=name) for name, row in rows.items()}
+
+
+# The experts packed, and in bfloat16 beside it; the cards that a limit of memory stands for; experts that are trained.
+PACKED = {
+    **kept(both("8 pairs", Row(RECIPE, LEVERS))),
+    **kept(both("16 pairs", Row(RECIPE | SIXTEEN, LEVERS))),
+    **both("8 pairs, not compiled", Row(RECIPE, WITHOUT)),
+    "packed, LoRA of experts, 8 pairs": Row(RECIPE | EXPERTS, LEVERS, packed=True),
+    "packed, 24 GB card, 2 x 4096": Row(RECIPE | ONE, WITHOUT, 4096, packed=True, card=22.5),
+    "packed, 16 GB card, 2 x 1024": Row(
+        RECIPE | ONE, WITHOUT, 1024, packed=True, card=14.6, small={"experts_at_once": 4, "host_embeddings": True}
+    ),
+    **kept(
+        {
+            "packed, 120b, 80 GB card, 16 pairs": Row(
+                RECIPE | SIXTEEN | {"gradient_checkpointing": True}, LEVERS, shape="120b", packed=True, card=78
+            )
+        }
+    ),
+    "packed, 8 pairs, 2 GPUs": Row(RECIPE, LEVERS, packed=True, gpus=2, after="packed, 8 pairs"),
 }
 
 # Of these only losses and gradients are compared, of no other than 8 pairs of 2 x 400 tokens.

@@ -30,7 +30,8 @@ class Contract:
     """What a training has to keep to.
 
     `gates` are config.yaml's, with `reference` (in words, which model log-probabilities are compared with) and `asked`
-    (what decides on the first loss). `reference_folder` is where fast/cached_reference keeps what the reference says.
+    (what decides on the first loss). `reference_folder` is where fast/cached_reference keeps what the reference says;
+    `experts_at_once` are the packed experts of a layer that small/few_experts dequantises at one time.
     """
 
     folder: Path  # of the checkpoints
@@ -39,6 +40,7 @@ class Contract:
     gates: dict[str, Any] = field(default_factory=dict)
     tracking: Tracking | None = None
     reference_folder: str | None = None
+    experts_at_once: int | None = None
 
     @property
     def gates_file(self) -> Path:
@@ -70,7 +72,7 @@ class Contract:
     def record(self) -> dict[str, Any]:
         """Return the part for settings.json: the same on every machine and for every attempt."""
         told = asdict(self)
-        del told["folder"], told["reference_folder"]
+        del told["folder"], told["reference_folder"], told["experts_at_once"]
         if self.tracking:
             del told["tracking"]["id"]
         return told

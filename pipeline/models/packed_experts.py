@@ -21,6 +21,9 @@ from pipeline.models.mxfp4 import BLOCK, dequantise
 from pipeline.models.shape import BARE_PARAMETERS
 
 Update = tuple[Tensor, Tensor]  # of an adapter: (experts, inputs, rank) and (experts, rank, outputs)
+# The experts that are dequantised at one time; None: all of a layer.
+at_once: int | None = None
+
 # transformers' own.
 _grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
 _build_layer = modeling_gpt_oss.GptOssMLP.__init__
@@ -64,14 +67,30 @@ class PackedProduct(torch.autograd.Function):  # type: ignore[misc]
     def forward(ctx: Any, states: Tensor, ends: Tensor | None, blocks: Tensor, scales: Tensor) -> Tensor:
         """Return the product."""
         ctx.save_for_backward(ends, blocks, scales)
-        return multiply(states, dequantise_for(states, blocks, scales), ends)
+        return multiply_packed(states, ends, blocks, scales, is_backward=False)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the gradient of the states; packed weights have none."""
         ends, blocks, scales = ctx.saved_tensors
-        weights = dequantise_for(gradient, blocks, scales)
-        return multiply(gradient.contiguous(), weights.transpose(-2, -1), ends), None, None, None
+        return multiply_packed(gradient.contiguous(), ends, blocks, scales, is_backward=True), None, None, None
+
+
+def multiply_packed(states: Tensor, ends: Tensor | None, blocks: Tensor, scales: Tensor, is_backward: bool) -> Tensor:
+    """Return the product of states with packed weights, or with those transposed, some experts at a time."""
+    if ends is None or at_once is None:
+        weights = dequantise_for(states, blocks, scales)
+        return multiply(states, weights.transpose(-2, -1) if is_backward else weights, ends)
+    starts = [0, *ends.tolist()]
+    parts = []
+    for first in range(0, len(blocks), at_once):
+        own = slice(first, first + at_once)
+        begin, end = starts[first], starts[first + len(blocks[own])]
+        if begin < end:
+            weights = dequantise_for(states, blocks[own], scales[own])
+            weights = weights.transpose(-2, -1) if is_backward else weights
+            parts.append(multiply(states[begin:end], weights, ends[own] - begin))
+    return torch.cat(parts)
 
 
 def multiply(states: Tensor, weights: Tensor, ends: Tensor | None) -> Tensor:
@@ -93,13 +112,16 @@ class PackedExperts(GptOssExperts):  # type: ignore[misc]
     """The experts of a layer, packed: buffers of bytes named as in the published checkpoint, and biases."""
 
     def __init__(self, config: Any) -> None:
-        super().__init__(config)
+        with torch.device("meta"):  # for the shapes
+            super().__init__(config)
         self.updates: dict[str, Sequence[Update]] = {}  # by the weight's name, while an adapter adds to it
         for name in BARE_PARAMETERS:
             experts, inputs, outputs = self._parameters.pop(name).shape
             shape = (experts, outputs, inputs // BLOCK)
             self.register_buffer(f"{name}{BLOCKS}", torch.empty(*shape, BLOCK // 2, dtype=torch.uint8))
             self.register_buffer(f"{name}{SCALES}", torch.empty(shape, dtype=torch.uint8))
+            bias = torch.empty(experts, outputs, dtype=self._parameters[f"{name}_bias"].dtype)
+            self.register_parameter(f"{name}_bias", torch.nn.Parameter(bias))
         self._is_hf_initialized = True  # transformers draws no numbers for weights that it has no parameters of
 
     @property

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from pipeline.settings.data_problems import find_data_problems
 from pipeline.settings.infer_problems import find_infer_problems
-from pipeline.settings.levers import find_fast_problems
+from pipeline.settings.levers import find_fast_problems, find_small_problems
 from pipeline.settings.loss_problems import find_loss_problems
 from pipeline.settings.losses import has_reference
 from pipeline.settings.merge_format import find_merge_problems
@@ -140,7 +140,12 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         problems.append("sft.join: stacked needs a reference model, and this dpo.rlhf_type has none; set merged")
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
-    problems += [*find_data_problems(config["data"]), *find_fast_problems(config), *find_infer_problems(config)]
+    problems += [
+        *find_data_problems(config["data"]),
+        *find_fast_problems(config),
+        *find_small_problems(config),
+        *find_infer_problems(config),
+    ]
     problems += find_merge_problems(config)
     problems += find_own_problems(config["evaluate"]["own"])
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))

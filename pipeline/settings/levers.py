@@ -1,4 +1,4 @@
-"""Refuse a lever of `train.fast` together with settings under which it would change the training."""
+"""Refuse what `train.fast` and `train.small` do together with settings under which it would change the training."""
 
 from typing import Any
 
@@ -29,3 +29,14 @@ def find_fast_problems(config: dict[str, Any]) -> list[str]:
         ),
     ]
     return [f"{key}: with train.fast it must be {fix}" for asked, key, fits, fix in needs if asked and not fits]
+
+
+def find_small_problems(config: dict[str, Any]) -> list[str]:
+    """Return one line for each setting of `train.small` that does not work with others."""
+    small, compiled = config["train"]["small"], config["train"]["fast"]["compiled_layers"]
+    problems = []
+    if small["experts_at_once"] and compiled:
+        problems.append("train.fast.compiled_layers: with train.small.experts_at_once it must be false")
+    if small["host_embeddings"] and config["dpo"]["deepspeed"] not in WHOLE_WEIGHTS:
+        problems.append("train.small.host_embeddings: needs whole weights; set dpo.deepspeed to null or zero2")
+    return problems

@@ -17,7 +17,7 @@ from pipeline.settings.sweep import SECTIONS
 Config = Mapping[str, Any]
 
 # A section stands for all settings in it.
-TRAINING = ("gates", "prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes")
+TRAINING = ("gates", "prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small")
 MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt.date")
 INFER = tuple(f"infer.{name}" for name in load_schema()["properties"]["infer"]["properties"] if name != "prompts")
 ANSWERS = (*INFER, "dpo.experts_impl", "prompt.date")

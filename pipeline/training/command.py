@@ -25,7 +25,7 @@ def training_command(training: Training, sides: list[Path], folder: Path) -> lis
         *("--ddp_timeout", str(SILENCE_SECONDS), "--ddp_broadcast_buffers", "false"),
         *("--strict", "true", "--report_to", "swanlab" if tracked else "none"),
         *(["--swanlab_project", training.settings["tracking"]["project"]] if tracked else []),
-        *training_flags(training.levers, tracked),
+        *training_flags(training.plugins),
     ]
 
 

@@ -13,6 +13,7 @@ from pipeline.graph.code_of import code_of
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.contract import Contract
 from pipeline.launch.on_nodes import launcher, rendezvous, stop_on_sigterm
+from pipeline.launch.plugins import plugin_files
 from pipeline.launch.run_swift import run_swift, swift_environment
 from pipeline.models.model_gate import judge_files
 from pipeline.preferences.rated_answers import write_rated_answers
@@ -29,7 +30,7 @@ def train_adapter(training: Training) -> None:
     claims = claim_gpus(training.gpus, "train.gpus")
     folder = training.checkpoints / training.digest()
     claim_folder(folder)
-    code = code_of(training.rule, training.plugins)
+    code = code_of(training.rule, plugin_files(training.plugins))
     set_aside_other_code(folder, code)
     for place in (training.out, training.machine.parent):
         place.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,7 @@ def write_contract(training: Training, sides: list[Path], code: list[str], folde
         gates=training.settings["gates"] | {"reference": training.reference_model, "asked": asked},
         tracking=tracking_of(training, folder),
         reference_folder=reference_folder(training, code),
+        experts_at_once=training.small["experts_at_once"],
     )
 
 

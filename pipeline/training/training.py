@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.files.folder_manifest import manifest_beside
 from pipeline.files.json_files import run_digest
-from pipeline.launch.plugins import plugin_files, training_plugins
+from pipeline.launch.plugins import training_plugins
 from pipeline.settings.flags import flag_words
 from pipeline.settings.resources import count_processes
 from pipeline.settings.stage import stage_parser
@@ -81,9 +81,14 @@ class Training:
         return [lever for lever, wanted in self.settings["train"].get("fast", {}).items() if wanted]
 
     @property
+    def small(self) -> dict[str, Any]:
+        """The settings of train.small. They change no result, and so no name of a folder."""
+        return dict(self.settings["train"]["small"])
+
+    @property
     def plugins(self) -> list[str]:
-        """The files of plugins/ that it loads."""
-        return plugin_files(training_plugins(self.levers, self.is_tracked))
+        """The names of the plugins that it loads."""
+        return training_plugins(self.settings["train"], self.is_tracked)
 
     @property
     def prompt_date(self) -> str:

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from pipeline.files.json_files import read_json, write_json
+from pipeline.models import packed_experts
 from pipeline.models.dequantised_folder import write_plain
 from pipeline.models.model_weights import INDEX
 from pipeline.models.packed_experts import PackedExperts, keep_packed
@@ -54,6 +55,15 @@ def test_logits_and_gradients_are_those_over_dequantised_experts_bit_for_bit(fol
             model.gradient_checkpointing_enable({"use_reentrant": False})
     (logits, gradients), (expected, others) = step(packed), step(plain)
     assert torch.equal(logits, expected)
+    assert [name for name in others if not torch.equal(gradients[name], others[name])] == []
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4])
+def test_some_experts_at_a_time_give_the_same_numbers_as_all_at_once(folders, monkeypatch, at_once):
+    logits, gradients = step(load(folders[0]))
+    monkeypatch.setattr(packed_experts, "at_once", at_once)
+    own, others = step(load(folders[0]))
+    assert torch.equal(logits, own)
     assert [name for name in others if not torch.equal(gradients[name], others[name])] == []
 
 

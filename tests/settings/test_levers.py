@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.settings.check import find_problems, load_config, merge
+from pipeline.settings.levers import NO_LEVER
 
 ONE_GPU = load_config([Path("experiments/gpt-oss-20b-one-gpu.yaml")])
 
@@ -50,3 +51,20 @@ def test_without_levers_every_setting_goes():
     levers = dict.fromkeys(ONE_GPU["train"]["fast"], False)
     plain = {"train": {"fast": levers}, "dpo": {"deepspeed": "zero3", "attn_impl": "eager"}}
     assert find_problems(merge(ONE_GPU, plain)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (
+            {"train": {"small": {"experts_at_once": 4}}},
+            "train.fast.compiled_layers: with train.small.experts_at_once it must be false",
+        ),
+        (
+            {"train": {"small": {"host_embeddings": True}, "fast": NO_LEVER}, "dpo": {"deepspeed": "zero3"}},
+            "train.small.host_embeddings: needs whole weights; set dpo.deepspeed to null or zero2",
+        ),
+    ],
+)
+def test_a_setting_for_small_gpus_that_does_not_go_with_others_is_named(changed: dict[str, Any], problem: str):
+    assert find_problems(merge(ONE_GPU, changed)) == [problem]
