@@ -129,15 +129,16 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     reference, some = str(folder_of(maker, folder) / "reference"), row.small.get("experts_at_once")
     extra |= Contract(own, 0, 0, reference_folder=reference, experts_at_once=some).write()
     extra |= {"CARD_GIB": str(row.card)} if row.card else {}
+    extra["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
     extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = command_of(row, model, pairs, own / "out", gpus)
     log = own / "log"
     with log.open("w") as said:
         code = subprocess.run(command, env=os.environ | extra, cwd=ROOT, stdout=said, stderr=said).returncode
     told: dict[str, Any] = {"name": name, "gpus": row.gpus, "command": name_no_place(shlex.join(command), folder)}
-    if not steps.exists():
-        tail = log.read_text(errors="replace").strip().splitlines()[-1:]
-        return told | {"failed": f"status {code}: {' '.join(tail)[:200]}"}
+    if code or not steps.exists():
+        said = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line]
+        return told | {"failed": f"status {code}: {' '.join(said[-1:])[:300]}"}
     return told | read_steps(json.loads(steps.read_text(encoding="utf-8")), row)
 
 
