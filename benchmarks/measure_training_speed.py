@@ -128,8 +128,7 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     maker = row.after if row.after and ALL[row.after].gpus == row.gpus else name
     reference, some = str(folder_of(maker, folder) / "reference"), row.small.get("experts_at_once")
     extra |= Contract(own, 0, 0, reference_folder=reference, experts_at_once=some).write()
-    extra |= {"CARD_GIB": str(row.card)} if row.card else {}
-    extra["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
+    extra |= {"CARD_GIB": str(row.card), "PYTORCH_ALLOC_CONF": "expandable_segments:True"} if row.card else {}
     extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = command_of(row, model, pairs, own / "out", gpus)
     log = own / "log"
@@ -137,8 +136,8 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
         code = subprocess.run(command, env=os.environ | extra, cwd=ROOT, stdout=said, stderr=said).returncode
     told: dict[str, Any] = {"name": name, "gpus": row.gpus, "command": name_no_place(shlex.join(command), folder)}
     if code or not steps.exists():
-        said = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line]
-        return told | {"failed": f"status {code}: {' '.join(said[-1:])[:300]}"}
+        errors = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line]
+        return told | {"failed": f"status {code}: {' '.join(errors[-1:])[:300]}"}
     return told | read_steps(json.loads(steps.read_text(encoding="utf-8")), row)
 
 
