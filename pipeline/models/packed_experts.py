@@ -6,7 +6,7 @@ or "grouped_mm", with the same numbers; a backward pass dequantises once more, s
 adapter of the experts adds is a product of its own (packed_experts_lora.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +27,6 @@ at_once: int | None = None
 # transformers' own.
 _grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
 _build_layer = modeling_gpt_oss.GptOssMLP.__init__
-_finish_loading = modeling_utils.PreTrainedModel._finalize_model_loading
 
 
 class PackedWeight:
@@ -158,15 +157,6 @@ def build_layer(mlp: Any, config: Any) -> None:
     mlp.experts = PackedExperts(config)
 
 
-def finish_loading(model: Any, load_config: Any, info: Any) -> Any:
-    """End the loading of a model; from then on its packed experts, which never change, are in no checkpoint of it."""
-    info = _finish_loading(model, load_config, info)
-    for module in model.modules():
-        if isinstance(module, PackedExperts):
-            module._non_persistent_buffers_set.update(module._buffers)
-    return info
-
-
 def find_quantizer(config: Any, quantization: Any, device_map: Any, *rest: Any, **named: Any) -> Any:
     """Return the quantiser of a model: none for a packed one, which is a model like any other, with other experts."""
     if is_packed(config.to_dict()):
@@ -174,12 +164,31 @@ def find_quantizer(config: Any, quantization: Any, device_map: Any, *rest: Any, 
     return _find_quantizer(config, quantization, device_map, *rest, **named)
 
 
-def keep_packed() -> None:
-    """Have transformers keep the experts of packed folders packed, and peft their adapters beside them."""
-    from pipeline.models.packed_experts_lora import add_beside_packed  # it imports what is above
+def finish_with(finish: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that ends the loading of a model as `finish` does, and leaves its packed experts, which never
+    change, out of its checkpoints from then on.
+    """
 
+    def finish_loading(model: Any, load_config: Any, info: Any) -> Any:
+        info = finish(model, load_config, info)
+        for module in model.modules():
+            if isinstance(module, PackedExperts):
+                module._non_persistent_buffers_set.update(module._buffers)
+        return info
+
+    return finish_loading
+
+
+def keep_packed() -> None:
+    """Have transformers keep the experts of packed folders packed; once is enough, and more does no harm."""
+    from pipeline.models.packed_experts_lora import add_beside_packed  # which imports this module
+
+    if modeling_utils.get_hf_quantizer is find_quantizer:
+        return
     moe._grouped_mm = grouped_mm
     modeling_gpt_oss.GptOssMLP.__init__ = build_layer
     modeling_utils.get_hf_quantizer = find_quantizer
-    modeling_utils.PreTrainedModel._finalize_model_loading = staticmethod(finish_loading)
+    # plugins/whole_model.py may have put its own there, and is called first.
+    loading = modeling_utils.PreTrainedModel
+    loading._finalize_model_loading = staticmethod(finish_with(loading._finalize_model_loading))
     add_beside_packed()

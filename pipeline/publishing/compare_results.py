@@ -137,12 +137,12 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def read_tensor(data: bytes, dtype: str, shape: list[int], data_offsets: list[int]) -> NDArray[np.float32]:
-    """Return one tensor as float32."""
+    """Return one tensor as float32; packed weights (U8) by their bytes."""
     part = data[slice(*data_offsets)]
     if dtype == "BF16":  # the upper half of a float32
         values = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
     else:
-        values = np.frombuffer(part, {"F32": "<f4", "F16": "<f2"}[dtype]).astype(np.float32)
+        values = np.frombuffer(part, {"F32": "<f4", "F16": "<f2", "U8": "u1"}[dtype]).astype(np.float32)
     return values.reshape(shape)
 
 

@@ -1,11 +1,12 @@
 """packed_experts.py: a model over packed experts is the one over dequantised experts, bit for bit."""
 
+import runpy
 import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from pipeline.files.json_files import read_json, write_json
 from pipeline.models import packed_experts
@@ -97,7 +98,14 @@ def test_a_checkpoint_of_the_model_has_everything_but_the_packed_experts(folders
     assert packed.keys() <= plain.keys()
 
 
-def test_a_folder_that_lacks_packed_weights_is_said_to(folders, tmp_path):
+@pytest.mark.parametrize("first", ["whole_model", "packed_experts"])
+def test_a_folder_that_lacks_packed_weights_is_refused_in_whatever_order_plugins_come(
+    folders, tmp_path, monkeypatch, first
+):
+    for name in ("_load_pretrained_model", "_finalize_model_loading"):
+        monkeypatch.setattr(PreTrainedModel, name, PreTrainedModel.__dict__[name])
+    for name in sorted(["whole_model", "packed_experts"], key=lambda name: name != first):
+        runpy.run_path(f"plugins/{name}.py")
     shutil.copytree(folders[0], tmp_path / "model")
     index = read_json(tmp_path / "model" / INDEX)
     del index["weight_map"]["model.layers.1.mlp.experts.down_proj_scales"]
@@ -106,6 +114,5 @@ def test_a_folder_that_lacks_packed_weights_is_said_to(folders, tmp_path):
         weights = load_file(file)
         weights.pop("model.layers.1.mlp.experts.down_proj_scales", None)
         save_file(weights, file, metadata={"format": "pt"})
-    keep_packed()
-    _, info = AutoModelForCausalLM.from_pretrained(tmp_path / "model", output_loading_info=True)
-    assert info["missing_keys"] == {"model.layers.1.mlp.experts.down_proj_scales"}
+    with pytest.raises(RuntimeError, match=r"weights missing: 1 \(model\.layers\.1\.mlp\.experts\.down_proj_scales\)"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "model")

@@ -21,7 +21,7 @@ def compare_rows(folder: Path, name: str, one: list[dict], two: list[dict]):
 
 
 def write_tensors(path: Path, values: np.ndarray, dtype: str = "F32") -> Path:
-    data = values.astype({"F16": "<f2"}.get(dtype, "<f4")).tobytes()
+    data = values.astype({"F16": "<f2", "U8": "u1"}.get(dtype, "<f4")).tobytes()
     if dtype == "BF16":
         data = (values.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
     entry = {"w": {"dtype": dtype, "shape": list(values.shape), "data_offsets": [0, len(data)]}}
@@ -109,7 +109,7 @@ def test_neither_what_is_not_a_number_nor_another_text_is_within_any_tolerance(t
     assert not compare_rows(tmp_path, name, [one], [two]).is_allowed
 
 
-@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "U8"])
 def test_weights_are_shown_relative_to_their_size(tmp_path, dtype):
     one = write_tensors(tmp_path / "1.safetensors", np.array([3.0, 4.0]), dtype)
     two = write_tensors(tmp_path / "2.safetensors", np.array([3.0, 5.0]), dtype)

@@ -65,11 +65,14 @@ def built(tmp_path_factory) -> list[Path]:
 @pytest.fixture(autouse=True)
 def transformers_as_it_was():
     """Have transformers load packed models as it does by itself, also after a test in which they were kept packed."""
+    from transformers import modeling_utils
+
+    finish = modeling_utils.PreTrainedModel._finalize_model_loading
     yield
+    modeling_utils.PreTrainedModel._finalize_model_loading = staticmethod(finish)
     if module := sys.modules.get("pipeline.models.packed_experts"):
         module.modeling_gpt_oss.GptOssMLP.__init__ = module._build_layer
-        module.modeling_utils.get_hf_quantizer = module._find_quantizer
-        module.modeling_utils.PreTrainedModel._finalize_model_loading = staticmethod(module._finish_loading)
+        modeling_utils.get_hf_quantizer = module._find_quantizer
 
 
 @pytest.fixture(scope="session")
