@@ -77,6 +77,25 @@ def tabulate_several(rows: list[dict[str, Any]]) -> list[str]:
     return markdown_table(head, lines)
 
 
+def tabulate_packed(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the table of rows over packed experts, each beside the same row over bfloat16, where that was measured."""
+    speeds = {row["name"]: row["useful_tokens_per_s"] for row in rows}
+    lines = []
+    for row in rows:
+        speed, plain = row["useful_tokens_per_s"], speeds.get(row["name"].replace("packed", "bfloat16", 1))
+        lines.append(
+            [
+                row["name"],
+                f"{speed:,}",
+                f"{speed / plain:.2f}" if plain and row["name"].startswith("packed") else "",
+                *(f"{row['seconds_per_step']:.2f}", f"{row['first_step_seconds']:.0f}", f"{row['peak_gib']:.1f}"),
+                " ".join(f"{loss:.4f}" for loss in row["losses"][:5]),
+            ]
+        )
+    head = ["", "tokens/s", "x bfloat16", "s a step", "first step, s", "GiB", "losses of steps 1 to 5"]
+    return markdown_table(head, lines)
+
+
 def tabulate_answers(rows: list[dict[str, Any]]) -> list[str]:
     """Return the table of inference."""
     first = rows[0]["seconds"]
@@ -118,6 +137,7 @@ def tabulate_stages(graph: dict[str, Any]) -> list[str]:
 
 def main(argv: list[str] | None = None) -> None:
     rows, answers = read("training_speed.json"), read("inference_speed.json")
+    packed = read("packed_training.json")
     machines = list(dict.fromkeys(row["machine"] for row in rows))
     one: list[str] = []
     for machine in machines:
@@ -126,6 +146,7 @@ def main(argv: list[str] | None = None) -> None:
     parts = {
         "one GPU": one[:-1],
         "several GPUs": [f"{machines[0]}:", "", *tabulate_several([r for r in rows if r["machine"] == machines[0]])],
+        "packed": [f"{packed[0]['machine']}:", "", *tabulate_packed(packed)],
         "answers": [f"One {answers[0]['machine']}:", "", *tabulate_answers(answers)],
         "losses": tabulate_losses(read("training_losses.json")),
         "stages": tabulate_stages(read("whole_graph.json")),

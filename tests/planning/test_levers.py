@@ -41,7 +41,7 @@ def plan(case: Case, **dpo):
     """Return the plan of a row: half of each sequence is the prompt's."""
     changed = {"per_device_train_batch_size": case.pairs, "gradient_checkpointing": case.checkpointing} | dpo
     pairs = same_pairs(8 * case.pairs, case.length // 2, case.length, case.length)
-    return plan_dpo(settings("gpt-oss-20b-one-gpu", dpo=changed), pairs)
+    return plan_dpo(settings("gpt-oss-20b-one-gpu", model={"weights": "bfloat16"}, dpo=changed), pairs)
 
 
 @pytest.mark.parametrize("name", CASES)

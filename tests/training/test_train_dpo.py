@@ -21,7 +21,7 @@ from scripts.train_dpo import main, read_training
 
 PATHS = ["--model", "m", "--manifest", "m.sha256", "--pairs", "t.jsonl", "v.jsonl", "--checkpoints", "k"]
 GATES = {"collapse": "report", "loss_share": 0.02, "chosen_fall": 20}
-TRAIN = {"nodes": 1, "gpus": 0, "cpu_processes": 2}
+TRAIN = {"nodes": 1, "gpus": 0, "cpu_processes": 2, "small": {"experts_at_once": None, "host_embeddings": False}}
 PAIR = {"messages": [{"role": "assistant", "content": "Save"}], "rejected_response": "Store"}
 
 
