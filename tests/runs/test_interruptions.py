@@ -220,7 +220,8 @@ def folder(tmp_path_factory) -> Path:
 def run(folder) -> Training:
     """Return the training. All starts share a folder, since paths are in the results."""
     pairs = write_pairs(folder / "pairs.jsonl", tutorial_pairs()[:23])
-    return Training(build_model(folder, training_steps=2), pairs, folder / "run")
+    build_model(folder, training_steps=2)
+    return Training(folder / "packed", pairs, folder / "run")
 
 
 @pytest.fixture(scope="module")

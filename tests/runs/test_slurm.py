@@ -30,7 +30,7 @@ TINY = {
 SMALL = {
     "run": "small",
     "data": {"raw": "few.jsonl", "val_fraction": 0.2},
-    "model": {"tiny": TINY},
+    "model": {"weights": "bfloat16", "tiny": TINY},  # so that a job dequantises it
     "dpo": {"num_train_epochs": 1, "logging_steps": 2, "per_device_train_batch_size": 4},
     "infer": {"max_new_tokens": 4},
     "tracking": {"mode": "disabled"},
