@@ -115,12 +115,13 @@ def lora_input_bytes(shape: Shape, flags: Settings) -> int:
 def dequantised_bytes(shape: Shape, flags: Settings) -> float:
     """Return the bytes of packed weights that are dequantised at one time: those of the larger product of a layer.
 
-    A loop over the experts has one expert's.
+    A loop over the experts has one expert's, train.small.experts_at_once so many.
     """
     if not flags.get("packed_experts"):
         return 0
-    experts = shape.experts if flags["experts_impl"] == "eager" else 1
-    return TYPE_BYTES[flags["torch_dtype"]] * max(shape.layer_products) / experts
+    at_once = 1 if flags["experts_impl"] == "eager" else flags.get("experts_at_once") or shape.experts
+    experts = min(at_once, shape.experts)
+    return TYPE_BYTES[flags["torch_dtype"]] * max(shape.layer_products) * experts / shape.experts
 
 
 def gathered_experts(shape: Shape, flags: Settings, batch: Batch) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.models.shape import Shape, count_adapter
 from pipeline.planning.batch_memory import LOGIT_BYTES, Batch, batch_parts
 from pipeline.planning.gpus import GIB
-from pipeline.planning.weights import PACKED_BYTES, TYPE_BYTES, packed_weights, plain_weights
+from pipeline.planning.weights import PACKED_BYTES, TYPE_BYTES, host_weights, packed_weights, plain_weights
 
 Settings = dict[str, Any]
 
@@ -84,7 +84,7 @@ def fixed_parts(shape: Shape, flags: Settings, adapter: int, processes: int) -> 
     fetches = zero == 3 and (processes > 1 or offload)
     live = shape.layers * shape.layer - packed if holds_layers(flags) else min(ZERO3_LIVE_PARAMETERS, plain)
     return {
-        "weights": 0 if offload and zero == 3 else size * plain / shared(3),
+        "weights": 0 if offload and zero == 3 else size * (plain - host_weights(shape, flags)) / shared(3),
         "packed": PACKED_BYTES * packed,
         "gathered": size * live if fetches else 0,
         "adapter": size * adapter / shared(3),

@@ -38,8 +38,9 @@ class Training:
 
     @property
     def flags(self) -> Settings:
-        """Return the flags that swift gets, the levers, and whether experts are packed."""
-        return read_flags(self.config, self.section) | {"packed_experts": self.packed_experts}
+        """Return the flags that swift gets, the levers, train.small, and whether experts are packed."""
+        small: Settings = self.config["train"]["small"]
+        return read_flags(self.config, self.section) | small | {"packed_experts": self.packed_experts}
 
 
 def read_flags(config: Settings, section: str) -> Settings:

@@ -20,3 +20,8 @@ def packed_weights(shape: Shape, flags: Settings) -> int:
 def plain_weights(shape: Shape, flags: Settings) -> int:
     """Return the number of weights that are the model's parameters, which ZeRO-3 shards."""
     return shape.parameters - packed_weights(shape, flags)
+
+
+def host_weights(shape: Shape, flags: Settings) -> int:
+    """Return the number of weights that are in the machine's memory: the embeddings, or none."""
+    return shape.vocabulary * shape.hidden if flags.get("host_embeddings") else 0

@@ -16,6 +16,7 @@ from tests.support.project import ROOT
 
 MEASURED = json.loads((ROOT / "benchmarks/results/packed_experts.json").read_text(encoding="utf-8"))
 SHAPES = {"20b": PUBLISHED, "120b": PUBLISHED_120B}
+SMALL = {"experts_at_once": 4, "host_embeddings": True}
 LOGITS = 1024  # tokens whose logits the measured step had at once
 
 
@@ -61,6 +62,25 @@ def test_packed_experts_are_whole_on_every_gpu_and_the_rest_is_sharded():
     assert shared.packed == whole.packed > 0
     assert shared.weights == whole.weights / 4
     assert shared.gathered == min(2e9, whole.weights)
+
+
+TRAINED = json.loads((ROOT / "benchmarks/results/packed_training.json").read_text(encoding="utf-8"))
+CARDS = {"packed, 24 GB card, 2 x 4096": (4096, {}), "packed, 16 GB card, 2 x 1024": (1024, SMALL)}
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_memory_of_a_small_card_is_estimated_to_a_tenth(name):
+    length, small = CARDS[name]
+    row = PACKED | {"pairs": 1, "length": length, "checkpointing": True, "compiled": False, "experts": False}
+    changes = flags(row) | {"packed_pairs": True} | small
+    memory = estimate_memory(PUBLISHED, changes, Batch(2, length, length // 2, packed=True), 1)
+    (measured,) = [one["peak_gib"] for one in TRAINED if one["name"] == name]
+    assert (memory.total - memory.overhead) / GIB == pytest.approx(measured, rel=0.1)
+
+
+def test_embeddings_on_the_host_take_nothing_of_the_gpu():
+    moved, own = (estimate(PACKED, host_embeddings=wanted).weights for wanted in (True, False))
+    assert own - moved == 2 * 201_088 * 2880
 
 
 def test_a_loop_over_the_experts_dequantises_one_at_a_time():
