@@ -115,7 +115,7 @@ def lora_input_bytes(shape: Shape, flags: Settings) -> int:
 def dequantised_bytes(shape: Shape, flags: Settings) -> float:
     """Return the bytes of packed weights that are dequantised at one time: those of the larger product of a layer.
 
-    A loop over the experts has one expert's, train.small.experts_at_once so many.
+    A loop over the experts has one expert's; train.small.experts_at_once says how many otherwise.
     """
     if not flags.get("packed_experts"):
         return 0

@@ -6,25 +6,14 @@ import torch._dynamo
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from pipeline.models.dequantised_folder import write_plain
 from pipeline.models.packed_experts import keep_packed, multiply
 from pipeline.models.packed_experts_lora import read_update
-from tests.support.model_folders import write_model_folder
 
 pytestmark = pytest.mark.training_environment
 
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 IDS = torch.randint(0, 50, (2, 40), generator=torch.Generator().manual_seed(1))
 ROUNDING = 1e-5  # of sums in float32
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Return a packed model, and the same in bfloat16."""
-    folder = tmp_path_factory.mktemp("packed")
-    (folder / "plain").mkdir()
-    write_plain(write_model_folder(folder / "packed"), folder / "plain")
-    return folder / "packed", folder / "plain"
 
 
 def load(folder, dtype=torch.float32, experts="grouped_mm"):
@@ -39,9 +28,9 @@ def tune(model, rank=2, **changed):
     return get_peft_model(model, LoraConfig(r=rank, lora_alpha=8, **parts, **changed))
 
 
-def both(folders, **changed):
+def both(packed_and_plain, **changed):
     """Return the packed model and the dequantised one, each with the same adapter."""
-    return [move(tune(load(folder), **changed)) for folder in folders]
+    return [move(tune(load(folder), **changed)) for folder in packed_and_plain]
 
 
 def trained(model):
@@ -76,20 +65,20 @@ def step(model):
 
 
 @pytest.mark.parametrize("changed", [{}, {"use_rslora": True}, {"init_lora_weights": "gaussian"}])
-def test_it_begins_as_over_dequantised_experts_bit_for_bit(folders, changed):
-    ours, theirs = (trained(tune(load(folder), **changed)) for folder in folders)
+def test_it_begins_as_over_dequantised_experts_bit_for_bit(packed_and_plain, changed):
+    ours, theirs = (trained(tune(load(folder), **changed)) for folder in packed_and_plain)
     assert list(ours) == list(theirs)
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
 
 
-def test_before_the_first_step_it_adds_nothing(folders):
-    assert torch.equal(read_logits(tune(load(folders[0]))), read_logits(load(folders[0])))
+def test_before_the_first_step_it_adds_nothing(packed_and_plain):
+    assert torch.equal(read_logits(tune(load(packed_and_plain[0]))), read_logits(load(packed_and_plain[0])))
 
 
 @pytest.mark.parametrize("experts", ["eager", "grouped_mm"])
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_logits_and_gradients_are_those_of_the_written_out_sum(folders, experts, checkpointing):
-    packed, plain = (move(tune(load(folder, experts=experts))) for folder in folders)
+def test_logits_and_gradients_are_those_of_the_written_out_sum(packed_and_plain, experts, checkpointing):
+    packed, plain = (move(tune(load(folder, experts=experts))) for folder in packed_and_plain)
     for model in (packed, plain) if checkpointing else ():
         model.gradient_checkpointing_enable({"use_reentrant": False})
         model.enable_input_require_grads()
@@ -99,9 +88,9 @@ def test_logits_and_gradients_are_those_of_the_written_out_sum(folders, experts,
 
 
 @pytest.mark.parametrize("experts", ["eager", "grouped_mm"])
-def test_in_bfloat16_a_layer_is_as_near_to_float32_as_with_the_written_out_sum(folders, experts):
-    exact = layer_step(load_experts(folders[1], torch.float32, experts))
-    ours, theirs = (layer_step(load_experts(folder, torch.bfloat16, experts)) for folder in folders)
+def test_in_bfloat16_a_layer_is_as_near_to_float32_as_with_the_written_out_sum(packed_and_plain, experts):
+    exact = layer_step(load_experts(packed_and_plain[1], torch.float32, experts))
+    ours, theirs = (layer_step(load_experts(folder, torch.bfloat16, experts)) for folder in packed_and_plain)
     apart = [sum(distance(one[name], exact[name]) for name in exact) for one in (ours, theirs)]
     assert 0 < apart[0] < 1.05 * apart[1]
 
@@ -126,16 +115,16 @@ def layer_step(layer):
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch._dynamo
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`:UserWarning")  # transformers
-def test_a_layer_is_one_graph_for_torch_s_compiler_and_makes_the_same(folders):
-    layer = load_experts(folders[0], torch.bfloat16)
+def test_a_layer_is_one_graph_for_torch_s_compiler_and_makes_the_same(packed_and_plain):
+    layer = load_experts(packed_and_plain[0], torch.bfloat16)
     expected = layer_step(layer)
     layer.compile(dynamic=False, fullgraph=True, backend="aot_eager")
     found = layer_step(layer)
     assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
 
 
-def test_a_compiled_layer_finds_the_factors_in_memory_as_its_products_ask(folders, compiler):
-    layer, random = load_experts(folders[0], torch.bfloat16, rank=2), torch.Generator().manual_seed(1)
+def test_a_compiled_layer_finds_the_factors_in_memory_as_its_products_ask(packed_and_plain, compiler):
+    layer, random = load_experts(packed_and_plain[0], torch.bfloat16, rank=2), torch.Generator().manual_seed(1)
     states, ends = torch.randn(40, 32, generator=random).bfloat16(), torch.tensor([10, 10, 25, 40], dtype=torch.int32)
 
     def multiply_twice():
@@ -147,17 +136,17 @@ def test_a_compiled_layer_finds_the_factors_in_memory_as_its_products_ask(folder
     torch._dynamo.reset()
 
 
-def test_no_weights_of_all_experts_are_kept_for_the_backward_pass(folders):
-    model, shapes = tune(load(folders[0])), []
+def test_no_weights_of_all_experts_are_kept_for_the_backward_pass(packed_and_plain):
+    model, shapes = tune(load(packed_and_plain[0])), []
     with torch.autograd.graph.saved_tensors_hooks(lambda one: shapes.append(one.shape) or one, lambda one: one):
         model(input_ids=IDS, labels=IDS)
-    weights = {name: load(folders[1]).get_parameter(f"model.layers.0.{name}").shape for name in EXPERTS}
+    weights = {name: load(packed_and_plain[1]).get_parameter(f"model.layers.0.{name}").shape for name in EXPERTS}
     assert shapes and not {*weights.values()} & {*shapes}
 
 
-def test_its_files_are_those_that_peft_writes_over_dequantised_experts(folders, tmp_path):
+def test_its_files_are_those_that_peft_writes_over_dequantised_experts(packed_and_plain, tmp_path):
     written = []
-    for name, model in zip(("packed", "plain"), both(folders), strict=True):
+    for name, model in zip(("packed", "plain"), both(packed_and_plain), strict=True):
         model.peft_config["default"].base_model_name_or_path = "model"
         model.save_pretrained(tmp_path / name, save_embedding_layers=False)
         files = ("adapter_config.json", "adapter_model.safetensors")
@@ -166,22 +155,22 @@ def test_its_files_are_those_that_peft_writes_over_dequantised_experts(folders, 
 
 
 @pytest.mark.parametrize("sparing", [False, True])
-def test_a_saved_adapter_is_loaded_onto_packed_experts(folders, tmp_path, sparing):
-    model = both(folders)[0]
+def test_a_saved_adapter_is_loaded_onto_packed_experts(packed_and_plain, tmp_path, sparing):
+    model = both(packed_and_plain)[0]
     model.save_pretrained(tmp_path)
-    loaded = PeftModel.from_pretrained(load(folders[0]), tmp_path, low_cpu_mem_usage=sparing)
+    loaded = PeftModel.from_pretrained(load(packed_and_plain[0]), tmp_path, low_cpu_mem_usage=sparing)
     assert torch.equal(read_logits(loaded), read_logits(model))
 
 
-def test_an_adapter_that_is_off_adds_nothing(folders):
-    model = both(folders)[0]
+def test_an_adapter_that_is_off_adds_nothing(packed_and_plain):
+    model = both(packed_and_plain)[0]
     with model.disable_adapter():
-        assert torch.equal(read_logits(model), read_logits(load(folders[0])))
-    assert distance(read_logits(model), read_logits(load(folders[0]))) > 0.01
+        assert torch.equal(read_logits(model), read_logits(load(packed_and_plain[0])))
+    assert distance(read_logits(model), read_logits(load(packed_and_plain[0]))) > 0.01
 
 
-def test_of_several_adapters_those_add_that_are_on(folders):
-    pair = both(folders, use_rslora=True)
+def test_of_several_adapters_those_add_that_are_on(packed_and_plain):
+    pair = both(packed_and_plain, use_rslora=True)
     for model in pair:
         torch.manual_seed(1)
         model.add_adapter("reference", LoraConfig(r=4, target_modules=["q_proj"], target_parameters=EXPERTS))
@@ -196,16 +185,16 @@ def test_of_several_adapters_those_add_that_are_on(folders):
 
 
 @pytest.mark.parametrize("target", EXPERTS)
-def test_an_adapter_of_one_of_the_two_weights_is_as_over_dequantised_experts(folders, target):
+def test_an_adapter_of_one_of_the_two_weights_is_as_over_dequantised_experts(packed_and_plain, target):
     parts = {"target_modules": [], "target_parameters": [target]}
-    ours, theirs = (move(get_peft_model(load(folder), LoraConfig(r=2, **parts))) for folder in folders)
+    ours, theirs = (move(get_peft_model(load(folder), LoraConfig(r=2, **parts))) for folder in packed_and_plain)
     assert list(trained(ours)) == list(trained(theirs))
     theirs.load_state_dict(trained(ours), strict=False)
     assert distance(read_logits(ours), read_logits(theirs)) < ROUNDING
 
 
-def test_an_adapter_over_a_model_that_came_in_bfloat16_is_peft_s_own(folders):
-    model = both(folders)[1]
-    merged = tune(load(folders[1]))
+def test_an_adapter_over_a_model_that_came_in_bfloat16_is_peft_s_own(packed_and_plain):
+    model = both(packed_and_plain)[1]
+    merged = tune(load(packed_and_plain[1]))
     merged.load_state_dict(model.state_dict())
     assert distance(read_logits(model), read_logits(merged.merge_and_unload())) < ROUNDING

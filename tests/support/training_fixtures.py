@@ -62,6 +62,18 @@ def built(tmp_path_factory) -> list[Path]:
     return folders
 
 
+@pytest.fixture(scope="session")
+def packed_and_plain(tmp_path_factory) -> tuple[Path, Path]:
+    """Return the folder of a small model with packed experts, and of the same in bfloat16; without a tokenizer."""
+    from pipeline.models.dequantised_folder import write_plain
+    from tests.support.model_folders import write_model_folder
+
+    folder = tmp_path_factory.mktemp("packed")
+    (folder / "plain").mkdir()
+    write_plain(write_model_folder(folder / "packed"), folder / "plain")
+    return folder / "packed", folder / "plain"
+
+
 @pytest.fixture(autouse=True)
 def transformers_as_it_was():
     """Have transformers load packed models as it does by itself, also after a test in which they were kept packed."""
