@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from pipeline.files.disk_space import require_space
 from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.models.dequantised_folder import plain_kinds, write_plain
 from pipeline.models.expected_tensors import is_packed
@@ -20,7 +21,7 @@ from pipeline.models.model_gate import judge_files
 from pipeline.models.model_weights import CONFIG, read_object
 from pipeline.settings.stage import stage_parser
 
-GIB = 2**30
+TAKEN = "the model takes {:.1f} GiB in bfloat16"
 
 
 def find_problem(model: Path, manifest: Path, folder: Path) -> str | None:
@@ -35,15 +36,6 @@ def find_problem(model: Path, manifest: Path, folder: Path) -> str | None:
     return None if files["passed"] else str(files["value"])
 
 
-def require_space(needed: int, folder: Path) -> None:
-    """Stop with one line if the disk of `folder` cannot hold the weights."""
-    if (free := shutil.disk_usage(folder).free) < needed:
-        sys.exit(
-            f"{folder}: {free / GIB:.1f} GiB free, but the model takes {needed / GIB:.1f} GiB in bfloat16; "
-            "make room, or let results/ be a link to a larger disk"
-        )
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, settings=False)
     parser.add_argument("model", type=Path, help="folder of the packed model")
@@ -54,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(problem)
     shutil.rmtree(args.folder, ignore_errors=True)
     args.folder.mkdir(parents=True)
-    require_space(sum(kind.size for kind in plain_kinds(args.model).values()), args.folder)
+    require_space(sum(kind.size for kind in plain_kinds(args.model).values()), args.folder, TAKEN)
     write_plain(args.model, args.folder)
     if problem := find_model_problem(args.folder):
         raise RuntimeError(problem)

@@ -13,9 +13,9 @@ merge/, and merged/ is in bfloat16.
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
+from pipeline.files.disk_space import require_space
 from pipeline.files.folder_manifest import write_manifest
 from pipeline.gates import Gate, require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
@@ -34,7 +34,7 @@ MANIFEST = "merged.sha256"
 GATES = "merge/gates.json"
 DEQUANTISED = "merge/dequantised"  # the packed model, where the merged one is in bfloat16
 BY_SWIFT = "merge/beside_experts"  # what ms-swift writes of a packed model: all but its experts
-GIB = 2**30
+TAKEN = "the merge takes {:.1f} GiB"
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     "chat_template.jinja",
@@ -56,15 +56,6 @@ def needed_space(args: argparse.Namespace) -> int:
 def weights_size(model: Path) -> int:
     """Return the bytes of the files of a model's weights."""
     return sum(path.stat().st_size for path in model.glob("*.safetensors"))
-
-
-def require_space(needed: int, target: Path) -> None:
-    """Stop with one line if the disk of `target` cannot hold what the merge writes."""
-    if (free := shutil.disk_usage(target).free) < needed:
-        sys.exit(
-            f"{target}: {free / GIB:.1f} GiB free, but the merge takes {needed / GIB:.1f} GiB; "
-            "make room, or let results/ be a link to a larger disk"
-        )
 
 
 def copy_tokenizer(model: Path, merged: Path) -> None:
@@ -170,7 +161,7 @@ def main(argv: list[str] | None = None) -> None:
     require_gates(gates)
     claims = claim_gpus(args.settings["infer"]["gpus"], "infer.gpus")
     remove(args, MERGED, BY_SWIFT, DEQUANTISED)
-    require_space(needed_space(args), args.out)
+    require_space(needed_space(args), args.out, TAKEN)
     try:
         merge(args, files, claims)
     except BaseException:  # a gate that failed is a SystemExit

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from pipeline.models.mxfp4 import BLOCK
+from pipeline.models.expected_tensors import BLOCK
 
 BYTES = 2048  # of blocks, for one program of the kernel
 UNBIASED = tl.constexpr(2.0**126)  # an E2M1 number's bits, as those of a float32 number, are 2^126 times too small

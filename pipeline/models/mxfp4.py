@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from pipeline.models.expected_tensors import BLOCK, BLOCKS, SCALES
 from pipeline.models.shape import BARE_PARAMETERS
 
-BLOCK = 32  # inputs
 BIAS = 127  # of a scale's exponent
 LARGEST_EXPONENT = 2  # of an E2M1 number: 4 and 6 are 2^2 x 1 and 2^2 x 1.5
 MAGNITUDES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # by code; codes 8 to 15 are the same, negative
@@ -89,7 +89,7 @@ def pack_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     packed: dict[str, Tensor] = {}
     for name, weight in weights.items():
         if name.rpartition(".")[2] in BARE_PARAMETERS:
-            packed[f"{name}_blocks"], packed[f"{name}_scales"] = quantise(weight)
+            packed[f"{name}{BLOCKS}"], packed[f"{name}{SCALES}"] = quantise(weight)
         else:
             packed[name] = weight
     return packed

@@ -16,8 +16,8 @@ from transformers.integrations import moe
 from transformers.models.gpt_oss import modeling_gpt_oss
 from transformers.models.gpt_oss.modeling_gpt_oss import GptOssExperts
 
-from pipeline.models.expected_tensors import BLOCKS, SCALES, is_packed
-from pipeline.models.mxfp4 import BLOCK, dequantise
+from pipeline.models.expected_tensors import BLOCK, BLOCKS, SCALES, is_packed
+from pipeline.models.mxfp4 import dequantise
 from pipeline.models.shape import BARE_PARAMETERS
 
 Update = tuple[Tensor, Tensor]  # of an adapter: (experts, inputs, rank) and (experts, rank, outputs)
@@ -77,18 +77,20 @@ class PackedProduct(torch.autograd.Function):  # type: ignore[misc]
 
 def multiply_packed(states: Tensor, ends: Tensor | None, blocks: Tensor, scales: Tensor, is_backward: bool) -> Tensor:
     """Return the product of states with packed weights, or with those transposed, some experts at a time."""
-    if ends is None or at_once is None:
-        weights = dequantise_for(states, blocks, scales)
+
+    def product(states: Tensor, ends: Tensor | None, own: slice) -> Tensor:
+        weights = dequantise_for(states, blocks[own], scales[own])
         return multiply(states, weights.transpose(-2, -1) if is_backward else weights, ends)
+
+    if ends is None or at_once is None:
+        return product(states, ends, slice(None))
     starts = [0, *ends.tolist()]
     parts = []
     for first in range(0, len(blocks), at_once):
         own = slice(first, first + at_once)
         begin, end = starts[first], starts[first + len(blocks[own])]
         if begin < end:
-            weights = dequantise_for(states, blocks[own], scales[own])
-            weights = weights.transpose(-2, -1) if is_backward else weights
-            parts.append(multiply(states[begin:end], weights, ends[own] - begin))
+            parts.append(product(states[begin:end], ends[own] - begin, own))
     return torch.cat(parts)
 
 

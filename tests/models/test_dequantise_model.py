@@ -148,7 +148,7 @@ def test_the_packed_models_own_folder_is_refused(packed):
 
 def test_a_disk_without_room_is_refused(tmp_path):
     with pytest.raises(SystemExit, match=r"GiB free, but the model takes 8388608.0 GiB in bfloat16; make room, or let"):
-        dequantise_model.require_space(2**53, tmp_path)
+        dequantise_model.require_space(2**53, tmp_path, dequantise_model.TAKEN)
 
 
 def test_one_expert_is_in_memory_at_a_time(packed):

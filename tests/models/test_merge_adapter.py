@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.models.model_weights import read_tensors
 from pipeline.models.weight_file import Kind, write_weights
-from scripts.merge_adapter import copy_tokenizer, needed_space, require_space
+from scripts.merge_adapter import TAKEN, copy_tokenizer, needed_space, require_space
 from tests.support.both_engines import in_folder
 from tests.support.model_folders import write_model_folder
 from tests.support.project import ROOT
@@ -62,8 +62,8 @@ def test_a_disk_has_to_hold_the_model_and_once_more_what_is_beside_packed_expert
 
 def test_a_disk_without_room_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"GiB free, but the merge takes 8192\.0 GiB; make room, or let results/ be"):
-        require_space(2**43, tmp_path)
+        require_space(2**43, tmp_path, TAKEN)
 
 
 def test_a_disk_with_room_is_accepted(tmp_path):
-    require_space(1, tmp_path)
+    require_space(1, tmp_path, TAKEN)
