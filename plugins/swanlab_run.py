@@ -25,6 +25,7 @@ from swanlab.sdk.internal.run.components.config import Config
 
 from pipeline.files.hide_private import hide_in
 from pipeline.launch.contract import Contract, Tracking
+from pipeline.models.loading import Loading, listeners
 
 ANSWER_SECONDS = 5  # for one answer of the server
 FINISH_SECONDS = 10  # for what is not uploaded yet when the training ends
@@ -100,7 +101,13 @@ def set_private(config: Config, key: str, value: Any) -> None:
     set_value(config, key, hide_in(value))
 
 
+def log_loading(loading: Loading) -> None:
+    """Log what loading the model took, before the first step."""
+    swanlab.log({f"loading/{name}": value for name, value in loading._asdict().items()}, step=0)
+
+
 if os.environ.get("RANK", "0") == "0":
     wanted = Contract.read().tracking
     assert wanted, "the contract says nothing of SwanLab"
     open_run(wanted)
+    listeners.append(log_loading)

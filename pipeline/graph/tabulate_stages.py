@@ -1,6 +1,7 @@
-"""Tabulate the cost of each job of a run: seconds, memory of the machine, and in a training memory of the GPU.
+"""Tabulate the cost of each job of a run: seconds, memory of the machine, in a training of the GPU, and of loading.
 
-Snakemake measured the first two into results/<run>/benchmarks/, the training itself the third. The table is
+Snakemake measured the first two into results/<run>/benchmarks/, the training itself the third; what loading a model
+took, and how much its packed experts take, stands in the log of the job. The table is
 results/<run>/stages.csv, longest first; no rule reads it, since no two runs take the same time.
 """
 
@@ -12,9 +13,11 @@ from typing import Any
 
 from pipeline.files.json_lines import read_json_lines
 from pipeline.files.tables import write_table
+from pipeline.models.loading import read_loading
 from pipeline.report.numbers_in_words import show_duration
 
 COLUMNS = ("job", "seconds", "memory_gib", "gpu_memory_gib")
+LOADING = ("loading_seconds", "packed_gib", "loading_memory_gib")
 SHOWN = 8
 
 Row = dict[str, Any]
@@ -24,11 +27,14 @@ def read_benchmark(path: Path) -> Row:
     """Return the row of a job from Snakemake's table of it, results/<run>/benchmarks/<job>.tsv."""
     with path.open(encoding="utf-8", newline="") as table:
         row = next(csv.DictReader(table, delimiter="\t"))
-    speed = path.parents[1] / "logs" / f"{path.stem}.speed.jsonl"
+    logs = path.parents[1] / "logs"
+    speed = logs / f"{path.stem}.speed.jsonl"
     peaks = [step["memory_gib"] for step in read_json_lines(speed) if "memory_gib" in step] if speed.is_file() else []
     # A job of less than a second may end before it is looked at: Snakemake writes NA.
     memory = round(float(row["max_rss"]) / 1024, 2) if row["max_rss"] not in ("NA", "-") else None
-    return dict(zip(COLUMNS, (path.stem, float(row["s"]), memory, max(peaks, default=None)), strict=True))
+    loading = read_loading(logs / f"{path.stem}.log") or (None,) * len(LOADING)
+    figures = (path.stem, float(row["s"]), memory, max(peaks, default=None), *loading)
+    return dict(zip(COLUMNS + LOADING, figures, strict=True))
 
 
 def describe_stages(run: str, rows: list[Row]) -> str:

@@ -17,6 +17,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from pipeline.launch.run_swift import CPU_THREADS
+from pipeline.models.loading import note_loading
 from pipeline.models.packed_experts import keep_packed
 
 # Number of answer tokens whose logits are in memory at once: 400 MiB in float32 for gpt-oss's vocabulary.
@@ -56,6 +57,7 @@ def load_model(folder: Path, adapter: Path | None, gpus: int, **implementations:
     """
     placed = {"device_map": "auto"} if gpus else {}
     keep_packed()
+    note_loading()
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, **implementations, **placed)
         if adapter:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.graph.tabulate_stages import tabulate_stages
+from pipeline.models.loading import Loading
 
+NOTHING_LOADED = {"loading_seconds": "", "packed_gib": "", "loading_memory_gib": ""}
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
 
@@ -31,8 +33,8 @@ def read_table(run: str = "mine") -> list[dict[str, str]]:
 def test_the_table_has_a_row_for_each_job_and_the_longest_first():
     tabulate_stages([benchmark("check_tokens", 5.5, "512"), benchmark("infer_shard.0", 61.2, "2048")])
     assert read_table() == [
-        {"job": "infer_shard.0", "seconds": "61.2", "memory_gib": "2.0", "gpu_memory_gib": ""},
-        {"job": "check_tokens", "seconds": "5.5", "memory_gib": "0.5", "gpu_memory_gib": ""},
+        {"job": "infer_shard.0", "seconds": "61.2", "memory_gib": "2.0", "gpu_memory_gib": ""} | NOTHING_LOADED,
+        {"job": "check_tokens", "seconds": "5.5", "memory_gib": "0.5", "gpu_memory_gib": ""} | NOTHING_LOADED,
     ]
 
 
@@ -43,6 +45,16 @@ def test_a_training_has_the_most_that_it_held_on_a_gpu():
     speed.write_text('{"step": 1, "memory_gib": 60.5}\n{"step": 2, "memory_gib": 59}\n', encoding="utf-8")
     assert "1 min 40 s   2.0 GiB, 60.5 GiB of a GPU" in tabulate_stages([path])
     assert read_table()[0]["gpu_memory_gib"] == "60.5"
+
+
+def test_a_job_that_loaded_a_model_has_what_that_took():
+    path = benchmark("infer_shard.0", 100, "2048")
+    log = path.parents[1] / "logs" / "infer_shard.0.log"
+    log.parent.mkdir()
+    log.write_text(f"before\n{Loading(31.5, 13.4, 4.25)}\nafter\n", encoding="utf-8")
+    tabulate_stages([path])
+    figures = {"loading_seconds": "31.5", "packed_gib": "13.4", "loading_memory_gib": "4.25"}
+    assert figures.items() <= read_table()[0].items()
 
 
 def test_a_job_that_ended_before_it_was_looked_at_has_no_memory():

@@ -1,5 +1,6 @@
 """The real default run, from a clone to answers, as a newcomer's first `make` does it. Takes minutes."""
 
+import csv
 import json
 import math
 import os
@@ -230,6 +231,12 @@ def test_it_ends_with_what_each_job_took(default, run_folder):
     assert "What took longest:" in default["first"].stdout
     rows = (run_folder / "stages.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert {row.partition(",")[0] for row in rows} == {path.stem for path in (run_folder / "benchmarks").iterdir()}
+
+
+def test_every_job_that_computes_with_a_model_says_what_loading_it_took(run_folder):
+    with (run_folder / "stages.csv").open(encoding="utf-8", newline="") as table:
+        loaded = {row["job"] for row in csv.DictReader(table) if row["packed_gib"] not in ("", "0.0")}
+    assert loaded >= {"train_dpo", "infer_shard.0", "infer_shard_before.0", "score_pairs.base.0", "score_pairs.dpo.0"}
 
 
 @pytest.fixture(scope="module")
