@@ -16,9 +16,9 @@ SEED = 17
 SCALE = 120  # of each block of experts' weights, as in scripts/build_random_model.py
 
 
-def draw_weights(model: Any) -> None:
+def draw_weights(model: Any, device: str = "cuda") -> None:
     """Fill a model's parameters with what transformers would start a training from, the same in every process."""
-    generator = torch.Generator(device="cuda").manual_seed(SEED)
+    generator = torch.Generator(device=device).manual_seed(SEED)
     for name, weight in model.named_parameters():
         with gathered(weight):
             if "norm" in name:

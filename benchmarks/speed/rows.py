@@ -79,6 +79,7 @@ SIXTEEN = {"per_device_train_batch_size": 16}
 ONE = {"per_device_train_batch_size": 1, "gradient_checkpointing": True}
 EXPERTS = {"target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
 WITHOUT = ("packed_pairs", "cached_reference")
+LARGE = Row(RECIPE | SIXTEEN | {"gradient_checkpointing": True}, LEVERS, shape="120b", packed=True, card=78)
 
 
 def both(name: str, row: Row) -> dict[str, Row]:
@@ -96,18 +97,16 @@ PACKED = {
     **kept(both("8 pairs", Row(RECIPE, LEVERS))),
     **kept(both("16 pairs", Row(RECIPE | SIXTEEN, LEVERS))),
     **both("8 pairs, not compiled", Row(RECIPE, WITHOUT)),
+    "packed, 8 pairs, not compiled, a product for each expert": Row(
+        RECIPE, WITHOUT, packed=True, plugins=("no_grouped_product",)
+    ),
     "packed, LoRA of experts, 8 pairs": Row(RECIPE | EXPERTS, LEVERS, packed=True),
     "packed, 24 GB card, 2 x 4096": Row(RECIPE | ONE, WITHOUT, 4096, packed=True, card=22.5),
     "packed, 16 GB card, 2 x 1024": Row(
         RECIPE | ONE, WITHOUT, 1024, packed=True, card=14.6, small={"experts_at_once": 4, "host_embeddings": True}
     ),
-    **kept(
-        {
-            "packed, 120b, 80 GB card, 16 pairs": Row(
-                RECIPE | SIXTEEN | {"gradient_checkpointing": True}, LEVERS, shape="120b", packed=True, card=78
-            )
-        }
-    ),
+    **kept({"packed, 120b, 80 GB card, 16 pairs": LARGE}),
+    **kept({"packed, 120b, 80 GB card, 16 pairs, not compiled": LARGE._replace(levers=WITHOUT)}),
     "packed, 8 pairs, 2 GPUs": Row(RECIPE, LEVERS, packed=True, gpus=2, after="packed, 8 pairs"),
 }
 

@@ -30,7 +30,9 @@ class Loading(NamedTuple):
 
     def __str__(self) -> str:
         seconds, packed, memory = self
-        return f"Loaded in {seconds:.1f} s: {packed:.2f} GiB of packed experts, {memory:.2f} GiB of the machine's memory"
+        return (
+            f"Loaded in {seconds:.1f} s: {packed:.4f} GiB of packed experts, {memory:.2f} GiB of the machine's memory"
+        )
 
 
 def print_loading(loading: Loading) -> None:
