@@ -189,7 +189,7 @@ def test_packed_experts_are_a_part_of_the_memory_of_their_own(plan):
 def test_sft_is_counted_as_a_training_of_its_own(plan):
     _, numbers = plan("gpt-oss-20b-sft")
     assert [training["stage"] for training in numbers["trainings"]] == ["sft", "dpo"]
-    assert numbers["disk"]["merged"] == 2 * numbers["model"]["bytes"]
+    assert numbers["disk"]["merged"] == 2 * numbers["model"]["folder_bytes"]
     assert numbers["seconds"]["h100"] == sum(training["seconds"]["h100"] for training in numbers["trainings"])
 
 
