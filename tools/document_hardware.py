@@ -92,7 +92,7 @@ def between(seconds: list[float]) -> str:
 
 def render() -> str:
     """Return the whole page."""
-    head = ["your GPU", "overlay", "GiB", "training, hours", "answers, hours"]
+    head = ["your GPU", "overlay", "GiB of it", "training, hours", "answers, hours"]
     return fill_parts(PAGE, {"hardware": markdown_table(head, map(describe_row, ROWS))})
 
 
