@@ -87,6 +87,7 @@ check: setup ## Check form, types and generated files, changing nothing
 	@python -m tools.document_problems --check
 	@python -m tools.document_formats --check
 	@python -m tools.document_tutorial --check
+	@python -m tools.document_hardware --check
 	@python -m benchmarks.document_performance --check
 	@python -m tools.write_conda_envs --check
 
@@ -95,11 +96,12 @@ format: setup ## Format the code
 	@ruff format --quiet .
 	@snakefmt Snakefile rules
 
-docs: setup ## Rewrite docs/configuration.md, problems.md, formats.md, tutorial.md, performance.md from their sources
+docs: setup ## Rewrite docs/configuration.md, problems.md, formats.md, tutorial.md, performance.md, and the table of README.md
 	@python -m tools.document_config
 	@python -m tools.document_problems
 	@python -m tools.document_formats
 	@python -m tools.document_tutorial
+	@python -m tools.document_hardware
 	@python -m benchmarks.document_performance
 
 bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour

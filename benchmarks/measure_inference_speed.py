@@ -1,6 +1,6 @@
 """Measure the speed of answers: one prompt at a time, as in the tutorial, many at a time, and by vLLM.
 
-    python -m benchmarks.measure_inference_speed results/one-gpu/merged --val results/one-gpu/data/val.jsonl
+    python -m benchmarks.measure_inference_speed results/random-20b/merged --val results/random-20b/data/val.jsonl
 
 It takes a GPU that holds the model. Every row is scripts/infer_shard.py, as the graph runs it, on the same prompts,
 greedily; seconds are those of the answers, without loading. In bfloat16 a batch rounds otherwise than a prompt alone,

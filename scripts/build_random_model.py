@@ -1,10 +1,10 @@
 """Build a gpt-oss of any size with random weights, packed as it is published: a file for each layer, several at a time.
 
-    envs/with-training python -m scripts.build_random_model results/one-gpu/data/train.jsonl \
-        --settings "$(python -m tools.show_settings build_random_model experiments/one-gpu.yaml)" \
-        --folder results/one-gpu/model --processes 16
+    envs/with-training python -m scripts.build_random_model results/random-20b/data/train.jsonl \
+        --settings "$(python -m tools.show_settings build_random_model experiments/random-20b.yaml)" \
+        --folder results/random-20b/model --processes 16
 
-The SHA-256 of its files is written beside the folder, to results/one-gpu/model.sha256.
+The SHA-256 of its files is written beside the folder, to results/random-20b/model.sha256.
 
 It shows that a graph runs at full size, without a download. The answers are noise: every code of an expert's weight is
 equally likely, and all other weights are drawn as transformers initialises a model before training. Each process holds

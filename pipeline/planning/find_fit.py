@@ -1,8 +1,8 @@
 """Find settings under which a training fits into its GPU's memory, as close as possible to those asked for.
 
 Pairs a step stay as they are: a smaller batch is summed up more often. What changes nothing but time comes first:
-batch, checkpointing, DeepSpeed's stage; then how attention is computed; a shorter dpo.max_length, which costs
-pairs, comes last.
+batch, checkpointing, DeepSpeed's stage, packed experts a few at a time; then how attention is computed; a shorter
+dpo.max_length, which costs pairs, comes last.
 """
 
 import itertools
@@ -14,10 +14,12 @@ from pipeline.launch.plugins import LEVERS
 from pipeline.models.shape import Shape
 from pipeline.planning.memory import sharding
 from pipeline.planning.trainings import Training, needed_memory, read_flags
+from pipeline.settings.levers import WHOLE_WEIGHTS
 
 Settings = dict[str, Any]
 Option = tuple[int, Settings]  # its cost to the user (docs/planning.md), and the settings by dotted name
 
+SMALL = {"experts_at_once": 4, "host_embeddings": True}  # measured under a limit of 14.6 GiB (docs/performance.md)
 LENGTHS = range(64, 131_072 + 1, 64)  # tokens
 
 
@@ -77,12 +79,14 @@ def list_options(training: Training) -> list[Option]:
         list(smaller_batches(training)),
         list(other_flags(training.flags, training.load.processes)),
         list(smaller_evaluations(training)),
+        list(fewer_experts(training)),
     ]
     combined = (
         (sum(weight for weight, _ in chosen), {key: value for _, change in chosen for key, value in change.items()})
         for chosen in itertools.product(*choices)
     )
-    return sorted(combined, key=lambda option: option[0])
+    goes_together = (one for one in combined if "train.small" not in one[1] or one[1].get("dpo.deepspeed") != "zero3")
+    return sorted(goes_together, key=lambda option: option[0])
 
 
 def smaller_batches(training: Training) -> Iterator[Option]:
@@ -101,6 +105,15 @@ def smaller_evaluations(training: Training) -> Iterator[Option]:
     yield 0, {}
     if training.held_out and training.held_out.batch > 1:
         yield 1, {"dpo.per_device_eval_batch_size": 1}
+
+
+def fewer_experts(training: Training) -> Iterator[Option]:
+    """Yield train.small as it is, and as a GPU of 16 GB has it, with what it asks for, where experts are packed."""
+    yield 0, {}
+    train, is_whole = training.config["train"], training.config["dpo"]["deepspeed"] in WHOLE_WEIGHTS
+    plain = {"train.fast": train["fast"] | {"compiled_layers": False}} if train["fast"]["compiled_layers"] else {}
+    if training.packed_experts and is_whole and train["small"] != SMALL:
+        yield 8, {"train.small": SMALL, **plain}
 
 
 def other_flags(flags: Settings, processes: int) -> Iterator[Option]:

@@ -28,10 +28,11 @@ class Gpu:
         return bool(re.search(rf"\b{words}\b", said)) and all(abs(size * GIB / self.memory - 1) < 0.1 for size in sizes)
 
 
-# Sources: NVIDIA's whitepapers of GA102 (3090, A6000), Ada (4090) and RTX Blackwell (5090, RTX PRO 6000), and its data
-# sheets of A100 (the 80 GB one of SXM), L40S, H100 and H200 (SXM) and HGX B200. For H20 there is none in public: what
-# its sellers say. The memory is what outputs of nvidia-smi show that people have published; docs/planning.md.
+# Sources: NVIDIA's whitepapers of GA102 (3090, A6000), Ada (4090) and RTX Blackwell (5080, 5090, RTX PRO 6000), and its
+# data sheets of A100 (the 80 GB one of SXM), L40S, H100 and H200 (SXM) and HGX B200. For H20 there is none in public:
+# what its sellers say. The memory is what outputs of nvidia-smi show that people have published; docs/planning.md.
 GPUS = (
+    Gpu("rtx-5080", 16_303, 112.6, 960e9),
     Gpu("rtx-3090", 24_576, 71, 936e9),
     Gpu("rtx-4090", 24_564, 165.2, 1008e9),
     Gpu("rtx-5090", 32_607, 209.5, 1792e9),

@@ -16,7 +16,7 @@ from pipeline.planning.weights import PACKED_BYTES, TYPE_BYTES, packed_weights, 
 
 Settings = dict[str, Any]
 
-# Seconds in which Python hands over one pass, and what it takes longer under ZeRO-3 and with a loop over the experts.
+# Seconds in which Python hands over one pass, and what it takes longer under ZeRO-3 and with a loop over 32 experts.
 HAND_OVER, ZERO3_HAND_OVER, LOOP_HAND_OVER = 0.125, 0.375, 0.43
 # Bytes a second at which ZeRO-3 gathers the weights of other GPUs for a pass, on four H200 of one host.
 GATHERED_PER_SECOND = 90e9
@@ -67,11 +67,17 @@ def batch_seconds(shape: Shape, flags: Settings, gpu: Gpu, tokens: float, length
         scores = COMPILED_TOKEN_LENGTH * per_length
         computing = tokens * (token_seconds(shape, gpu, COMPILED_TOKEN) + scores)
         return passes * (COMPILED_PASS * deep + computing + dequantising)
-    slower: float = ZERO3_HAND_OVER * (stage(flags) == 3) + LOOP_HAND_OVER * (flags["experts_impl"] == "eager")
     scores = TOKEN_LENGTH * per_length * slower_memory(gpu) if flags["attn_impl"] == "eager" else 0
     working = PASS * deep * slower_memory(gpu) + tokens * (token_seconds(shape, gpu) + scores) + dequantising
     copies = COPIED_GIB * shape.layers * sum(copied_weights(shape, flags)) / GIB
-    return max(passes * deep * (HAND_OVER + slower), passes * working + copies)
+    return max(passes * deep * hand_over_seconds(shape, flags), passes * working + copies)
+
+
+def hand_over_seconds(shape: Shape, flags: Settings) -> float:
+    """Return the seconds in which Python hands over one pass over as many layers as were measured."""
+    at_once = flags.get("experts_at_once")
+    products = 1 if flags["experts_impl"] == "eager" else at_once and shape.experts / at_once / MEASURED.experts
+    return HAND_OVER + ZERO3_HAND_OVER * (stage(flags) == 3) + LOOP_HAND_OVER * (products or 0)
 
 
 def gather_seconds(shape: Shape, flags: Settings, processes: int) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.models.shape import PUBLISHED
 from pipeline.planning.find_fit import apply, find_fit, list_options, longest_fit
-from pipeline.planning.gpus import GIB, H100
+from pipeline.planning.gpus import GIB, H100, find_gpu
 from pipeline.planning.trainings import list_trainings, needed_memory
 from pipeline.settings.check import find_problems
 from tests.support.planned import EXPERTS, ONE_H100, plan_dpo, same_pairs, settings
@@ -57,6 +57,26 @@ def test_a_smaller_batch_is_the_largest_that_fits_and_makes_the_same_step():
     assert fit and fit.changes == {"dpo.per_device_train_batch_size": 16, "dpo.gradient_accumulation_steps": 2}
     assert apply(asked, fit.changes).load.rows_per_step == asked.load.rows_per_step
     assert apply(asked, fit.changes).load.steps == asked.load.steps
+
+
+@pytest.mark.parametrize("recipe", ["gpt-oss-20b-24gb", "gpt-oss-20b-one-gpu"])
+def test_on_16_gb_packed_experts_are_dequantised_a_few_at_a_time(recipe):
+    asked = plan_dpo(settings(recipe), same_pairs(64, 90, 1024, 1024))
+    memory = find_gpu("rtx-5080").memory
+    fit = find_fit(PUBLISHED, asked, memory)
+    assert fit and fit.changes["train.small"] == {"experts_at_once": 4, "host_embeddings": True}
+    assert "dpo.max_length" not in fit.changes
+    changed = apply(asked, fit.changes)
+    assert needed_memory(PUBLISHED, changed) == fit.memory <= memory
+    assert find_problems(changed.config) == []
+
+
+@pytest.mark.parametrize("weights", ["bfloat16", "as_published"])
+def test_train_small_is_proposed_for_packed_experts_and_never_with_zero3(weights):
+    asked = plan_dpo(settings("tutorial", model={"weights": weights}, dpo={"deepspeed": "zero2"}))
+    small = [changes for _, changes in list_options(asked) if "train.small" in changes]
+    assert bool(small) is (weights == "as_published")
+    assert [changes for changes in small if changes.get("dpo.deepspeed") == "zero3"] == []
 
 
 def test_a_shorter_length_is_the_last_resort_and_fits():

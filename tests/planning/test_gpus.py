@@ -14,6 +14,7 @@ def test_every_gpu_is_known_by_its_own_name(gpu):
     ("said", "name"),
     [
         # What nvidia-smi says, what Slurm finds by itself, and what administrators write.
+        ("NVIDIA GeForce RTX 5080", "rtx-5080"),
         ("NVIDIA GeForce RTX 3090", "rtx-3090"),
         ("nvidia_geforce_rtx_4090", "rtx-4090"),
         ("rtx4090", "rtx-4090"),

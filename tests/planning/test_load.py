@@ -76,8 +76,8 @@ def test_held_out_rows_are_not_measured_where_nobody_asks():
 def test_sft_is_a_training_before_dpo_with_its_own_batches():
     sft, dpo = list_trainings(settings("gpt-oss-20b-sft"), same_pairs(640))
     assert (sft.section, dpo.section) == ("sft", "dpo")
-    assert (sft.load.sequences, dpo.load.sequences) == (1, 4)
-    assert count_passes(sft.flags) == 3
+    assert (sft.load.sequences, dpo.load.sequences) == (1, 16)
+    assert count_passes(sft.flags) == 2
 
 
 def test_points_of_a_sweep_are_trainings_and_answers_alone_are_not():

@@ -68,14 +68,26 @@ TRAINED = json.loads((ROOT / "benchmarks/results/packed_training.json").read_tex
 CARDS = {"packed, 24 GB card, 2 x 4096": (4096, {}), "packed, 16 GB card, 2 x 1024": (1024, SMALL)}
 
 
-@pytest.mark.parametrize("name", CARDS)
-def test_memory_of_a_small_card_is_estimated_to_a_tenth(name):
+def small_card(name: str) -> tuple[dict[str, Any], Batch, dict[str, Any]]:
+    """Return the settings of a measured row of a small card, its batch, and what was measured."""
     length, small = CARDS[name]
     row = PACKED | {"pairs": 1, "length": length, "checkpointing": True, "compiled": False, "experts": False}
-    changes = flags(row) | {"packed_pairs": True} | small
-    memory = estimate_memory(PUBLISHED, changes, Batch(2, length, length // 2, packed=True), 1)
-    (measured,) = [one["peak_gib"] for one in TRAINED if one["name"] == name]
-    assert (memory.total - memory.overhead) / GIB == pytest.approx(measured, rel=0.1)
+    (measured,) = [one for one in TRAINED if one["name"] == name]
+    return flags(row) | {"packed_pairs": True} | small, Batch(2, length, length // 2, packed=True), measured
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_memory_of_a_small_card_is_estimated_to_a_tenth(name):
+    changes, batch, measured = small_card(name)
+    memory = estimate_memory(PUBLISHED, changes, batch, 1)
+    assert (memory.total - memory.overhead) / GIB == pytest.approx(measured["peak_gib"], rel=0.1)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_step_with_the_settings_of_a_small_card_is_estimated_to_a_tenth(name):
+    changes, batch, measured = small_card(name)
+    estimated = batch_seconds(PUBLISHED, changes, find_gpu("h200"), batch.tokens, batch.length, passes=4)
+    assert estimated == pytest.approx(measured["seconds_per_step"], rel=0.1)
 
 
 def test_embeddings_on_the_host_take_nothing_of_the_gpu():

@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from pipeline.models.model_weights import read_tensors
-from pipeline.models.shape import OF_FOLDER, find_shape
+from pipeline.models.shape import OF_FOLDER, PUBLISHED, find_shape
 from pipeline.planning import recipes
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
 from tests.support.model_folders import write_model_folder
+from tests.support.planned import plan_dpo, same_pairs, settings
 from tests.support.project import ROOT, copy_data, copy_project, run_command
-from tools.plan_run import make_plan, read_settings
+from tools.plan_run import find_refusal, make_plan, read_settings
 
 SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
 
@@ -189,7 +190,7 @@ def test_packed_experts_are_a_part_of_the_memory_of_their_own(plan):
 def test_sft_is_counted_as_a_training_of_its_own(plan):
     _, numbers = plan("gpt-oss-20b-sft")
     assert [training["stage"] for training in numbers["trainings"]] == ["sft", "dpo"]
-    assert numbers["disk"]["merged"] == 2 * numbers["model"]["bytes"]
+    assert numbers["disk"]["merged"] == 2 * numbers["model"]["folder_bytes"]
     assert numbers["seconds"]["h100"] == sum(training["seconds"]["h100"] for training in numbers["trainings"])
 
 
@@ -225,6 +226,15 @@ def test_a_point_of_a_sweep_that_does_not_fit_is_named(plan):
     sweep = {"grid": {"dpo.per_device_train_batch_size": [2, 256]}}
     _, numbers = plan(train=TOO_LARGE["train"], dpo={"deepspeed": "zero0"}, sweep=sweep)
     assert numbers["refused"].startswith("tutorial-per_device_train_batch_size=256: the dpo training needs ")
+
+
+def test_where_packed_experts_do_not_fit_train_small_is_named_as_it_can_be_written():
+    config = settings("gpt-oss-20b-24gb", train={"gpu_model": "rtx-5080"})
+    refused = find_refusal(PUBLISHED, [plan_dpo(config, same_pairs(64, 90, 1024, 1024))])
+    assert yaml.safe_load(re.search(r"train\.small: (\{.*?\})", refused)[1]) == {
+        "experts_at_once": 4,
+        "host_embeddings": True,
+    }
 
 
 def test_where_nothing_fits_it_is_said(plan):

@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
+from pipeline.planning.gpus import GPUS
 from tests.support.project import ROOT
 from tests.workflow.test_workflow import NAMES, TUTORIAL_FLAGS
-from tools import document_config
+from tools import document_config, document_hardware
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -27,6 +28,22 @@ def tracked() -> set[str]:
 
 def test_the_page_of_settings_is_what_the_schema_says():
     assert document_config.PAGE.read_text(encoding="utf-8") == document_config.render(), "stale; run: make docs"
+
+
+def test_the_table_of_hardware_is_what_the_plans_say():
+    assert document_hardware.render() == README, "stale; run: make docs"
+
+
+def test_the_table_of_hardware_has_an_overlay_that_fits_for_every_known_gpu():
+    named = {name for row in document_hardware.ROWS for name in row.gpus}
+    assert named == {gpu.name for gpu in GPUS}
+    too_large = [
+        (row.overlay, gpu.name)
+        for row in document_hardware.ROWS
+        for gpu in GPUS
+        if gpu.name in row.gpus and document_hardware.needed_bytes(row) > gpu.memory
+    ]
+    assert too_large == []
 
 
 def test_the_readme_tree_names_every_entry_of_the_top_level():

@@ -49,7 +49,8 @@ def test_a_profile_plans_the_whole_graph(plan, engine, experiment):
         - {"build_tiny_model", "build_random_model", "tabulate_sweep", "write_sweep_report"}
         - ASKED_FOR
     )
-    expected = expected | {"merge_sft"} if experiment.endswith("sft") else expected - SFT
+    with_sft = expected - {"dequantise_model"} | {"merge_sft"}  # over packed weights
+    expected = with_sft if experiment.endswith("sft") else expected - SFT
     assert set(re.findall(r"^\s*rule (\w+):", planned, re.MULTILINE)) == expected
 
 
