@@ -109,6 +109,7 @@ def command_of(row: Row, model: Path, pairs: Path, out: Path, gpus: list[int]) -
         *(sys.executable, *(torchrun if settings["deepspeed"] or row.gpus > 1 else ["-m"]), "swift.cli.rlhf"),
         *(*model_flags(model), "--dataset", str(pairs), *shlex.split(swift_flags(settings))),
         *("--output_dir", str(out), "--add_version", "false", "--check_model", "false", "--report_to", "none"),
+        *("--ddp_broadcast_buffers", "false"),  # as in pipeline/training/command.py
         *("--external_plugins", *plugins),
     ]
 

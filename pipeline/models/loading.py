@@ -45,7 +45,7 @@ listeners: list[Callable[[Loading], None]] = [print_loading]
 
 
 def read_loading(log: Path) -> Loading | None:
-    """Return what a job's log says: of several processes that loaded, the most of each; None if none did."""
+    """Return the figures of a job's log: where several processes loaded, the most of each; None if none did."""
     if not log.is_file():
         return None
     found = LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
@@ -96,10 +96,11 @@ def note_loading() -> None:
     def load_and_note(cls: Any, *args: Any, **named: Any) -> Any:
         begun = time.perf_counter()
         with MemoryPeak() as peak:
-            model = load(cls, *args, **named)
+            found = load(cls, *args, **named)
+        model = found[0] if isinstance(found, tuple) else found  # with output_loading_info, what was missing beside it
         loading = Loading(time.perf_counter() - begun, packed_gib(model), peak.gib)
         for listener in listeners:
             listener(loading)
-        return model
+        return found
 
     PreTrainedModel.from_pretrained = classmethod(load_and_note)

@@ -17,18 +17,24 @@ def told(monkeypatch) -> list[Loading]:
     return found
 
 
-def load(folder):
+def load(folder, **asked):
     """Load a model as every stage does."""
     from transformers import AutoModelForCausalLM
 
     keep_packed()
     note_loading()
     note_loading()
-    return AutoModelForCausalLM.from_pretrained(folder)
+    return AutoModelForCausalLM.from_pretrained(folder, **asked)
 
 
 def test_listeners_are_told_once_of_a_loading(packed_and_plain, told):
     load(packed_and_plain[0])
+    assert len(told) == 1
+
+
+def test_a_caller_that_asks_for_what_was_missing_gets_it(packed_and_plain, told):
+    model, info = load(packed_and_plain[0], output_loading_info=True)
+    assert model.config.model_type == "gpt_oss" and not info["missing_keys"]
     assert len(told) == 1
 
 
