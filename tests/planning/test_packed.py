@@ -90,6 +90,28 @@ def test_a_step_with_the_settings_of_a_small_card_is_estimated_to_a_tenth(name):
     assert estimated == pytest.approx(measured["seconds_per_step"], rel=0.1)
 
 
+# Of the shape, pairs, and what else differs from 8 pairs of 20b with compiled layers and no checkpointing.
+BATCHES = {
+    "packed, 8 pairs": ("20b", 8, {}),
+    "packed, 8 pairs, not compiled": ("20b", 8, {"compiled": False}),
+    "packed, 16 pairs": ("20b", 16, {}),
+    "bfloat16, 16 pairs": ("20b", 16, {"packed": False}),
+    "packed, LoRA of experts, 8 pairs": ("20b", 8, {"experts": True}),
+    "packed, 120b, 80 GB card, 16 pairs": ("120b", 16, {"checkpointing": True}),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_memory_of_a_training_with_levers_is_estimated_to_a_tenth(name):
+    shape, pairs, changes = BATCHES[name]
+    row = PACKED | {"pairs": pairs, "length": 400, "checkpointing": False, "compiled": True, "experts": False} | changes
+    memory = estimate_memory(
+        SHAPES[shape], flags(row) | {"packed_pairs": True}, Batch(2 * pairs, 400, 200, packed=True), 1
+    )
+    (measured,) = [one for one in TRAINED if one["name"] == name]
+    assert (memory.total - memory.overhead) / GIB == pytest.approx(measured["peak_gib"], rel=0.1)
+
+
 def test_embeddings_on_the_host_take_nothing_of_the_gpu():
     moved, own = (estimate(PACKED, host_embeddings=wanted).weights for wanted in (True, False))
     assert own - moved == 2 * 201_088 * 2880
