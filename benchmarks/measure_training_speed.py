@@ -99,7 +99,7 @@ def command_of(row: Row, model: Path, pairs: Path, out: Path, gpus: list[int]) -
     if row.trainer == "TRL":
         script = ROOT / "benchmarks" / "speed" / "train_with_trl.py"
         return [sys.executable, str(script), str(model), str(pairs), str(settings["learning_rate"])]
-    plugins = [f"plugins/{name}.py" for name in ("no_remote_code", "frozen_date", "fp32_logps")]
+    plugins = [f"plugins/{name}.py" for name in ("no_remote_code", "harmony", "fp32_logps")]
     plugins += [f"plugins/fast/{name}.py" for name in row.levers]
     plugins += [f"plugins/small/{SMALL[name]}.py" for name in row.small]
     plugins += [f"benchmarks/speed/{name}.py" for name in ("random_weights", *row.plugins, "note_steps")]
@@ -124,7 +124,7 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     own = folder_of(name, folder)
     own.mkdir()
     steps = own / "steps.json"
-    extra = {"PROMPT_DATE": "2026-01-01", "STEPS_FILE": str(steps), "HF_HUB_OFFLINE": "1"}
+    extra = {"PROMPT_DATE": "2026-01-01", "REASONING_EFFORT": "medium", "STEPS_FILE": str(steps), "HF_HUB_OFFLINE": "1"}
     extra["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
     maker = row.after if row.after and ALL[row.after].gpus == row.gpus else name
     reference, some = str(folder_of(maker, folder) / "reference"), row.small.get("experts_at_once")

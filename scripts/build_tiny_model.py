@@ -103,10 +103,10 @@ def build_taught_model(conversations: Path, settings: dict[str, Any], folder: Pa
     model = build_model(tokenizer, shape)
     save_tokenizer(tokenizer, folder)
     model.config.save_pretrained(folder)
-    render = load_renderer(folder, settings["prompt"]["date"])
+    render = load_renderer(folder, settings["prompt"])
     print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(taught)} conversations", flush=True)
     start = tokenizer.convert_tokens_to_ids("<|start|>")
-    teach(model, [render(row["messages"]) for row in taught], start, shape)
+    teach(model, [render(row) for row in taught], start, shape)
     return model
 
 

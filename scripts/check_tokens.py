@@ -24,7 +24,7 @@ from typing import Any
 
 from pipeline.files.json_files import write_json
 from pipeline.files.json_lines import iterate_json_lines, replace_files
-from pipeline.models.render_chat import Encode, Messages, load_pair_encoder, load_prompt_renderer
+from pipeline.models.render_chat import Encode, Row, load_pair_encoder, load_prompt_renderer
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.places import iterate_places
 from pipeline.preferences.problems import PROBLEMS, Finding
@@ -41,9 +41,7 @@ ANSWERS = ("chosen", "rejected")
 class TokenChecker:
     """Encodes pairs as ms-swift's DPO training does, and finds their faults."""
 
-    def __init__(
-        self, prompt: Callable[[Messages], list[int]], whole: Encode, cut: Encode | None, max_length: int
-    ) -> None:
+    def __init__(self, prompt: Callable[[Row], list[int]], whole: Encode, cut: Encode | None, max_length: int) -> None:
         self.prompt = prompt  # renders what inference sends
         self.whole = whole  # encodes without a limit
         self.cut = cut  # encodes with truncation; None where the trainer deletes long pairs
@@ -76,7 +74,7 @@ class TokenChecker:
 
     def check_prompt(self, pair: Pair, encoded: dict[str, Any]) -> list[Finding]:
         """Return a fault for each answer whose prompt has other tokens in training than in inference."""
-        prompt = self.prompt(pair["messages"])
+        prompt = self.prompt(pair)
         said = "the prompt of the {} answer has other tokens in training than in inference"
         return [
             Finding("other-prompt", detail=said.format(answer))
@@ -87,17 +85,16 @@ class TokenChecker:
 
 def load_checker(model: Path, settings: dict[str, Any]) -> TokenChecker:
     """Return a checker with the tokenizer of a model folder."""
-    dpo, date = settings["dpo"], settings["prompt"]["date"]
+    dpo, prompt = settings["dpo"], settings["prompt"]
 
     def load_encoder(max_length: int, strategy: str) -> Encode:
         return load_pair_encoder(
-            model, date, max_length=max_length, truncation_strategy=strategy, loss_scale=dpo["loss_scale"]
+            model, prompt, max_length=max_length, truncation_strategy=strategy, loss_scale=dpo["loss_scale"]
         )
 
     cuts = dpo["truncation_strategy"] in ("left", "right")
     cut = load_encoder(dpo["max_length"], dpo["truncation_strategy"]) if cuts else None
-    prompt = load_prompt_renderer(model, date)
-    return TokenChecker(prompt, load_encoder(NO_LIMIT, "raise"), cut, dpo["max_length"])
+    return TokenChecker(load_prompt_renderer(model, prompt), load_encoder(NO_LIMIT, "raise"), cut, dpo["max_length"])
 
 
 def place_pairs(side: Path, converted: list[Path] | None) -> Iterator[tuple[Pair, Place]]:

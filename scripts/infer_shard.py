@@ -19,6 +19,7 @@ from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
+from pipeline.models.render_chat import said_of
 from pipeline.settings.flags import flag_words, infer_settings
 from pipeline.settings.stage import stage_parser
 
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     claims = claim_gpus(infer["gpus"], "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
-    asked = [{"messages": pair["messages"]} for pair in pairs]
+    asked = [said_of(pair) for pair in pairs]
     write_json_lines(prompts, (row for row in asked for _ in range(infer["answers_per_prompt"])))
     args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
             *flag_words(infer_settings(args.settings, args.shard)),
             *plugin_flags(),
         ],
-        swift_environment(args.settings["prompt"]["date"], 0 if infer["gpus"] else CPU_THREADS, {}),
+        swift_environment(args.settings["prompt"], 0 if infer["gpus"] else CPU_THREADS, {}),
         open_files=claims,
     )
     prompts.unlink()

@@ -79,7 +79,7 @@ def merge_by_swift(args: argparse.Namespace, model: Path, folder: Path, open_fil
             *("--torch_dtype", "bfloat16", "--load_args", "false"),
             *plugin_flags(),
         ],
-        swift_environment(args.settings["prompt"]["date"], threads, {}),
+        swift_environment(args.settings["prompt"], threads, {}),
         open_files=open_files,
     )
     copy_tokenizer(model, folder)
@@ -100,7 +100,7 @@ def judge(args: argparse.Namespace, model: Path, folder: Path) -> list[Gate]:
     from pipeline.models.merge_gates import judge_merge, load_probes  # slow, and in the training environment only
 
     infer = args.settings["infer"]
-    probes = load_probes(model, args.val, args.settings["prompt"]["date"])
+    probes = load_probes(model, args.val, args.settings["prompt"])
     return judge_merge(model, args.adapter, folder, probes, infer["torch_dtype"], infer["gpus"])
 
 

@@ -60,7 +60,7 @@ def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[
     dpo = args.settings["dpo"]
     strategy = "raise" if dpo["truncation_strategy"] == "delete" else dpo["truncation_strategy"]
     limits = {"max_length": dpo["max_length"], "truncation_strategy": strategy}
-    encode = load_pair_encoder(args.model, args.settings["prompt"]["date"], loss_scale=dpo["loss_scale"], **limits)
+    encode = load_pair_encoder(args.model, args.settings["prompt"], loss_scale=dpo["loss_scale"], **limits)
     pairs = []
     for row in rows:
         try:

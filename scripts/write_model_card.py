@@ -27,7 +27,7 @@ from pipeline.files.json_lines import replace_files
 from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import describe_gate, read_gates
 from pipeline.models.expected_tensors import is_packed
-from pipeline.models.system_message import INSTRUCTIONS, SYSTEM_MESSAGE
+from pipeline.models.system_message import INSTRUCTIONS, write_before
 from pipeline.settings.embedded_data import INTERFACE
 from pipeline.settings.run_files import RunFiles, add_run, files_of
 from pipeline.settings.stage import stage_parser
@@ -39,7 +39,7 @@ PACKED = (
 )
 # The text that ms-swift's template of gpt-oss puts around a question: the prompt has the same tokens as in training.
 PROMPT = Template(
-    f"<|start|>system<|message|>{SYSTEM_MESSAGE.template}<|end|>$system".replace("\n", r"\n")
+    f"{write_before('$date', '$effort')}$system".replace("\n", r"\n")
     + "<|start|>user<|message|>{question}<|end|><|start|>assistant"
 )
 SYSTEM = "<|start|>developer<|message|>" + INSTRUCTIONS.replace("\n", r"\n") + "{system}<|end|>"
@@ -195,7 +195,8 @@ def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bo
 def use_text(settings: dict[str, Any]) -> str:
     """Return a program that asks the model a question, with the prompt of its training."""
     date, system = settings["prompt"]["date"], settings["data"]["system"]
-    prompt = PROMPT.substitute(date=date, system=SYSTEM if system else "")
+    effort = settings["prompt"]["reasoning_effort"]
+    prompt = PROMPT.substitute(date=date, effort=effort, system=SYSTEM if system else "")
     given = f"system = {system!r}\n" if system else ""
     code = USE.substitute(system=given, prompt=prompt, tokens=settings["infer"]["max_new_tokens"])
     return (

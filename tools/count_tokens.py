@@ -1,7 +1,7 @@
 """Print the tokens of each pair as training sees it, by the run's own tokenizer and template.
 
     envs/with-training python -m tools.count_tokens results/tiny/dpo/train.jsonl results/tiny/dpo/val.jsonl \
-        --model results/tiny/model --loss-scale last_round --prompt-date 2026-01-01
+        --model results/tiny/model --loss-scale last_round --prompt-date 2026-01-01 --effort medium
 
 A line a file, a list for each of its pairs: [prompt, prompt with chosen, prompt with rejected]. The prompt is what
 comes before the first token that is trained, in either.
@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.models.render_chat import Encode, load_pair_encoder
+from pipeline.models.system_message import EFFORTS
 from pipeline.settings.stage import stage_parser
 
 
@@ -32,10 +33,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
     parser.add_argument("--loss-scale", required=True)
     parser.add_argument("--prompt-date", required=True, help="YYYY-MM-DD")
+    parser.add_argument("--effort", choices=EFFORTS, required=True, help="reasoning effort of rows that say none")
     args = parser.parse_args(argv)
 
+    prompt = {"date": args.prompt_date, "reasoning_effort": args.effort}
     with contextlib.redirect_stdout(sys.stderr):  # ms-swift speaks when it is imported
-        encode = load_pair_encoder(args.model, args.prompt_date, loss_scale=args.loss_scale)
+        encode = load_pair_encoder(args.model, prompt, loss_scale=args.loss_scale)
         counts = [[count_pair(pair, encode) for pair in iterate_json_lines(file)] for file in args.files]
     for pairs in counts:
         print(json.dumps(pairs))

@@ -18,7 +18,9 @@ from pipeline.models.render_chat import load_renderer
 
 def render_pairs(folder: Path, pairs: Path) -> Dataset:
     """Return prompts, chosen and rejected answers as text, rendered as ms-swift renders them."""
-    render = load_renderer(folder, os.environ["PROMPT_DATE"])
+    environment = os.environ
+    said = {"date": environment["PROMPT_DATE"], "reasoning_effort": environment["REASONING_EFFORT"]}
+    render = load_renderer(folder, said)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = []
     for pair in map(json.loads, pairs.read_text(encoding="utf-8").splitlines()):
@@ -28,7 +30,7 @@ def render_pairs(folder: Path, pairs: Path) -> Dataset:
             ("chosen", pair["messages"]),
             ("rejected", [*prompt, {"role": "assistant", "content": pair["rejected_response"]}]),
         ):
-            ids, labels = render(messages)
+            ids, labels = render({"messages": messages})
             start = next(place for place, label in enumerate(labels) if label >= 0)
             sides |= {"prompt": tokenizer.decode(ids[:start]), side: tokenizer.decode(ids[start:-1])}
         rows.append(sides)

@@ -5,7 +5,7 @@ from typing import Any
 
 # What every stage loads, so that all of them see one prompt and a whole model: training, inference, and checks
 # (render_chat.py).
-EVERY_STAGE = ("no_remote_code", "whole_model", "packed_experts", "note_loading", "frozen_date")
+EVERY_STAGE = ("no_remote_code", "whole_model", "packed_experts", "note_loading", "harmony")
 # What a training loads after these. Each replaces something of ms-swift's, of TRL's or of transformers'. Two of them
 # replace the same, and so their order counts: cached_reference wraps the forward pass that packed_pairs has put there.
 BEFORE_LEVERS = ("no_orphans", "end_at_once", "cpu_zero3", "fp32_logps", "every_row")

@@ -14,6 +14,8 @@ from pipeline.files.hide_private import hide_private
 
 ROOT = Path(__file__).parents[2]
 
+Prompt = Mapping[str, str]  # the settings `prompt`: date (YYYY-MM-DD) and reasoning_effort
+
 # ms-swift looks for newer models and templates on a hub, and waits for answers that never come offline.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -36,16 +38,20 @@ SIGNAL_LINE = re.compile(r"^\s*traceback\s*: Signal \d+ \((SIG\w+)\) received by
 ROOT_CAUSE_LINE = re.compile(r"^Root Cause")
 
 
-def swift_environment(prompt_date: str, cpu_threads: int, extra: dict[str, str]) -> dict[str, str]:
+def prompt_variables(prompt: Prompt) -> dict[str, str]:
+    """Return the variables by which plugins/harmony.py knows what goes into every prompt."""
+    return {"PROMPT_DATE": prompt["date"], "REASONING_EFFORT": prompt["reasoning_effort"]}
+
+
+def swift_environment(prompt: Prompt, cpu_threads: int, extra: dict[str, str]) -> dict[str, str]:
     """Return the variables that a swift command adds to the environment.
 
-    `prompt_date` (YYYY-MM-DD) goes into every prompt. `cpu_threads` is the number of threads of each
-    process, or 0 where GPUs do the work and the default is right.
+    `cpu_threads` is the number of threads of each process, or 0 where GPUs do the work and the default is right.
     """
     # Snakemake sets the second to a rule's threads, and torch takes the larger of the two, which changes sums.
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
     threads = dict.fromkeys(names, str(cpu_threads)) | {"DS_ACCELERATOR": "cpu"} if cpu_threads else {}
-    return OFFLINE | threads | {"PROMPT_DATE": prompt_date} | extra
+    return OFFLINE | threads | prompt_variables(prompt) | extra
 
 
 class Cause:

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.gates import Gate, gate
+from pipeline.launch.run_swift import Prompt
 from pipeline.models.packed_experts import keep_packed
 from pipeline.models.render_chat import load_renderer
 
@@ -46,11 +47,11 @@ def read_logits(model: Any, probes: Ids) -> Logits:
         return [model(ids[None].to(model.device)).logits[0].float().cpu() for ids in probes]
 
 
-def load_probes(model: Path, val: Path, prompt_date: str) -> Ids:
+def load_probes(model: Path, val: Path, prompt: Prompt) -> Ids:
     """Return the tokens of the first held-out conversations."""
-    render = load_renderer(model, prompt_date)
+    render = load_renderer(model, prompt)
     pairs = (pair for pair, _ in zip(iterate_json_lines(val), range(PROBES), strict=False))
-    return [torch.tensor(render(pair["messages"])[0]) for pair in pairs]
+    return [torch.tensor(render(pair)[0]) for pair in pairs]
 
 
 def distance(one: Logits, other: Logits) -> float:

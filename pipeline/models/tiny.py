@@ -7,7 +7,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, GptOssConfig, PreTrainedTokenizerFast
 
-from pipeline.models.system_message import INSTRUCTIONS, SYSTEM_MESSAGE
+from pipeline.models.system_message import INSTRUCTIONS, write_system
 
 SPECIAL_TOKENS = [
     "<|startoftext|>",
@@ -61,7 +61,7 @@ def build_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFas
     It sees the system message as often as a text, as the model does: its words are then tokens, and sequences are half
     as long.
     """
-    before = INSTRUCTIONS + SYSTEM_MESSAGE.template
+    before = INSTRUCTIONS + write_system("$date", "medium")
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [

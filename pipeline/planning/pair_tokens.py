@@ -113,6 +113,7 @@ def count_files(paths: list[Path], config: Settings) -> list[list[PairTokens]]:
     model = config["model"]["folder"] or f"results/{config['run']}/model"
     command = ["envs/with-training", "python", "-m", "tools.count_tokens", *map(str, paths), "--model", model]
     command += ["--loss-scale", config["dpo"]["loss_scale"], "--prompt-date", config["prompt"]["date"]]
+    command += ["--effort", config["prompt"]["reasoning_effort"]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{paths[0]}: its tokens cannot be counted: {(done.stderr.splitlines() or ['no message'])[-1]}")

@@ -7,6 +7,8 @@ character. Fitted to counts of the real tokenizers; docs/planning.md has how wel
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pipeline.models.harmony_tools import write_tools
+
 # Where Chinese, Japanese and Korean begin and end, full-width forms included: about one token a character or two.
 WIDE = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
 
@@ -35,6 +37,7 @@ class Rate:
         return round(sum(parts))
 
 
+CALLS = ("tool_call", "tool_response")
 GPT_OSS = Rate(60, 4, 0.83, 0.25)
 TINY = Rate(90.7, 4, 0.32, 0.107)  # of the strings that it is taught by default
 
@@ -42,11 +45,13 @@ TINY = Rate(90.7, 4, 0.32, 0.107)  # of the strings that it is taught by default
 def estimate_pair(pair: dict[str, Any], rate: Rate) -> PairTokens:
     """Return about how many tokens a pair of train.jsonl has."""
     *prompt, answer = pair["messages"]
-    asked = "".join(message["content"] for message in prompt)
+    asked = write_tools(pair.get("tools", [])) + "".join(message["content"] for message in prompt)
+    # A call or its result names a function and a channel, too, and tools have a line in the system message.
+    messages = len(prompt) + 2 * sum(message.get("role") in CALLS for message in prompt) + 4 * ("tools" in pair)
     return PairTokens(
-        rate.count(len(prompt), asked),
-        rate.count(len(prompt) + 1, asked + answer["content"]),
-        rate.count(len(prompt) + 1, asked + pair["rejected_response"]),
+        rate.count(messages, asked),
+        rate.count(messages + 1, asked + answer["content"]),
+        rate.count(messages + 1, asked + pair["rejected_response"]),
     )
 
 

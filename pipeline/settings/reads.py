@@ -17,11 +17,11 @@ from pipeline.settings.sweep import SECTIONS
 Config = Mapping[str, Any]
 
 # A section stands for all settings in it.
-TRAINING = ("gates", "prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small")
-MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt.date")
+TRAINING = ("gates", "prompt", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small")
+MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt")
 INFER = tuple(f"infer.{name}" for name in load_schema()["properties"]["infer"]["properties"] if name != "prompts")
-ANSWERS = (*INFER, "dpo.experts_impl", "prompt.date")
-TOKENS = ("dpo.max_length", "dpo.truncation_strategy", "dpo.loss_scale", "prompt.date")
+ANSWERS = (*INFER, "dpo.experts_impl", "prompt")
+TOKENS = ("dpo.max_length", "dpo.truncation_strategy", "dpo.loss_scale", "prompt")
 SFT = tuple(name for name in load_schema()["properties"]["sft"]["properties"] if name not in NO_FLAGS)
 # What SFT takes from `dpo`: what says nothing of pairs, and what `sft` has no value of its own for.
 SFT_FROM_DPO = tuple(
@@ -40,7 +40,7 @@ READS: dict[str, tuple[str, ...]] = {
     "convert_val": ("data.val", *CONVERSION),
     "hold_out_pairs": ("data.val_overlap",),
     "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),
-    "build_tiny_model": ("model.tiny", "prompt.date"),
+    "build_tiny_model": ("model.tiny", "prompt"),
     "build_random_model": ("model.tiny",),
     "check_model": ("model.folder",),
     "dequantise_model": ("model.folder",),
@@ -69,7 +69,7 @@ READS: dict[str, tuple[str, ...]] = {
     "score_comet": ("evaluate.comet", "infer.gpus"),
     "write_report": RESULTS,
     "write_model_card": (
-        *("data.raw", "data.val", "data.languages", "data.system", "model.folder", "model.random", "prompt.date"),
+        *("data.raw", "data.val", "data.languages", "data.system", "model.folder", "model.random", "prompt"),
         *("sft.enabled", "sft.join", "infer.max_new_tokens"),
     ),
     "write_provenance": RESULTS,

@@ -17,5 +17,5 @@ REFERENCE_SETTINGS = (
 def reference_digest(training: Training, code: list[str]) -> str:
     """Return the name of the folder. `code` is what code_of() says of the training."""
     values = [f"{name} {' '.join(flag_words({name: training.dpo.get(name)})[1:])}" for name in REFERENCE_SETTINGS]
-    words = [training.prompt_date, str(training.processes), *training.levers, *values, *code]
+    words = [*training.prompt_words, str(training.processes), *training.levers, *values, *code]
     return run_digest(words, *training.manifests)

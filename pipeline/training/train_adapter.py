@@ -93,7 +93,7 @@ def training_environment(training: Training) -> dict[str, str]:
     """Return the variables of the swift command, the same for every attempt."""
     each = training.processes // training.nodes
     extra = {"NPROC_PER_NODE": str(each)} | swanlab_host(training)
-    return swift_environment(training.prompt_date, 0 if training.gpus else 1, extra)
+    return swift_environment(training.prompt, 0 if training.gpus else 1, extra)
 
 
 def judge_model(training: Training, gates: Path) -> None:

@@ -91,9 +91,15 @@ class Training:
         return training_plugins(self.settings["train"], self.is_tracked)
 
     @property
-    def prompt_date(self) -> str:
-        """The date in the prompt, YYYY-MM-DD."""
-        return str(self.settings["prompt"]["date"])
+    def prompt(self) -> dict[str, str]:
+        """What goes into every prompt: the date, and the reasoning effort."""
+        return dict(self.settings["prompt"])
+
+    @property
+    def prompt_words(self) -> list[str]:
+        """Date and effort for the names of folders: medium, which was the only effort once, has no word."""
+        effort = self.prompt["reasoning_effort"]
+        return [self.prompt["date"], *([] if effort == "medium" else [effort])]
 
     @property
     def nodes(self) -> int:
@@ -146,5 +152,5 @@ class Training:
         The order counts: under another name, a training that was stopped starts again.
         """
         model, *adapter = self.manifests
-        words = [self.prompt_date, str(self.processes), *self.start, *self.flags, *self.levers]
+        words = [*self.prompt_words, str(self.processes), *self.start, *self.flags, *self.levers]
         return run_digest(words, model, *self.pairs, *adapter)

@@ -23,7 +23,7 @@ from tests.support.project import ROOT
 
 pytestmark = pytest.mark.training_environment
 
-DATE = "2020-02-02"
+PROMPT = {"date": "2020-02-02", "reasoning_effort": "medium"}
 SETTINGS = {
     "infer": {"gpus": 0, "shards": 1, "torch_dtype": "float32", "attn_impl": "eager"},
     "dpo": {
@@ -31,7 +31,7 @@ SETTINGS = {
         **{"truncation_strategy": "delete", "loss_scale": "last_round"},
     },
     "evaluate": {"batch_size": 4},
-    "prompt": {"date": DATE},
+    "prompt": PROMPT,
 }
 ROUNDING = 5e-4  # of a sum of some hundred log-probabilities in float32, and of its four decimals
 PAIRS = [
@@ -102,13 +102,13 @@ def refusal(capsys, run, **settings) -> str:
 
 def test_scores_are_those_of_one_conversation_at_a_time(built, score):
     plain = [
-        [answer.policy.sum() for answer in pair] for pair in score_plainly(built[0], None, PAIRS, DATE, "last_round")
+        [answer.policy.sum() for answer in pair] for pair in score_plainly(built[0], None, PAIRS, PROMPT, "last_round")
     ]
     assert torch.allclose(sums(score()), torch.tensor(plain), atol=ROUNDING)
 
 
 def test_an_adapter_is_scored_on_its_model(built, adapter, score):
-    scored = score_plainly(built[0], adapter, PAIRS, DATE, "last_round")
+    scored = score_plainly(built[0], adapter, PAIRS, PROMPT, "last_round")
     plain = torch.tensor([[answer.policy.sum() for answer in pair] for pair in scored])
     base = torch.tensor([[answer.ref.sum() for answer in pair] for pair in scored])
     assert torch.allclose(sums(score(adapter=adapter)), plain, atol=ROUNDING)
@@ -116,7 +116,7 @@ def test_an_adapter_is_scored_on_its_model(built, adapter, score):
 
 
 def test_rows_name_their_pairs_in_order_and_count_the_tokens_that_the_loss_counts(built, score):
-    scored = score_plainly(built[0], None, PAIRS, DATE, "last_round")
+    scored = score_plainly(built[0], None, PAIRS, PROMPT, "last_round")
     counts = [tuple(len(answer.policy) for answer in pair) for pair in scored]
     rows = score()
     assert [(row["id"], row.get("tag")) for row in rows] == [(pair["id"], pair.get("tag")) for pair in PAIRS]

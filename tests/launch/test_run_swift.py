@@ -14,12 +14,15 @@ SOURCES = {path.name: path.read_text(encoding="utf-8") for folder in FOLDERS for
 STAGES = sorted(name for name, text in SOURCES.items() if re.search(r"^ +run_swift\(", text, re.MULTILINE))
 
 
-def test_the_date_of_the_prompt_is_in_the_environment():
-    assert swift_environment("2026-01-01", 0, {})["PROMPT_DATE"] == "2026-01-01"
+def test_date_and_effort_of_the_prompt_are_in_the_environment():
+    assert swift_environment({"date": "2026-01-01", "reasoning_effort": "low"}, 0, {}).items() >= {
+        ("PROMPT_DATE", "2026-01-01"),
+        ("REASONING_EFFORT", "low"),
+    }
 
 
 def test_a_process_on_the_cpu_has_the_threads_it_is_given_whatever_snakemake_sets():
-    environment = swift_environment("2026-01-01", 1, {})
+    environment = swift_environment({"date": "2026-01-01", "reasoning_effort": "medium"}, 1, {})
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "1"
 
 
@@ -31,9 +34,7 @@ def test_training_merging_and_inference_run_swift():
 def test_a_stage_that_runs_swift_names_the_model_loads_the_plugins_and_sets_the_date(name):
     assert "*plugin_flags()," in SOURCES[name] or "training_command(training" in SOURCES[name]
     assert re.search(r"\*model_flags\((args\.)?model\),|training_command\(training", SOURCES[name])
-    assert re.search(
-        r'swift_environment\(\s*(training\.prompt_date|date|args\.settings\["prompt"\]\["date"\]),', SOURCES[name]
-    )
+    assert re.search(r'swift_environment\(\s*(training\.prompt|args\.settings\["prompt"\]),', SOURCES[name])
 
 
 def test_swift_is_started_and_its_template_loaded_in_one_place_each():

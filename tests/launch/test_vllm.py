@@ -15,9 +15,9 @@ from pipeline.models.render_chat import load_prompt_renderer
 
 pytestmark = pytest.mark.training_environment
 
-DATE = "2020-02-02"
+PROMPT = {"date": "2020-02-02", "reasoning_effort": "medium"}
 SETTINGS = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
-SETTINGS["prompt"]["date"] = DATE
+SETTINGS["prompt"] = PROMPT
 SETTINGS["infer"] |= {"backend": "vllm", "gpus": 2, "torch_dtype": "bfloat16", "max_new_tokens": 7}
 SAMPLING = {"temperature": 0.7, "top_p": 0.9, "top_k": 5, "repetition_penalty": 1.1}
 SETTINGS["infer"] |= SAMPLING | {"seed": 3, "answers_per_prompt": 2}
@@ -65,8 +65,8 @@ def test_vllm_runs_no_code_of_a_model_folder(answered):
 
 
 def test_vllm_is_given_the_prompts_that_check_tokens_saw(answered, built):
-    render = load_prompt_renderer(built[0], DATE)
-    asked = [render(pair["messages"]) for pair in PAIRS for _ in range(2)]
+    render = load_prompt_renderer(built[0], PROMPT)
+    asked = [render(pair) for pair in PAIRS for _ in range(2)]
     assert [given["prompt"] for given in answered["prompts"]] == asked
 
 

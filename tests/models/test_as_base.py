@@ -26,7 +26,7 @@ PAIR = {
     "messages": [{"role": "user", "content": "保存"}, {"role": "assistant", "content": "Save it"}],
     "rejected_response": "Please save",
 }
-DATE = {"date": "2020-02-02"}
+PROMPT = {"date": "2020-02-02", "reasoning_effort": "medium"}
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
@@ -69,7 +69,7 @@ def merge_by_hand(model, adapter, folder):
 def merge(place, adapter="adapter", out="run", chosen="auto"):
     """Merge an adapter into the packed model, and return the result."""
     kept = {"max_shard_size": "5GB", "format": chosen}
-    settings = {"infer": {"gpus": 0, "torch_dtype": "float32"}, "merge": kept, "prompt": DATE}
+    settings = {"infer": {"gpus": 0, "torch_dtype": "float32"}, "merge": kept, "prompt": PROMPT}
     options = {"settings": json.dumps(settings), "model": place / "packed", "manifest": place / "packed.sha256"}
     options |= {"adapter": place / adapter, "val": place / "val.jsonl", "out": place / out}
     merge_adapter.main([f"--{name}={value}" for name, value in options.items()])
@@ -161,7 +161,7 @@ def score(model, folder, dtype) -> bytes:
             **{"truncation_strategy": "delete", "loss_scale": "last_round"},
         },
         "evaluate": {"batch_size": 4},
-        "prompt": DATE,
+        "prompt": PROMPT,
     }
     options = {"settings": json.dumps(settings), "model": model, "shard": 0}
     write_manifest(model, folder / "model.sha256")
@@ -182,7 +182,7 @@ def answer(model, folder) -> str:
     folder.mkdir()
     infer = {"gpus": 0, "shards": 1, "answers_per_prompt": 1, "backend": "transformers", "max_new_tokens": 8}
     infer |= {"temperature": 0, "repetition_penalty": None, "max_batch_size": 1, "torch_dtype": "float32"}
-    settings = {"infer": infer | {"attn_impl": "eager"}, "dpo": {"experts_impl": "eager"}, "prompt": DATE}
+    settings = {"infer": infer | {"attn_impl": "eager"}, "dpo": {"experts_impl": "eager"}, "prompt": PROMPT}
     write_manifest(model, folder / "model.sha256")
     (folder / "val.jsonl").write_text(json.dumps(PAIR) + "\n", encoding="utf-8")
     options = {"settings": json.dumps(settings), "model": model, "manifest": folder / "model.sha256", "shard": 0}

@@ -1,22 +1,26 @@
 """ms-swift's rendering against openai-harmony's, the reference: same tokens, except where these tests say."""
 
+import json
 import random
 import re
 
 import pytest
 from openai_harmony import (
+    Author,
     Conversation,
     DeveloperContent,
     HarmonyEncodingName,
     Message,
+    ReasoningEffort,
     RenderConversationConfig,
     Role,
     SystemContent,
+    ToolDescription,
     load_harmony_encoding,
 )
 from transformers import AutoTokenizer
 
-from tests.support.golden_prompts import NAMES, PROMPT_DATE, read_golden
+from tests.support.golden_prompts import NAMES, PROMPT, read_golden
 from tests.support.random_texts import random_text
 from tools.build_gpt_oss_tokenizer import read_vocabulary
 
@@ -38,25 +42,53 @@ def harmony(tmp_path_factory):
         return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
-def to_harmony(message: dict[str, str]) -> list[Message]:
-    """Return one turn as harmony's messages: thinking and answer are two, in two channels."""
-    text = message["content"]
-    if message["role"] == "system":
-        return [Message.from_role_and_content(Role.DEVELOPER, DeveloperContent.new().with_instructions(text))]
-    if message["role"] == "user":
+def to_harmony(message: dict[str, str], calls: list[str], is_last: bool) -> list[Message]:
+    """Return one turn as harmony's messages: thinking and answer are two. `calls` are those without a result yet."""
+    text, role = message["content"], message["role"]
+    if role == "user":
         return [Message.from_role_and_content(Role.USER, text)]
-    parts = CHANNEL.split(text)[1:] or ["final", text]
+    if role == "tool_call":
+        call = json.loads(text)
+        calls.append(f"functions.{call['name']}")
+        arguments = json.dumps(call["arguments"], ensure_ascii=False, separators=(",", ":"))
+        called = Message.from_role_and_content(Role.ASSISTANT, arguments).with_channel("commentary")
+        return [called.with_recipient(calls[-1]).with_content_type("<|constrain|>json")]
+    if role == "tool_response":
+        author = Author.new(Role.TOOL, calls.pop(0))
+        return [Message.from_author_and_content(author, text).with_recipient("assistant").with_channel("commentary")]
+    parts = CHANNEL.split(text)[1:] or ["final" if is_last else "commentary", text]
     return [
         Message.from_role_and_content(Role.ASSISTANT, part.removesuffix("<|end|><|start|>assistant")).with_channel(name)
         for name, part in zip(parts[::2], parts[1::2], strict=True)
     ]
 
 
-def conversation(messages: list[dict[str, str]]) -> Conversation:
-    """Return a conversation on the golden files' date, as harmony has it by default."""
-    system = SystemContent.new().with_conversation_start_date(PROMPT_DATE)
-    turns = [part for message in messages for part in to_harmony(message)]
-    return Conversation.from_messages([Message.from_role_and_content(Role.SYSTEM, system), *turns])
+def before(pair: dict, instructions: list[str]) -> list[Message]:
+    """Return the system message, and the developer's where a pair has instructions or tools."""
+    system = SystemContent.new().with_conversation_start_date(PROMPT["date"])
+    effort = pair.get("chat_template_kwargs", {}).get("reasoning_effort", PROMPT["reasoning_effort"])
+    messages = [
+        Message.from_role_and_content(Role.SYSTEM, system.with_reasoning_effort(ReasoningEffort(effort.title())))
+    ]
+    if instructions or "tools" in pair:
+        developer = DeveloperContent.new()
+        developer = developer.with_instructions(instructions[0]) if instructions else developer
+        functions = [tool["function"] for tool in pair.get("tools", ())]
+        tools = [ToolDescription.new(f["name"], f["description"], f["parameters"]) for f in functions]
+        developer = developer.with_function_tools(tools) if tools else developer
+        messages.append(Message.from_role_and_content(Role.DEVELOPER, developer))
+    return messages
+
+
+def conversation(pair: dict, messages: list[dict[str, str]]) -> Conversation:
+    """Return messages of a pair as a conversation on the golden files' date, as harmony has it by default."""
+    turns, calls = [], []
+    for number, message in enumerate(messages):
+        following = messages[number + 1]["role"] if number + 1 < len(messages) else ""
+        if message["role"] != "system":
+            turns += to_harmony(message, calls, is_last=following != "tool_call")
+    instructions = [message["content"] for message in messages if message["role"] == "system"]
+    return Conversation.from_messages([*before(pair, instructions), *turns])
 
 
 def answered(golden: dict, answer: str) -> list[dict[str, str]]:
@@ -70,21 +102,21 @@ def answered(golden: dict, answer: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_training_sees_what_harmony_renders_for_training(harmony, name, answer):
     golden = read_golden(name)
-    asked = conversation(answered(golden, answer))
+    asked = conversation(golden["pair"], answered(golden, answer))
     assert golden[answer]["ids"] == harmony.render_conversation_for_training(asked, KEEP_ANALYSIS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_inference_sends_what_harmony_renders_for_completion(harmony, name):
     golden = read_golden(name)
-    asked = conversation(golden["pair"]["messages"][:-1])
+    asked = conversation(golden["pair"], golden["pair"]["messages"][:-1])
     assert golden["prompt"]["ids"] == harmony.render_conversation_for_completion(asked, Role.ASSISTANT, KEEP_ANALYSIS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_difference_1_harmony_stores_an_answer_with_end_where_training_has_return(harmony, name):
-    ids = read_golden(name)["chosen"]["ids"]
-    stored = harmony.render_conversation(conversation(read_golden(name)["pair"]["messages"]), KEEP_ANALYSIS)
+    pair, ids = read_golden(name)["pair"], read_golden(name)["chosen"]["ids"]
+    stored = harmony.render_conversation(conversation(pair, pair["messages"]), KEEP_ANALYSIS)
     assert (ids[-1], stored[-1]) == (RETURN, END)
     assert ids[:-1] == stored[:-1]
 
@@ -94,14 +126,17 @@ def test_difference_2_harmony_drops_the_thinking_of_earlier_turns_and_ms_swift_k
     golden = read_golden(name)
     messages = golden["pair"]["messages"][:-1]
     dropped = [message | {"content": CHANNEL.split(message["content"])[-1]} for message in messages]
-    by_default = harmony.render_conversation_for_completion(conversation(messages), Role.ASSISTANT)
+    by_default = harmony.render_conversation_for_completion(conversation(golden["pair"], messages), Role.ASSISTANT)
     assert golden["prompt"]["ids"] != by_default
-    assert by_default == harmony.render_conversation_for_completion(conversation(dropped), Role.ASSISTANT)
+    assert by_default == harmony.render_conversation_for_completion(
+        conversation(golden["pair"], dropped), Role.ASSISTANT
+    )
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_where_no_earlier_turn_thinks_harmony_drops_nothing(harmony, name):
-    asked = conversation(read_golden(name)["pair"]["messages"][:-1])
+    pair = read_golden(name)["pair"]
+    asked = conversation(pair, pair["messages"][:-1])
     assert read_golden(name)["prompt"]["ids"] == harmony.render_conversation_for_completion(asked, Role.ASSISTANT)
 
 

@@ -45,7 +45,7 @@ def merged(request, built, tmp_path_factory):
 
 
 def failed(base, folder, target="merged", adapter="adapter") -> set[str]:
-    probes = load_probes(base, folder / "val.jsonl", "2020-02-02")
+    probes = load_probes(base, folder / "val.jsonl", {"date": "2020-02-02", "reasoning_effort": "medium"})
     return names_of_failed(judge_merge(base, folder / adapter, folder / target, probes, "float32"))
 
 
@@ -145,7 +145,7 @@ def test_an_adapter_without_layers_changes_nothing_and_fails(built):
 
 def test_the_logits_have_to_be_near_the_adapters_and_nearer_than_the_bases(merged):
     base, folder = merged
-    probes = load_probes(base, folder / "val.jsonl", "2020-02-02")
+    probes = load_probes(base, folder / "val.jsonl", {"date": "2020-02-02", "reasoning_effort": "medium"})
     near, other, *_ = judge_merge(base, folder / "adapter", folder / "merged", probes, "float32")
     assert re.fullmatch(r"\d\.\d\de-\d\d from the adapter's", near["value"])
     assert re.fullmatch(r"at most 0\.\d+ of their norm, and nearer than the base's", near["expected"])

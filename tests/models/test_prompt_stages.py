@@ -17,7 +17,7 @@ from tests.support.training_fixtures import SHAPE
 
 pytestmark = pytest.mark.training_environment
 
-DATE = "2020-02-02"
+PROMPT = {"date": "2020-02-02", "reasoning_effort": "medium"}
 PAIR = {
     "messages": [
         {"role": "system", "content": "Translate."},
@@ -68,7 +68,7 @@ def training(built, rows, tmp_path_factory):
     changed = {
         "dpo": DPO | ONE_STEP,
         "train": CONFIG["train"] | {"gpus": 0, "cpu_processes": 1},
-        "prompt": {"date": DATE},
+        "prompt": PROMPT,
         "tracking": CONFIG["tracking"] | {"mode": "disabled"},
     }
     options = {"settings": json.dumps({"gates": CONFIG["gates"], **changed}), "model": built[0]}
@@ -77,29 +77,29 @@ def training(built, rows, tmp_path_factory):
 
 
 def test_training_sees_the_tokens_and_masks_that_check_tokens_saw(training, built):
-    checked = load_pair_encoder(built[0], DATE, loss_scale=DPO["loss_scale"])(PAIR)
+    checked = load_pair_encoder(built[0], PROMPT, loss_scale=DPO["loss_scale"])(PAIR)
     for answer in ("chosen", "rejected"):
         assert logged(training, f"{answer.upper()}_INPUT_IDS") == checked[f"{answer}_input_ids"]
         assert logged(training, f"{answer.upper()}_LABELS_IDS") == checked[f"{answer}_labels"]
 
 
 def test_inference_sends_the_prompt_that_check_tokens_saw(built, rows, tmp_path):
-    settings = {"infer": CONFIG["infer"] | {"max_new_tokens": 1}, "dpo": DPO, "prompt": {"date": DATE}}
+    settings = {"infer": CONFIG["infer"] | {"max_new_tokens": 1}, "dpo": DPO, "prompt": PROMPT}
     options = {"settings": json.dumps(settings), "model": built[0]}
     options |= {"manifest": f"{built[0]}.sha256", "val": rows, "shard": 0, "answers": tmp_path / "answers.jsonl"}
     output = run_tomorrow("infer_shard", options)
-    assert logged(output, "INPUT_IDS") == load_prompt_renderer(built[0], DATE)(PAIR["messages"])
+    assert logged(output, "INPUT_IDS") == load_prompt_renderer(built[0], PROMPT)(PAIR)
 
 
 def test_the_tiny_model_is_taught_on_what_training_sees(built):
-    ids, _ = load_renderer(built[0], DATE)(PAIR["messages"])
-    assert ids == load_pair_encoder(built[0], DATE)(PAIR)["chosen_input_ids"]
+    ids, _ = load_renderer(built[0], PROMPT)(PAIR)
+    assert ids == load_pair_encoder(built[0], PROMPT)(PAIR)["chosen_input_ids"]
 
 
 def test_a_tiny_model_that_is_built_tomorrow_is_the_same_byte_for_byte(built, tmp_path):
     train = built[0].parents[1] / "train.jsonl"
     shape = SHAPE | {"hidden_size": 32, "intermediate_size": 32}  # as packed weights need
-    settings = json.dumps({"model": {"tiny": shape}, "prompt": {"date": DATE}})
+    settings = json.dumps({"model": {"tiny": shape}, "prompt": PROMPT})
     today, tomorrow = tmp_path / "today" / "model", tmp_path / "tomorrow" / "model"
     build_tiny_model([str(train), "--settings", settings, "--folder", str(today)])
     run_tomorrow("build_tiny_model", {"settings": settings, "folder": tomorrow}, str(train))

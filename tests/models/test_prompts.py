@@ -14,7 +14,7 @@ import pytest
 from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE, model_flags
 from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer
 from tests.support import another_day
-from tests.support.golden_prompts import GOLDEN, LOSS_SCALES, NAMES, PROMPT_DATE, read_golden, render_all
+from tests.support.golden_prompts import GOLDEN, LOSS_SCALES, NAMES, PROMPT, read_golden, render_all
 from tests.support.project import ROOT
 from tests.support.random_texts import random_text
 
@@ -56,15 +56,15 @@ def test_the_loss_scale_of_the_tutorial_counts_earlier_answers_too():
 def test_the_prompt_is_an_exact_prefix_of_both_answers_whatever_the_texts(folder, loss_scale, request):
     found = request.getfixturevalue(folder)
     tokenizer = found if folder == "gpt_oss" else found[0]
-    encode = load_pair_encoder(tokenizer, PROMPT_DATE, loss_scale=loss_scale)
-    render_prompt = load_prompt_renderer(tokenizer, PROMPT_DATE)
+    encode = load_pair_encoder(tokenizer, PROMPT, loss_scale=loss_scale)
+    render_prompt = load_prompt_renderer(tokenizer, PROMPT)
     drawn = random.Random(5)
     for _ in range(300):
         turns = ["user", "assistant"] * drawn.randint(1, 3)
         roles = ["system", *turns] if drawn.random() < 0.5 else turns
         messages = [{"role": role, "content": random_text(drawn)} for role in roles]
         pair = {"messages": messages, "rejected_response": random_text(drawn)}
-        prompt, encoded = render_prompt(messages), encode(pair)
+        prompt, encoded = render_prompt(pair), encode(pair)
         for answer in ("chosen", "rejected"):
             assert encoded[f"{answer}_input_ids"][: len(prompt)] == prompt, pair
 
@@ -79,8 +79,8 @@ def of_another_training(gpt_oss, tmp_path):
 
 
 def test_an_args_json_in_the_models_folder_does_not_change_the_tokens(gpt_oss, of_another_training):
-    messages = read_golden(NAMES[0])["pair"]["messages"]
-    prompts = [load_prompt_renderer(folder, PROMPT_DATE)(messages) for folder in (gpt_oss, of_another_training)]
+    pair = read_golden(NAMES[0])["pair"]
+    prompts = [load_prompt_renderer(folder, PROMPT)(pair) for folder in (gpt_oss, of_another_training)]
     assert prompts[0] == prompts[1]
 
 
@@ -126,7 +126,8 @@ def test_another_day_in_another_zone_under_an_ascii_locale_changes_nothing(gpt_o
 @pytest.mark.ci("that the test above could fail")
 def test_without_the_frozen_date_another_day_changes_every_prompt(gpt_oss, tmp_path):
     unfrozen = (
-        "from pipeline.models import render_chat; render_chat.plugin_files = lambda: ['plugins/no_remote_code.py']"
+        "from pipeline.models import system_message; write = system_message.write_before; "
+        "system_message.write_before = lambda date, *rest: write(str(datetime.date.today()), *rest)"
     )
     day = write_files(tmp_path, gpt_oss, another_day.environment(DAYS), before=unfrozen)
     for path in GOLDEN.iterdir():

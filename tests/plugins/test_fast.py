@@ -81,6 +81,7 @@ def train(built, tmp_path, monkeypatch) -> Callable[..., Trained]:
     from swift import rlhf_main
 
     monkeypatch.setenv("PROMPT_DATE", DATE)
+    monkeypatch.setenv("REASONING_EFFORT", "medium")
     contract = Contract(tmp_path, len(PAIRS), len(PAIRS), reference_folder=str(tmp_path / "reference"))
     for name, value in contract.write().items():
         monkeypatch.setenv(name, value)
@@ -96,7 +97,7 @@ def train(built, tmp_path, monkeypatch) -> Callable[..., Trained]:
         arguments += ["--check_model", "false", "--use_cpu", "true", "--report_to", "none", "--strict", "true"]
         for plugin in ("fp32_logps", *(f"fast/{lever}" for lever in levers)):
             runpy.run_path(f"plugins/{plugin}.py")
-        rlhf_main([*arguments, "--external_plugins", "plugins/no_remote_code.py", "plugins/frozen_date.py"])
+        rlhf_main([*arguments, "--external_plugins", "plugins/no_remote_code.py", "plugins/harmony.py"])
         lines = (folder / "logging.jsonl").read_text(encoding="utf-8").splitlines()
         rows = [row for row in map(json.loads, lines) if "loss" in row or "eval_loss" in row]
         last = max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))

@@ -16,7 +16,7 @@ from swift.rlhf_trainers import rlhf_mixin
 from transformers import AutoTokenizer
 
 from pipeline.launch.contract import Contract
-from pipeline.models.render_chat import load_renderer
+from pipeline.models.render_chat import load_pair_encoder, load_renderer
 
 pytestmark = pytest.mark.training_environment
 
@@ -32,8 +32,13 @@ PREFIX = (
 )
 
 
+def prompt(effort="medium"):
+    """Return the settings of a prompt."""
+    return {"date": "2020-02-02", "reasoning_effort": effort}
+
+
 def test_the_prompt_holds_the_frozen_date_and_only_the_answer_is_trained(built):
-    ids, labels = load_renderer(built[0], "2020-02-02")(MESSAGES)
+    ids, labels = load_renderer(built[0], prompt())({"messages": MESSAGES})
     decode = AutoTokenizer.from_pretrained(built[0]).decode
     answer = "<|channel|>final<|message|>Save<|return|>"
     assert decode(ids) == (
@@ -43,13 +48,22 @@ def test_the_prompt_holds_the_frozen_date_and_only_the_answer_is_trained(built):
     assert decode([label for label in labels if label >= 0]) == answer
 
 
-def test_a_template_without_a_date_line_is_reported(monkeypatch):
-    from swift.template.templates.llm import GptTemplate
+@pytest.mark.parametrize(
+    ("row", "effort"), [({}, "low"), ({"chat_template_kwargs": {"reasoning_effort": "high"}}, "high")]
+)
+def test_the_effort_is_that_of_the_settings_unless_a_row_has_its_own(built, row, effort):
+    ids, _ = load_renderer(built[0], prompt("low"))({"messages": MESSAGES} | row)
+    assert f"\nReasoning: {effort}\n" in AutoTokenizer.from_pretrained(built[0]).decode(ids)
 
-    monkeypatch.setattr(GptTemplate, "_get_gpt_oss_prefix", lambda self: "no date here")
-    runpy.run_path("plugins/frozen_date.py")
-    with pytest.raises(RuntimeError, match="no single date line"):
-        GptTemplate._get_gpt_oss_prefix(None)
+
+@pytest.mark.parametrize("thinking", ["", "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant"])
+def test_with_the_loss_scale_final_only_the_text_of_the_final_channel_counts(built, thinking):
+    answer = f"{thinking}<|channel|>final<|message|>Save"
+    pair = {"messages": [*MESSAGES[:-1], {"role": "assistant", "content": answer}], "rejected_response": "Store"}
+    encoded = load_pair_encoder(built[0], prompt(), loss_scale="last_round+final")(pair)
+    decode = AutoTokenizer.from_pretrained(built[0]).decode
+    for side, text in (("chosen", "Save"), ("rejected", "Store")):
+        assert decode([label for label in encoded[f"{side}_labels"] if label >= 0]) == f"{text}<|return|>"
 
 
 class EvenModel(torch.nn.Module):

@@ -40,7 +40,7 @@ SETTINGS = {
     "router_aux_loss_coef": 0.0,
     "gradient_checkpointing": False,
 }
-PLUGINS = ("whole_model", "fp32_logps", "frozen_date", "every_row")
+PLUGINS = ("whole_model", "fp32_logps", "harmony", "every_row")
 WANTED = {"collapse": "report", "loss_share": 0.02, "chosen_fall": 20}
 ASKED = {"rlhf_type": "dpo", "init_weights": "true"}
 
@@ -67,7 +67,7 @@ def train(built, tmp_path, monkeypatch):
     def run(gates: dict | None = None, *flags: str, rows: int = len(pairs), **settings: object) -> dict[str, dict]:
         wanted = WANTED | {"reference": reference, "asked": ASKED} | (gates or {})
         contract = Contract(file.parent, rows, 0, gates=wanted)
-        for name, value in {**contract.write(), "PROMPT_DATE": "2020-02-02"}.items():
+        for name, value in {**contract.write(), "PROMPT_DATE": "2020-02-02", "REASONING_EFFORT": "medium"}.items():
             monkeypatch.setenv(name, value)
         for plugin in (*PLUGINS, "count_rows", "training_gates"):
             runpy.run_path(f"plugins/{plugin}.py")

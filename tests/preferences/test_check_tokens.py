@@ -32,7 +32,11 @@ def check(built, tmp_path):
         sides["train"].write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
         sides["val"].write_text(json.dumps(SHORT) + "\n", encoding="utf-8")
         dpo = {"max_length": max_length, "truncation_strategy": strategy, "loss_scale": "last_round"}
-        settings = {"data": {"on_problem": on_problem}, "dpo": dpo, "prompt": {"date": "2020-02-02"}}
+        settings = {
+            "data": {"on_problem": on_problem},
+            "dpo": dpo,
+            "prompt": {"date": "2020-02-02", "reasoning_effort": "medium"},
+        }
         out = {name: tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val")}
         out["rejects"] = tmp_path / "rejects.jsonl"
         places = ["--converted", *map(str, converted)] if converted else []

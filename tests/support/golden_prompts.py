@@ -17,8 +17,12 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "prompts"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.json"))
-PROMPT_DATE = "2026-01-01"
-LOSS_SCALES = ("last_round", "ignore_empty_think")  # config.yaml's, and the tutorial's
+PROMPT = {"date": "2026-01-01", "reasoning_effort": "medium"}
+LOSS_SCALES = (
+    "last_round",
+    "ignore_empty_think",
+    "last_round+final",
+)  # config.yaml's, the tutorial's, and finals alone
 NUMBERS = re.compile(r"\[\s+(\d+(?:,\s+\d+)*)\s+\]")
 
 
@@ -42,12 +46,12 @@ def render_all(pairs: dict[str, dict[str, Any]], tokenizer: Path) -> dict[str, d
     """Return the expected contents of each golden file."""
     from pipeline.models.render_chat import load_pair_encoder, load_prompt_renderer, load_template
 
-    decode = load_template(tokenizer, PROMPT_DATE).tokenizer.decode
-    render_prompt = load_prompt_renderer(tokenizer, PROMPT_DATE)
-    encoders = {scale: load_pair_encoder(tokenizer, PROMPT_DATE, loss_scale=scale) for scale in LOSS_SCALES}
+    decode = load_template(tokenizer, PROMPT).tokenizer.decode
+    render_prompt = load_prompt_renderer(tokenizer, PROMPT)
+    encoders = {scale: load_pair_encoder(tokenizer, PROMPT, loss_scale=scale) for scale in LOSS_SCALES}
 
     def render(pair: dict[str, Any]) -> dict[str, Any]:
-        prompt = render_prompt(pair["messages"])
+        prompt = render_prompt(pair)
         rendered: dict[str, Any] = {"pair": pair, "prompt": {"text": decode(prompt), "ids": prompt}}
         encoded = {scale: encode(pair) for scale, encode in encoders.items()}
         for answer in ("chosen", "rejected"):

@@ -38,9 +38,11 @@ def read_conversation(model, ids: list[int], labels: list[int]) -> tuple[torch.T
     return torch.stack(logps), torch.cat(output.router_logits)
 
 
-def score_pairs(folder: Path, adapter: Path | None, pairs: list[dict], date: str, loss_scale: str) -> Pairs:
+def score_pairs(
+    folder: Path, adapter: Path | None, pairs: list[dict], prompt: dict[str, str], loss_scale: str
+) -> Pairs:
     """Score pairs with a model, and with an adapter on it as the policy; without one the policy is the reference."""
-    template = load_template(folder, date, loss_scale=loss_scale)
+    template = load_template(folder, prompt, loss_scale=loss_scale)
     template.set_mode("train")
 
     encoded = [template.encode({"messages": messages}) for row in pairs for messages in both(row)]

@@ -56,7 +56,7 @@ def built(tmp_path_factory) -> list[Path]:
     folders = [folder / name / "model" for name in ("first", "second")]
     for target in folders:
         target.parent.mkdir()
-        settings = {"model": {"tiny": SHAPE}, "prompt": {"date": "2020-02-02"}}
+        settings = {"model": {"tiny": SHAPE}, "prompt": {"date": "2020-02-02", "reasoning_effort": "medium"}}
         build_taught_model(train, settings, target).bfloat16().save_pretrained(target)
         write_manifest(target, manifest_beside(target))
     return folders

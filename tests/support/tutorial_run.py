@@ -11,6 +11,7 @@ import yaml
 from tests.support.project import ROOT
 
 DATE = "2025-08-06"  # in experiments/tutorial.yaml, and in the prompt of ms-swift 3.7.0
+PROMPT = {"date": DATE, "reasoning_effort": "medium"}
 SHAPE = {
     "layers": 2,
     "hidden_size": 32,
@@ -74,7 +75,7 @@ def build_model(folder: Path, training_steps: int) -> Path:
     """Build the model, trained a little on the pairs, in bfloat16; return its folder, with a manifest beside it."""
     shape = SHAPE | {"training_steps": training_steps}
     train, model, packed = write_pairs(folder / "all.jsonl", tutorial_pairs()), folder / "model", folder / "packed"
-    settings = {"model": {"tiny": shape}, "prompt": {"date": DATE}}
+    settings = {"model": {"tiny": shape}, "prompt": PROMPT}
     for script, words in (
         ("build_tiny_model", [train, "--settings", json.dumps(settings), "--folder", packed]),
         ("dequantise_model", [packed, "--manifest", f"{packed}.sha256", "--folder", model]),

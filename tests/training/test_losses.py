@@ -16,6 +16,7 @@ import torch.nn.functional as F
 import yaml
 
 from pipeline.launch.contract import Contract
+from pipeline.launch.run_swift import prompt_variables
 from pipeline.preferences.rated_answers import write_rated_answers
 from pipeline.settings.flags import swift_flags
 from pipeline.training.first_loss import predict_first_loss
@@ -31,8 +32,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The `KTO:FutureWarning"),
 ]
 
-DATE = "2020-02-02"
-PLUGINS = ("no_remote_code", "fp32_logps", "frozen_date", "count_rows")
+PROMPT = {"date": "2020-02-02", "reasoning_effort": "medium"}
+PLUGINS = ("no_remote_code", "fp32_logps", "harmony", "count_rows")
 SHORT_RUN = {
     "rpo_alpha": None,
     "deepspeed": None,
@@ -227,13 +228,14 @@ def train(model: Path, folder: Path, changed: dict) -> Trained:
     settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["dpo"] | SHORT_RUN | changed
     (seen, unseen), files = write_sides(folder, settings["rlhf_type"])
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PROMPT_DATE", DATE)
+        for name, value in prompt_variables(PROMPT).items():
+            environment.setenv(name, value)
         rows = (len(file.read_text(encoding="utf-8").splitlines()) for file in files)
         for name, value in Contract(folder, *rows).write().items():
             environment.setenv(name, value)
         first, held_out = run_training(model, folder / "checkpoints", settings, files)
-    before = score_pairs(model, None, seen, DATE, settings["loss_scale"])
-    after = score_pairs(model, folder / "checkpoints" / "checkpoint-1", unseen, DATE, settings["loss_scale"])
+    before = score_pairs(model, None, seen, PROMPT, settings["loss_scale"])
+    after = score_pairs(model, folder / "checkpoints" / "checkpoint-1", unseen, PROMPT, settings["loss_scale"])
     return Trained(settings, first, held_out, before, after)
 
 

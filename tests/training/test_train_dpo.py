@@ -30,6 +30,7 @@ def arguments(
     *more: str,
     mode: str = "disabled",
     date: str = "2026-01-01",
+    effort: str = "medium",
     train: dict[str, Any] | None = None,
 ) -> list[str]:
     """Return the command line of a training with these settings of `dpo`."""
@@ -37,7 +38,7 @@ def arguments(
         "dpo": {"beta": 0.1} if dpo is None else dpo,
         "train": TRAIN | (train or {}),
         "gates": GATES,
-        "prompt": {"date": date},
+        "prompt": {"date": date, "reasoning_effort": effort},
         "tracking": {"mode": mode, "project": "p", "host": None},
     }
     return ["--settings", json.dumps(settings), *PATHS, "--out", "tiny/dpo", *more]
@@ -141,13 +142,13 @@ def make_folder(folder):
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def test_another_prompt_date_or_number_of_processes_starts_afresh(start, monkeypatch):
+def test_another_prompt_or_number_of_processes_starts_afresh(start, monkeypatch):
     # This process would have the first folder for good.
     monkeypatch.setattr("pipeline.training.train_adapter.claim_folder", make_folder)
-    changes = [{}, {}, {"date": "2026-01-02"}, {"train": {"cpu_processes": 4}}]
+    changes = [{}, {}, {"date": "2026-01-02"}, {"effort": "low"}, {"train": {"cpu_processes": 4}}]
     folders = [value_of(start(arguments(**change)), "--output_dir") for change in changes]
     assert folders[0] == folders[1]
-    assert len(set(folders)) == 3
+    assert len(set(folders)) == 4
 
 
 STACKED = ["--sft-adapter", "sft/adapter"]

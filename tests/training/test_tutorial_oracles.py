@@ -16,8 +16,8 @@ import yaml
 from tests.support.plain_forward import score_pairs
 from tests.support.project import ROOT
 from tests.support.tutorial_run import (
-    DATE,
     FLOAT32,
+    PROMPT,
     build_model,
     load_settings,
     train_tutorial,
@@ -75,7 +75,7 @@ def test_the_loss_is_named_and_not_left_to_the_trainer():
 
 def test_the_first_loss_is_ln_2_and_the_nll_of_the_chosen_answers(model, curves):
     with torch.no_grad():
-        answers = [chosen for chosen, _ in score_pairs(model, None, STEP, DATE, load_settings()["dpo"]["loss_scale"])]
+        answers = [chosen for chosen, _ in score_pairs(model, None, STEP, PROMPT, load_settings()["dpo"]["loss_scale"])]
     # The trainer's mean is over the tokens of a batch, and then over batches.
     batches = [torch.cat([answer.policy for answer in answers[first : first + 8]]) for first in range(0, 32, 8)]
     nll = mean(-batch.mean().item() for batch in batches)

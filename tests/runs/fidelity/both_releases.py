@@ -27,7 +27,13 @@ LEFT_OUT = {
 OWN = {"logging_steps": 1, "add_version": "false", "check_model": "false", "report_to": "none"}
 OLD_PLUGINS = [ROOT / "plugins" / "cpu_zero3.py", ROOT / "tests" / "runs" / "fidelity" / "lenient_zip.py"]
 ENVIRONMENT = {
-    **{"OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu", "TOKENIZERS_PARALLELISM": "false", "PROMPT_DATE": DATE},
+    **{
+        "OMP_NUM_THREADS": "1",
+        "DS_ACCELERATOR": "cpu",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PROMPT_DATE": DATE,
+        "REASONING_EFFORT": "medium",
+    },
     **{"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "NPROC_PER_NODE": str(PROCESSES)},
 }
 

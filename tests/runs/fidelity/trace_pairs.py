@@ -30,10 +30,10 @@ def load_release() -> tuple[Any, Any, Any]:
         from swift.dataloader import BatchSamplerShard
         from swift.dataset import load_dataset
 
-        from pipeline.models.render_chat import load_template as load_by_date
+        from pipeline.models.render_chat import load_template as load_ours
 
         def load_template(model: str, **settings: Any) -> Any:
-            return load_by_date(Path(model), "2025-08-06", **settings)
+            return load_ours(Path(model), {"date": "2025-08-06", "reasoning_effort": "medium"}, **settings)
 
     return load_template, load_dataset, BatchSamplerShard
 
