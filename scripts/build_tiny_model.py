@@ -53,10 +53,10 @@ def to_batch(rows: list[Row], pad: int) -> dict[str, torch.Tensor]:
     }
 
 
-def last_turn(row: Row, start: int) -> Row:
-    """Return the tokens of the last question and its answer, which begin with the last but one of `start`."""
+def last_turn(row: Row, question: list[int]) -> Row:
+    """Return the tokens of the last question and its answer; a question begins with the tokens `question`."""
     ids, labels = row
-    at = [place for place, token in enumerate(ids) if token == start][-2]
+    at = max(place for place in range(len(ids)) if ids[place : place + len(question)] == question)
     return ids[at:], labels[at:]
 
 
@@ -71,9 +71,9 @@ def draw_batches(rows: list[Row], size: int, steps: int, seed: int) -> Iterator[
         yield batch
 
 
-def teach(model: GptOssForCausalLM, rows: list[Row], start: int, shape: dict[str, Any]) -> None:
+def teach(model: GptOssForCausalLM, rows: list[Row], question: list[int], shape: dict[str, Any]) -> None:
     """Train the model, in place, on the labelled tokens of last turns, and then of whole conversations."""
-    turns = [last_turn(row, start) for row in rows]
+    turns = [last_turn(row, question) for row in rows]
     batches = [
         *draw_batches(turns, shape["turn_batch_size"], shape["turn_steps"], shape["seed"]),
         *draw_batches(rows, shape["batch_size"], shape["training_steps"], shape["seed"]),
@@ -105,8 +105,8 @@ def build_taught_model(conversations: Path, settings: dict[str, Any], folder: Pa
     model.config.save_pretrained(folder)
     render = load_renderer(folder, settings["prompt"])
     print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {len(taught)} conversations", flush=True)
-    start = tokenizer.convert_tokens_to_ids("<|start|>")
-    teach(model, [render(row) for row in taught], start, shape)
+    question = tokenizer.encode("<|start|>user<|message|>", add_special_tokens=False)
+    teach(model, [render(row) for row in taught], question, shape)
     return model
 
 

@@ -29,6 +29,7 @@ class InterfaceString(NamedTuple):
     imperative: str
     gerund: str
     taught: str  # the form that the base model learns
+    thinking: str | None  # before either form
 
 
 class Pattern(NamedTuple):
@@ -38,6 +39,7 @@ class Pattern(NamedTuple):
     chinese: str
     english: str
     taught: str  # imperative or gerund
+    thinking: str | None = None
 
     def fill(self, words: Words) -> InterfaceString:
         """Return the string with these words."""
@@ -47,7 +49,8 @@ class Pattern(NamedTuple):
             form: self.english.format(verb=getattr(words.verb, form).capitalize(), **english)
             for form in ("imperative", "gerund")
         }
-        return InterfaceString(self.name, chinese, **forms, taught=forms[self.taught])
+        thinking = self.thinking and self.thinking.format(**english)
+        return InterfaceString(self.name, chinese, **forms, taught=forms[self.taught], thinking=thinking)
 
 
 def chinese_fields(words: Words) -> dict[str, str]:

@@ -11,7 +11,7 @@ SETTINGS: dict[str, Any] = {
         "raw": "data/preferences.jsonl", "val": None, "languages": {"source": "zh", "target": "en"}, "system": None,
     },
     "model": {"folder": None, "random": False},
-    "prompt": {"date": "2026-01-01"},
+    "prompt": {"date": "2026-01-01", "reasoning_effort": "medium"},
     "sft": {"enabled": False, "join": "merged"},
     "infer": {"max_new_tokens": 96},
 }  # fmt: skip

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from pipeline.launch.run_swift import prompt_variables
 from pipeline.settings.check import find_problems, load_config, merge
 from pipeline.settings.reads import part_for
 from pipeline.swift_commands.flag_knowledge import OLD, PINNED, load_defaults, load_knowledge, moved_defaults
@@ -346,7 +347,7 @@ def recorded_run(folder: Path, config: dict) -> Path:
     gpus, cpu_processes = config["train"]["gpus"], config["train"]["cpu_processes"]
     command, tracking = command_of(config, folder)
     device = {} if gpus else {"DS_ACCELERATOR": "cpu"}
-    environment = device | {"NPROC_PER_NODE": str(gpus or cpu_processes), "PROMPT_DATE": config["prompt"]["date"]}
+    environment = device | {"NPROC_PER_NODE": str(gpus or cpu_processes)} | prompt_variables(config["prompt"])
     record = {"command": ["swift", *command], "environment": environment, "contract": {"tracking": tracking}}
     (folder / "dpo" / "settings.json").write_text(json.dumps(record), encoding="utf-8")
     return folder

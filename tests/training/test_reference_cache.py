@@ -11,7 +11,7 @@ DPO = {"torch_dtype": "bfloat16", "target_modules": ["q_proj", "v_proj"], "beta"
 
 def training(processes: int = 8, levers: tuple[str, ...] = (), **dpo) -> Training:
     train = {"nodes": 1, "gpus": 0, "cpu_processes": processes, "fast": dict.fromkeys(levers, True)}
-    settings = {"dpo": DPO | dpo, "train": train, "prompt": {"date": "2026-01-01"}}
+    settings = {"dpo": DPO | dpo, "train": train, "prompt": {"date": "2026-01-01", "reasoning_effort": "medium"}}
     paths = {name: Path(name) for name in ("model", "checkpoints", "out")}
     return Training("train_dpo", settings, manifest=Path("m.sha256"), pairs=[], **paths)
 
