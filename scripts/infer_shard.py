@@ -16,11 +16,14 @@ from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.model_flags import model_flags
-from pipeline.launch.plugins import plugin_flags
+from pipeline.launch.plugins import INFERENCE, plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
 from pipeline.settings.flags import flag_words, infer_settings
 from pipeline.settings.stage import stage_parser
+
+# What a prompt is made of.
+ASKED = ("messages", "tools", "chat_template_kwargs")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -44,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     claims = claim_gpus(infer["gpus"], "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
-    asked = [{"messages": pair["messages"]} for pair in pairs]
+    asked = [{key: pair[key] for key in ASKED if key in pair} for pair in pairs]
     write_json_lines(prompts, (row for row in asked for _ in range(infer["answers_per_prompt"])))
     args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
@@ -53,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
             *flag_words(infer_settings(args.settings, args.shard)),
-            *plugin_flags(),
+            *plugin_flags(INFERENCE),
         ],
         swift_environment(args.settings["prompt"]["date"], 0 if infer["gpus"] else CPU_THREADS, {}),
         open_files=claims,

@@ -81,3 +81,9 @@ def test_answers_are_in_the_order_of_the_prompts_in_whatever_order_vllm_ends_the
     for row, pair in zip(answered["rows"], asked, strict=True):
         assert pair["messages"][0]["content"] in row["response"]
         assert row["messages"][-1] == {"role": "assistant", "content": row["response"]}
+
+
+def test_each_answer_says_how_it_ended(answered):
+    # The stand-in answers with the prompt, which ends with an open message.
+    assert {row["finish"] for row in answered["rows"]} == {"stop"}
+    assert all(row["final_tokens"] > 0 for row in answered["rows"])
