@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pipeline.evaluation.figures import DIGITS
 from pipeline.evaluation.row_metrics import Ratio, Statistics
 from pipeline.evaluation.side_by_side import End, SideBySide
 from pipeline.gates import Gate, gate
+
+FIX = "; raise infer.max_new_tokens if answers are cut, or train on answers that think and then have a final"
 
 
 class OfEnds(Ratio):
@@ -41,10 +44,8 @@ def judge_lost_finals(rows: SideBySide, most: float) -> list[Gate]:
     if not before:
         return []
     shares = {model: sum(end.finish != "stop" for end in ends) / len(ends) for model, ends in rows.ends.items()}
-    rises = {model: shares[last] - shares[model] for model in before}
+    rises = {model: round(shares[last] - shares[model], DIGITS) for model in before}
     worst = max(rises, key=rises.__getitem__)
-    expected = (
-        f"at most {most} (gates.lost_finals); raise infer.max_new_tokens if answers are cut, or train with thinking"
-    )
+    passed = rises[worst] <= most
     said = f"{rises[worst]:.3f} over {worst} ({shares[worst]:.3f} -> {shares[last]:.3f} of the answers of {last})"
-    return [gate("lost_finals", rises[worst] <= most, said, expected)]
+    return [gate("lost_finals", passed, said, f"at most {most} (gates.lost_finals){'' if passed else FIX}")]

@@ -31,6 +31,7 @@ def test_a_figure_is_the_mean_over_all_answers(name, value):
         ({"base": 0, "dpo": 1}, True),
         ({"base": 0, "dpo": 2}, False),
         ({"base": 9, "dpo": 10}, True),
+        ({"base": 3, "dpo": 4}, True),  # 0.4 - 0.3 is above 0.1 in binary
         ({"base": 5, "dpo": 0}, True),
         ({"base": 5, "sft": 0, "dpo": 2}, False),
         ({"base": 0, "sft": 2, "dpo": 2}, False),
@@ -44,7 +45,7 @@ def test_the_share_of_lost_finals_may_rise_by_no_more_than_the_setting_over_any_
 def test_the_gate_names_the_model_the_shares_and_the_fix():
     (judged,) = judge_lost_finals(make_rows(base=1, sft=0, dpo=4), 0.1)
     assert judged["value"] == "0.400 over sft (0.000 -> 0.400 of the answers of dpo)"
-    assert "raise infer.max_new_tokens" in judged["expected"] and "train with thinking" in judged["expected"]
+    assert "raise infer.max_new_tokens" in judged["expected"] and "train on answers that think" in judged["expected"]
 
 
 def test_a_model_alone_has_no_gate():
