@@ -32,7 +32,7 @@ from pipeline.settings.own_figures import own_files
 from pipeline.settings.reads import hand_parts
 from pipeline.settings.runs import list_runs, name_models
 from pipeline.settings.sweep import list_points
-from pipeline.launch.plugins import plugin_files, training_plugins
+from pipeline.launch.plugins import INFERENCE, plugin_files, training_plugins
 from pipeline.graph.tabulate_stages import tabulate_stages
 from pipeline.settings.resources import training_resources
 

@@ -51,6 +51,7 @@ rule evaluate_answers:
         rows="results/{run}/evaluate/answers.jsonl",
     log:
         "results/{run}/logs/evaluate_answers.log",
+        gates="results/{run}/evaluate/gates.json",
     benchmark:
         "results/{run}/benchmarks/evaluate_answers.tsv"
     conda:
@@ -68,7 +69,7 @@ rule evaluate_answers:
             --judgements {input.judgements:q} \
             --comet {input.comet:q} \
             --cores {threads:q} \
-            --out {params.out:q} >{log:q} 2>&1
+            --out {params.out:q} >{log[0]:q} 2>&1
         """
 
 

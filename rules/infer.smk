@@ -28,7 +28,7 @@ rule infer_shard:
         gpu=config["infer"]["gpus"],
         gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
     params:
-        *code_of("infer_shard"),
+        *code_of("infer_shard", plugin_files(INFERENCE)),
         settings=part("infer_shard"),
         # vLLM has an environment of its own, because it pins a torch of its own.
         environment="envs/with-vllm" if config["infer"]["backend"] == "vllm" else "envs/with-training",

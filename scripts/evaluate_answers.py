@@ -4,30 +4,33 @@
         dpo=results/tiny/infer/predictions.jsonl \
         --settings "$(python -m tools.show_settings evaluate_answers)" --only bleu chrf
 
-Prints the figures, or writes answer_metrics.json and answers.jsonl into --out. Name the models in the order in
-which they were trained; each is compared with those before it. With data.languages: null, figures of translations are
-left out.
+Prints the figures, or writes answer_metrics.json, answers.jsonl and gates.json into --out. Name the models in the order
+in which they were trained; each is compared with those before it. Finals are scored; an answer that was cut or has no
+final is scored as an empty one. With data.languages: null, figures of translations are left out.
 """
 
 import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.evaluation.answer_ends import end_metrics, judge_lost_finals
 from pipeline.evaluation.corpus_metrics import Bleu, Chrf, Ter, signature
 from pipeline.evaluation.figures import Figure, Resampled, write_figures
 from pipeline.evaluation.own_metric import load_own_metric
+from pipeline.evaluation.predictions import HeldOut, read_predictions
 from pipeline.evaluation.row_metrics import general_metrics, hits, read_terms, translation_metrics
 from pipeline.evaluation.row_scores import judged_metric, read_scores
-from pipeline.evaluation.side_by_side import SideBySide, read_rows, read_side_by_side
+from pipeline.evaluation.side_by_side import SideBySide, read_side_by_side
 from pipeline.evaluation.statistics import count_statistics
 from pipeline.files.json_lines import write_json_lines
+from pipeline.gates import require_gates, write_gates
 from pipeline.settings.model_words import METAVAR, read_single_files
 from pipeline.settings.stage import stage_parser
 
@@ -35,7 +38,9 @@ Metrics = dict[str, Any]
 # Inside --out.
 METRICS = "answer_metrics.json"
 ROWS = "answers.jsonl"
+GATES = "gates.json"
 SIGNED = ("bleu", "chrf", "ter")
+THOUGHTS = ("chosen_analysis", "rejected_analysis")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -46,7 +51,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--comet", type=Path, nargs="?", metavar="FILE", help="what score_comet.py wrote")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="figures to compute; default: all")
     parser.add_argument("--cores", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="folder for the figures, and the answers side by side with scores")
+    parser.add_argument(
+        "--out", type=Path, help="folder for the figures, the answers side by side with scores, and the gates"
+    )
     return parser.parse_args(argv)
 
 
@@ -61,7 +68,7 @@ def choose_metrics(args: argparse.Namespace) -> Metrics:
         metrics["term_hits"] = hits(read_terms(Path(settings["terms"])))
     if args.comet:
         metrics["comet"] = read_scores(args.comet)
-    metrics |= general_metrics()
+    metrics |= general_metrics() | end_metrics()
     known = [*metrics, *(["win_rate"] if args.judgements else [])]
     if unknown := sorted(set(args.only or ()) - set(known)):
         sys.exit(f"--only: {', '.join(unknown)}: not a figure of this comparison; there are: {', '.join(known)}")
@@ -115,21 +122,23 @@ def add_win_rates(args: argparse.Namespace, rows: SideBySide, found: Metrics) ->
         found["comparisons"][f"{two}-{one}"]["win_rate"] = figure | {"p": None}
 
 
-def list_answers(rows: SideBySide, first_file: Path, scores: dict[str, Any]) -> Iterator[Metrics]:
+def list_answers(rows: SideBySide, files: Mapping[str, Path], scores: dict[str, Any]) -> Iterator[Metrics]:
     """Yield the rows of answers.jsonl: a prompt, its answers and their scores, and the change of the main score."""
     first, *_, last = rows.models if len(rows.models) > 1 else [*rows.models, rows.models[0]]
     main = next(iter(scores))
-    for i, row in enumerate(read_rows(first_file)):
-        own = {model: {name: as_json(by_model[model][i]) for name, by_model in scores.items()} for model in rows.models}
+    for i, found in enumerate(zip(*(read_predictions(path, HeldOut) for path in files.values()), strict=True)):
+        row, by_model = found[0], dict(zip(files, found, strict=True))
+        own = {model: {name: as_json(values[model][i]) for name, values in scores.items()} for model in rows.models}
         before, after = (own[model][main] for model in (first, last))
         yield {
-            "id": row.id,
-            **({"answer": row.answer} if row.answer is not None else {}),
-            **({"tag": row.tag} if row.tag is not None else {}),
+            **row.name,
             "messages": row.messages,
             "chosen": row.chosen,
             "rejected": row.rejected,
+            **{side: text for side in THOUGHTS if (text := getattr(row, side)) is not None},
             "answers": {model: rows.answers[model][i] for model in rows.models},
+            "finish": {model: said.finish for model, said in by_model.items()},
+            "analysis": {model: said.analysis for model, said in by_model.items() if said.analysis is not None},
             "scores": own,
             "change": None if before is None or after is None else round(after - before, 6),
         }
@@ -171,7 +180,9 @@ def main(argv: list[str] | None = None) -> None:
     write_figures(found, args.out and args.out / METRICS)
     if args.out:
         scores = score_rows(rows, metrics, found["better"], statistics)
-        write_json_lines(args.out / ROWS, list_answers(rows, files[rows.models[0]], scores))
+        write_json_lines(args.out / ROWS, list_answers(rows, files, scores))
+        write_gates(args.out / GATES, judge_lost_finals(rows, args.settings["gates"]["lost_finals"]))
+        require_gates(args.out / GATES)
 
 
 if __name__ == "__main__":

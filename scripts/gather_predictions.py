@@ -14,31 +14,39 @@ from typing import Any
 from pipeline.evaluation.shards import gates_beside, join_shards, take_shard
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import Gate, gate, read_gates, require_gates, write_gates
+from pipeline.models.channels import split_channels
 from pipeline.settings.stage import stage_parser
 
 # Inside --out.
 PREDICTIONS = "predictions.jsonl"
 GATES = "gates.json"
-# A gpt-oss answer begins with the name of its channel.
-CHANNEL_END = "<|message|>"
+# What a prompt has beside its messages, and what plugins/note_answer_ends.py notes of an answer.
+BESIDE = ("tools", "chat_template_kwargs")
+NOTED = ("finish", "analysis_tokens", "final_tokens")
 
 
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """Return a row of predictions.jsonl (schemas/prediction.schema.json).
 
-    A prompt of one's own has no answers to compare with. An answer that names its channel but has no message is kept as
-    the model wrote it.
+    A prompt of one's own has no answers to compare with.
     """
-    prediction = {"id": pair["id"]} | ({"tag": pair["tag"]} if "tag" in pair else {})
-    response = answer["response"].rpartition(CHANNEL_END)[2]
+    named = {key: pair[key] for key in ("id", "tag") if key in pair}
+    beside = {key: pair[key] for key in BESIDE if key in pair}
+    analysis, final = split_channels(answer["response"])
+    said = {"analysis": analysis, "final": final or ""} | {key: answer[key] for key in NOTED}
     if "rejected_response" not in pair:
-        return prediction | {"messages": pair["messages"], "response": response}
-    return prediction | {
-        "messages": pair["messages"][:-1],
-        "response": response,
-        "chosen": pair["messages"][-1]["content"],
-        "rejected": pair["rejected_response"],
-    }
+        return named | {"messages": pair["messages"]} | beside | said
+    sides = {"chosen": pair["messages"][-1]["content"], "rejected": pair["rejected_response"]}
+    return named | {"messages": pair["messages"][:-1]} | beside | said | split_sides(sides)
+
+
+def split_sides(sides: dict[str, str]) -> dict[str, str]:
+    """Return the final of each side of a pair, and its analysis where it has one."""
+    found: dict[str, str] = {}
+    for side, text in sides.items():
+        analysis, final = split_channels(text)
+        found |= {side: final or ""} | ({f"{side}_analysis": analysis} if analysis is not None else {})
+    return found
 
 
 def read_answers(path: Path, prompts: int, each: int) -> list[list[dict[str, Any]]]:
@@ -47,6 +55,8 @@ def read_answers(path: Path, prompts: int, each: int) -> list[list[dict[str, Any
     if len(rows) != prompts * each:
         asked = f"{prompts} prompts" if each == 1 else f"{prompts} prompts x {each}"
         sys.exit(f"{path}: {len(rows)} answers for {asked}; delete it and run again")
+    if any(key not in row for row in rows for key in NOTED):
+        sys.exit(f"{path}: an older release wrote these answers, and not how they ended; delete it and run again")
     return [rows[start : start + each] for start in range(0, len(rows), each)]
 
 
@@ -65,7 +75,7 @@ def gather(pairs: list[dict[str, Any]], shards: list[Path], each: int) -> list[d
 def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]], each: int) -> list[Gate]:
     """Return two gates: every held-out prompt has its own answers, and not all answers are empty."""
     asked = [pair["id"] for pair in pairs for _ in range(each)]
-    empty = sum(not row["response"].strip() for row in predictions)
+    empty = sum(not row["final"].strip() for row in predictions)
     return [
         gate("answers", asked == [row["id"] for row in predictions], len(predictions), len(asked)),
         gate("empty_answers", empty < len(predictions), empty, f"below {len(predictions)}"),

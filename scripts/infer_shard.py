@@ -16,7 +16,7 @@ from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import require_gates, write_gates
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.model_flags import model_flags
-from pipeline.launch.plugins import plugin_flags
+from pipeline.launch.plugins import INFERENCE, plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
 from pipeline.models.render_chat import said_of
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
             *("--result_path", str(args.answers), "--load_args", "false", "--strict", "true"),
             *(["--adapters", str(args.adapter)] if args.adapter else []),
             *flag_words(infer_settings(args.settings, args.shard)),
-            *plugin_flags(),
+            *plugin_flags(INFERENCE),
         ],
         swift_environment(args.settings["prompt"], 0 if infer["gpus"] else CPU_THREADS, {}),
         open_files=claims,

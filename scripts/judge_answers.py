@@ -4,9 +4,10 @@
         --settings "$(python -m tools.show_settings judge_answers experiments/mine.yaml)" --out judged
 
 The judge is evaluate.judge of the settings; its judgements are written to judgements.jsonl in --out. Each prompt is
-judged twice at temperature 0, the second time with the two answers swapped. A model has won if it wins both
-times; everything else is a tie. Two equal answers are a tie, too, and are not sent to the judge. A
-prompt without a verdict is invalid. After a kill, the job asks only the questions that have no answer yet.
+judged twice at temperature 0, the second time with the two answers swapped. Finals are judged; an answer that was cut
+or has no final is judged as an empty one. A model has won if it wins both times; everything else is a tie. Two equal
+answers are a tie, too, and are not sent to the judge. A prompt without a verdict is invalid. After a kill, the job asks
+only the questions that have no answer yet.
 """
 
 import argparse
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.evaluation.judge_client import Judge, JudgeError, PromptTooLong, check_url, read_key
-from pipeline.evaluation.named_predictions import Prediction, read_predictions
+from pipeline.evaluation.named_predictions import read_named_predictions
+from pipeline.evaluation.predictions import Prediction
 from pipeline.files.finished_rows import FinishedRows
 from pipeline.files.json_files import run_digest
 from pipeline.graph.code_of import code_of
+from pipeline.models.channels import split_channels
 from pipeline.settings.model_words import METAVAR, read_single_files
 from pipeline.settings.stage import stage_parser
 
@@ -53,7 +56,7 @@ class Question(NamedTuple):
 
 def write_question(instruction: str, prompt: list[dict[str, str]], answers: tuple[str, str]) -> list[dict[str, str]]:
     """Return the messages to the judge. The mark is a hash of all texts, so no text can contain it."""
-    turns = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in prompt)
+    turns = "\n\n".join(f"[{message['role']}]\n{without_thinking(message)}" for message in prompt)
     parts = {"REQUEST": turns, "ANSWER A": answers[0], "ANSWER B": answers[1]}
     mark = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     shown = "\n\n".join(f"=== {name} {mark} ===\n{text}\n=== END OF {name} {mark} ===" for name, text in parts.items())
@@ -63,15 +66,21 @@ def write_question(instruction: str, prompt: list[dict[str, str]], answers: tupl
     ]
 
 
+def without_thinking(message: dict[str, str]) -> str:
+    """Return the text of a turn; of an earlier answer, its final."""
+    final = split_channels(message["content"])[1] if message["role"] == "assistant" else None
+    return message["content"] if final is None else final
+
+
 def list_questions(found: dict[str, list[Prediction]], numbers: list[int], instruction: str) -> list[Question]:
     """Return two questions for each prompt to which the two models have different answers."""
     one, other = found
     return [
-        Question(n, round_, order, write_question(instruction, found[one][n]["messages"], answers))
+        Question(n, round_, order, write_question(instruction, found[one][n].messages, answers))
         for n in numbers
-        if found[one][n]["response"] != found[other][n]["response"]
+        if found[one][n].counted != found[other][n].counted
         for round_, order in zip(ROUNDS, ((one, other), (other, one)), strict=True)
-        for answers in [(found[order[0]][n]["response"], found[order[1]][n]["response"])]
+        for answers in [(found[order[0]][n].counted, found[order[1]][n].counted)]
     ]
 
 
@@ -130,8 +139,7 @@ def to_row(prediction: Prediction, models: list[str], rounds: dict[str, dict[str
     """Return a row of the judgements; two equal answers have no rounds."""
     for round_, order in zip(ROUNDS, (models, models[::-1]), strict=True):
         rounds.setdefault(round_, {"order": order, "verdict": "tie", "said": ""})
-    named = {key: prediction[key] for key in ("id", "answer", "tag") if key in prediction}
-    return named | rounds | {"winner": find_winner([rounds[round_] for round_ in ROUNDS])}
+    return prediction.name | rounds | {"winner": find_winner([rounds[round_] for round_ in ROUNDS])}
 
 
 def say_result(models: list[str], winners: Counter[str]) -> str:
@@ -178,7 +186,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_arguments(argv)
     settings, files = args.settings["evaluate"]["judge"], read_single_files(args.predictions)
-    instruction, found = read_instruction(Path(settings["prompt"] or PROMPT)), read_predictions(files)
+    instruction, found = read_instruction(Path(settings["prompt"] or PROMPT)), read_named_predictions(files, Prediction)
     models, predictions = list(found), next(iter(found.values()))
     numbers = choose_prompts(len(predictions), settings["limit"], args.settings["evaluate"]["seed"])
     questions = list_questions(found, numbers, instruction)

@@ -7,7 +7,8 @@ It writes comet.jsonl, a row a prompt. evaluate.comet is the model: one that COM
 a folder with checkpoints/model.ckpt and hparams.yaml. A checkpoint is a pickle, so take it from someone you trust. It
 runs `comet-score` from .venv-comet, or else from PATH: unbabel-comet needs older numpy and transformers than the
 environments of this project have. The source is the last turn of the prompt, the reference is the chosen answer, and
-line ends in a text count as blanks.
+line ends in a text count as blanks. Finals are scored; an answer that was cut or
+has no final is scored as an empty one.
 """
 
 import json
@@ -19,7 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.evaluation.named_predictions import Prediction, read_predictions
+from pipeline.evaluation.named_predictions import read_named_predictions
+from pipeline.evaluation.predictions import HeldOut
 from pipeline.files.json_lines import write_json_lines
 from pipeline.settings.model_words import METAVAR, read_single_files
 from pipeline.settings.stage import stage_parser
@@ -60,26 +62,21 @@ def run_comet(command: list[str]) -> None:
         sys.exit(f"comet-score stopped with status {done.returncode}: {last}")
 
 
-def score(comet: str, model: str, found: dict[str, list[Prediction]], gpus: int) -> list[dict[str, float]]:
+def score(comet: str, model: str, found: dict[str, list[HeldOut]], gpus: int) -> list[dict[str, float]]:
     """Return the scores of each prompt, by the model that answered."""
     rows = next(iter(found.values()))
     with TemporaryDirectory() as name:
         folder = Path(name)
         answers = {
-            one: write_texts(folder / str(n), [row["response"] for row in found[one]]) for n, one in enumerate(found)
+            one: write_texts(folder / str(n), [row.counted for row in found[one]]) for n, one in enumerate(found)
         }
-        sources = write_texts(folder / "sources", [row["messages"][-1]["content"] for row in rows])
-        references = write_texts(folder / "references", [row["chosen"] for row in rows])
+        sources = write_texts(folder / "sources", [row.messages[-1]["content"] for row in rows])
+        references = write_texts(folder / "references", [row.chosen for row in rows])
         to = str(folder / "scores.json")
         files = ["--sources", sources, "--references", references, "--translations", *answers.values()]
         run_comet([comet, *files, "--model", model, "--gpus", str(gpus), "--to_json", to, "--quiet"])
         said: dict[str, list[dict[str, Any]]] = json.loads(Path(to).read_text(encoding="utf-8"))
     return [{one: round(said[path][n]["COMET"], 4) for one, path in answers.items()} for n in range(len(rows))]
-
-
-def name_row(row: Prediction) -> dict[str, Any]:
-    """Return the id of a prediction, and the number of the answer where a prompt has several."""
-    return {key: row[key] for key in ("id", "answer") if key in row}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -90,11 +87,11 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit("evaluate.comet: null, so there is no model to score with; name one (docs/judge.md)")
 
     comet, model = find_comet(), find_checkpoint(args.settings["evaluate"]["comet"])
-    found = read_predictions(read_single_files(args.predictions))
+    found = read_named_predictions(read_single_files(args.predictions), HeldOut)
     scores = score(comet, model, found, args.settings["infer"]["gpus"])
     args.out.mkdir(parents=True, exist_ok=True)
     rows = zip(next(iter(found.values())), scores, strict=True)
-    write_json_lines(args.out / SCORES, (name_row(row) | {"scores": own} for row, own in rows))
+    write_json_lines(args.out / SCORES, (row.name | {"scores": own} for row, own in rows))
     for name in found:
         print(f"{name}: COMET {sum(own[name] for own in scores) / len(scores):.4f} over {len(scores)} prompts")
 

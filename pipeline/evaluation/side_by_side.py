@@ -1,29 +1,26 @@
 """The answers of several models to the same prompts, side by side."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.evaluation.predictions import HeldOut, read_predictions
 
 # The id of a prompt, and the number of the answer where a prompt has several.
 AnswerId = tuple[str, int | None]
 
 
-class Row(msgspec.Struct):
-    """A row of predictions.jsonl (schemas/prediction.schema.json)."""
+class End(NamedTuple):
+    """How an answer ended, and the tokens of its analysis and of its final."""
 
-    id: str
-    messages: list[dict[str, str]]
-    response: str
-    chosen: str
-    rejected: str
-    tag: str | None = None
-    answer: int | None = None
+    finish: str
+    analysis_tokens: int
+    final_tokens: int
 
 
 @dataclass
@@ -36,7 +33,8 @@ class SideBySide:
     ids: list[AnswerId] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)  # the last user message
     chosen: list[str] = field(default_factory=list)
-    answers: dict[str, list[str]] = field(default_factory=dict)  # by model
+    answers: dict[str, list[str]] = field(default_factory=dict)  # by model, as they are scored
+    ends: dict[str, list[End]] = field(default_factory=dict)  # by model
     prompts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
@@ -45,52 +43,46 @@ class SideBySide:
         return list(self.answers)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a predictions.jsonl; stop with one line at a row that is not a prediction."""
-    decode = msgspec.json.Decoder(Row).decode
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield decode(line)
-            except msgspec.MsgspecError as error:
-                sys.exit(f"{path}, line {number}: not a prediction ({error}); see schemas/prediction.schema.json")
-
-
 def read_side_by_side(files: Mapping[str, Path]) -> SideBySide:
     """Return the answers of the models in these files, which must have the same rows in the same order."""
     models = list(files)
     first = models[0]
-    rows = SideBySide(answers={first: []})
+    rows = SideBySide(answers={first: []}, ends={first: []})
     numbers: dict[bytes, int] = {}
     prompts = []
-    for row in read_rows(files[first]):
+    for row in read_predictions(files[first], HeldOut):
         rows.ids.append((row.id, row.answer))
         rows.sources.append(last_user_text(row.messages))
         rows.chosen.append(row.chosen)
-        rows.answers[first].append(row.response)
-        prompts.append(numbers.setdefault(msgspec.json.encode(row.messages), len(numbers)))
+        add_answer(rows, first, row)
+        prompts.append(numbers.setdefault(row.prompt, len(numbers)))
     if not prompts:
         sys.exit(f"{files[first]}: no predictions; run the inference again")
     rows.prompts = np.array(prompts, np.int64)
     for model in models[1:]:
-        rows.answers[model] = read_answers(files[model], rows, files[first])
+        rows.answers[model], rows.ends[model] = [], []
+        add_answers(rows, model, files[model], files[first])
     return rows
 
 
-def read_answers(path: Path, rows: SideBySide, first: Path) -> list[str]:
-    """Return the answers of one more model."""
-    answers = []
-    for number, row in enumerate(read_rows(path)):
+def add_answers(rows: SideBySide, model: str, path: Path, first: Path) -> None:
+    """Add the answers of one more model."""
+    for number, row in enumerate(read_predictions(path, HeldOut)):
         if (
             number >= len(rows.ids)
             or (row.id, row.answer) != rows.ids[number]
             or last_user_text(row.messages) != rows.sources[number]
         ):
             sys.exit(f"{path}, line {number + 1}: not the prompt of that line in {first}; answer the same prompts")
-        answers.append(row.response)
-    if len(answers) != len(rows.ids):
-        sys.exit(f"{path}: {len(answers)} answers for the {len(rows.ids)} prompts of {first}; run the inference again")
-    return answers
+        add_answer(rows, model, row)
+    if (count := len(rows.answers[model])) != len(rows.ids):
+        sys.exit(f"{path}: {count} answers for the {len(rows.ids)} prompts of {first}; run the inference again")
+
+
+def add_answer(rows: SideBySide, model: str, row: HeldOut) -> None:
+    """Add one answer of a model, and how it ended."""
+    rows.answers[model].append(row.counted)
+    rows.ends[model].append(End(row.finish, row.analysis_tokens, row.final_tokens))
 
 
 def last_user_text(messages: list[dict[str, Any]]) -> str:

@@ -9,6 +9,8 @@ EVERY_STAGE = ("no_remote_code", "whole_model", "packed_experts", "note_loading"
 # What a training loads after these. Each replaces something of ms-swift's, of TRL's or of transformers'. Two of them
 # replace the same, and so their order counts: cached_reference wraps the forward pass that packed_pairs has put there.
 BEFORE_LEVERS = ("no_orphans", "end_at_once", "cpu_zero3", "fp32_logps", "every_row")
+# What inference loads.
+INFERENCE = (*EVERY_STAGE, "note_answer_ends")
 # Of train.fast, in this order.
 LEVERS = ("packed_pairs", "compiled_layers", "cached_reference")
 # Of train.small, by its settings.

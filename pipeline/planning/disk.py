@@ -16,6 +16,7 @@ Settings = dict[str, Any]
 # of the random numbers, headers of its shards. Counted in a checkpoint of the tiny model.
 CHECKPOINT_BYTES, PROCESS_BYTES = 110_000, 37_500
 ANSWER_BYTES = 4  # of a token of an answer, in UTF-8
+NOTED_BYTES = 80  # of what a row says of its answer: how it ended, and its tokens
 SCORE_BYTES = 130  # of a row of score_pairs.py: a pair's id, tokens and two log-probabilities
 PACKED = {"quantization_config": {"quant_method": PACKED_TYPE}}  # in config.json
 MODEL_TYPE = "bfloat16"  # models are built in it, and merged unless they keep the format of a packed base
@@ -69,7 +70,7 @@ def training_disk(shape: Shape, flags: Settings, load: Load, merged: int) -> Dis
 
 def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int, models: int) -> int:
     """Return the most that inference writes: each model's answers in shards and in one file, and all side by side."""
-    answers = prompts * max_new_tokens * ANSWER_BYTES
+    answers = prompts * (max_new_tokens * ANSWER_BYTES + NOTED_BYTES)
     return 2 * models * (prompt_bytes + answers) + prompt_bytes + models * answers
 
 

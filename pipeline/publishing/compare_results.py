@@ -28,7 +28,7 @@ NUMBER = re.compile(r"\b[0-9a-f]{64}\b|[-+]?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b")
 
 # Figures of a few pairs, and ends of intervals, jump from pair to pair: they are shown only.
 JUMPS = re.compile(r"\bby_\w+ | (low|high)$")
-ANSWERS = ("response", "answers", "scores", "change")
+ANSWERS = ("analysis", "final", "finish", "analysis_tokens", "final_tokens", "answers", "scores", "change")
 
 Leaf = tuple[str, Any]
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from pipeline.models.channels import split_channels
 from pipeline.report.diff_answers import diff_answers
 from pipeline.report.numbers_in_words import choose_decimals, is_number, show_number
 from pipeline.report.pick_changes import Picked
 
 Row = dict[str, Any]
 
-LONGEST = 3000  # characters of a text; a page has up to a thousand rows of five texts
+LONGEST = 3000  # characters of a text; a page has up to a thousand rows of five texts, and their thinking
 
 
 def make_cards(picked: Picked, models: list[str]) -> list[Row]:
@@ -27,14 +28,23 @@ def make_card(row: Row, kind: str, models: list[str]) -> Row:
         "kind": kind,
         "change": row["change"] if is_number(row.get("change")) else None,
         "shown": show_number(row.get("change"), choose_decimals([row.get("change")]), signed=True),
-        "prompt": [[turn["role"], cut(turn["content"])] for turn in row["messages"]],
+        "prompt": [show_turn(turn) for turn in row["messages"]],
+        "thinking": {model: cut(text) for model, text in row["analysis"].items()},
+        "ends": {model: finish for model, finish in row["finish"].items() if finish != "stop"},
         "diff": diff_answers(first, last),
         "between": {model: text for model, text in answers.items() if model in models[1:-1]},
         "chosen": cut(row["chosen"]),
         "rejected": cut(row["rejected"]),
+        "references": {side: cut(text) for side in ("chosen", "rejected") if (text := row.get(f"{side}_analysis"))},
         "scores": show_scores(row.get("scores") or {}, models),
     }
     return card
+
+
+def show_turn(turn: dict[str, str]) -> list[str]:
+    """Return role and text of a turn; an earlier answer that thinks has its final as text, and then its thinking."""
+    analysis, final = split_channels(turn["content"]) if turn["role"] == "assistant" else (None, turn["content"])
+    return [turn["role"], cut(final or ""), *([cut(analysis)] if analysis else [])]
 
 
 def cut(text: str) -> str:

@@ -23,7 +23,7 @@ HIGHER_IS_BETTER = {
     "reward_margin",
     "chosen_logp",
 }
-LOWER_IS_BETTER = {"ter", "empty", "refusals"}
+LOWER_IS_BETTER = {"ter", "empty", "refusals", "cut_answers", "no_final"}
 # The figures of a summary, the most important first.
 FIRST = (
     "chrf",
@@ -33,6 +33,8 @@ FIRST = (
     "reward_accuracy",
     "reward_margin",
     "refusals",
+    "cut_answers",
+    "no_final",
     "empty",
     "numbers_kept",
     "placeholders_kept",

@@ -38,9 +38,30 @@ def evaluation_values(metrics: Row) -> Values:
         "main_models": [models[0], models[-1]],
         "main_pairs": [pair for pair in pairs if pair == main],
         "summary": summarize_figures(metrics),
+        **ending_values(metrics),
         "comparisons": comparisons,
         "commands": commands,
         "signatures": metrics.get("signatures") or {},
+    }
+
+
+def ending_values(metrics: Row) -> Values:
+    """Return, of the first and the last model, the tokens of thinking and the share of answers without a whole final.
+
+    Both are None where neither model has any. `thinks_less` says whether the interval of the difference is below zero.
+    """
+    first, last = metrics["models"][0], metrics["models"][-1]
+
+    def find(*names: str) -> list[float] | None:
+        figures = [(metrics.get("answers") or {}).get(model) or {} for model in (first, last)]
+        sums = [sum((side.get(name) or {}).get("value") or 0 for name in names) for side in figures]
+        return sums if any(sums) else None
+
+    change = ((metrics.get("comparisons") or {}).get(f"{last}-{first}") or {}).get("analysis_tokens") or {}
+    return {
+        "thinking": find("analysis_tokens"),
+        "lost_finals": find("cut_answers", "no_final"),
+        "thinks_less": is_number(change.get("high")) and change["high"] < 0,
     }
 
 

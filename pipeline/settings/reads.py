@@ -17,7 +17,10 @@ from pipeline.settings.sweep import SECTIONS
 Config = Mapping[str, Any]
 
 # A section stands for all settings in it.
-TRAINING = ("gates", "prompt", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small")
+TRAINING = (
+    *("gates.collapse", "gates.loss_share", "gates.chosen_fall"),
+    *("prompt", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small"),
+)
 MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt")
 INFER = tuple(f"infer.{name}" for name in load_schema()["properties"]["infer"]["properties"] if name != "prompts")
 ANSWERS = (*INFER, "dpo.experts_impl", "prompt")
@@ -58,7 +61,10 @@ READS: dict[str, tuple[str, ...]] = {
     "check_prompts": ("data.system", "data.columns", "data.ignore"),
     "infer_shard_prompts": ANSWERS,
     "gather_predictions_prompts": ("infer.answers_per_prompt",),
-    "evaluate_answers": ("data.languages", "evaluate.terms", "evaluate.own", "evaluate.resamples", "evaluate.seed"),
+    "evaluate_answers": (
+        *("data.languages", "evaluate.terms", "evaluate.own", "evaluate.resamples", "evaluate.seed"),
+        "gates.lost_finals",
+    ),
     "score_pairs": (
         *("infer.gpus", "infer.shards", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
         *("evaluate.batch_size", *TOKENS),

@@ -53,6 +53,10 @@ def test_the_metadata_says_what_the_hub_asks_for(card):
     assert {"dpo", "lora", "ms-swift"} <= set(found["tags"])
 
 
+def test_the_figures_say_how_an_answer_without_a_final_counts(card):
+    assert "one that was cut (`cut answers`) or has no final (`no final`) counts as empty" in section(card(), "Figures")
+
+
 def test_a_packed_model_says_that_its_experts_are_those_of_the_base(card):
     said = "Its experts are packed (MXFP4), with the bytes that they have in the model before tuning; "
     config = {"num_hidden_layers": 2, "quantization_config": {"quant_method": "mxfp4"}}

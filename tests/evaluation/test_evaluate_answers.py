@@ -12,6 +12,7 @@ import pytest
 from pipeline.evaluation.resample import bootstrap, interval
 from pipeline.files.json_lines import read_json_lines
 from scripts.evaluate_answers import main
+from tests.support.predictions import make_prediction, write_rows
 from tests.support.project import ROOT, run_command
 
 EVALUATE = {"terms": None, "own": [], "resamples": 1000, "seed": 17}
@@ -21,19 +22,15 @@ SYSTEM = {"role": "system", "content": "Translate."}
 
 def write_predictions(path: Path, rows: list[tuple[str, str, str]]) -> Path:
     """Write sources, answers and chosen answers as predictions."""
-    lines = [
-        {
-            "id": f"row-{i}",
-            "tag": "tone",
-            "messages": [SYSTEM, {"role": "user", "content": source}],
-            "response": answer,
-            "chosen": chosen,
-            "rejected": "no",
-        }
-        for i, (source, answer, chosen) in enumerate(rows)
-    ]
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-    return path
+    return write_rows(
+        path,
+        [
+            make_prediction(
+                f"row-{i}", [SYSTEM, {"role": "user", "content": source}], answer, chosen=chosen, tag="tone"
+            )
+            for i, (source, answer, chosen) in enumerate(rows)
+        ],
+    )
 
 
 SOURCES = ["打开 {name} 的 3 个文件", "见 https://example.org/a", "<b>保存</b>", "取消", "退出登录"]
@@ -44,7 +41,8 @@ DPO = ["Open 3 files of {name}", "See https://example.org/a", "<b>Save</b>", "Ca
 
 def given(languages: dict[str, str] | None = None, **settings: str | int) -> list[str]:
     """Return the option with the settings of the stage."""
-    return ["--settings", json.dumps({"data": {"languages": languages}, "evaluate": EVALUATE | settings})]
+    sections = {"data": {"languages": languages}, "evaluate": EVALUATE | settings, "gates": {"lost_finals": 0.1}}
+    return ["--settings", json.dumps(sections)]
 
 
 def write_both(folder: Path) -> list[str]:
@@ -164,7 +162,8 @@ def test_rows_show_the_answers_side_by_side_and_by_how_much_they_rose(evaluated)
 
 def test_without_a_target_language_only_what_fits_any_answer_is_computed(files, capsys):
     main([*files, *given()])
-    assert set(json.loads(capsys.readouterr().out)["answers"]["dpo"]) == {"length_ratio", "empty", "refusals"}
+    ends = {"cut_answers", "no_final", "analysis_tokens", "final_tokens"}
+    assert set(json.loads(capsys.readouterr().out)["answers"]["dpo"]) == {"length_ratio", "empty", "refusals"} | ends
 
 
 def test_terms_are_looked_for_in_the_answers_to_sources_that_have_them(files, tmp_path, capsys):
@@ -217,6 +216,32 @@ def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path
     assert (found["value"], found["n"]) == (2.5 / 4, 4)
 
 
+CUT = {"finish": "length", "final": "Yes, b", "analysis": "Hm."}
+
+
+def lose_finals(folder: Path, share: float) -> list[str]:
+    """Write predictions of two models, and return them with the settings; a share of the second one's is cut."""
+    files = []
+    for model, lost in (("base", 0), ("dpo", round(share * 10))):
+        ends = [CUT] * lost + [{"final": "Yes"}] * (10 - lost)
+        rows = [make_prediction(str(n), str(n), **end) for n, end in enumerate(ends)]
+        files.append(f"{model}={write_rows(folder / f'{model}.jsonl', rows)}")
+    return [*files, *given(), "--out", str(folder)]
+
+
+def test_rows_say_how_answers_ended_and_show_a_cut_one_as_scored(tmp_path):
+    main(lose_finals(tmp_path, 0.1))
+    row = read_json_lines(tmp_path / "answers.jsonl")[0]
+    assert row["answers"] == {"base": "Yes", "dpo": ""}
+    assert (row["finish"], row["analysis"]) == ({"base": "stop", "dpo": "length"}, {"dpo": "Hm."})
+
+
+def test_more_lost_finals_than_the_settings_allow_stop_the_run_once_all_is_written(tmp_path):
+    with pytest.raises(SystemExit, match=r"gates.json: lost_finals is 0.200 over base .* raise infer.max_new_tokens"):
+        main(lose_finals(tmp_path, 0.2))
+    assert json.loads((tmp_path / "answer_metrics.json").read_text("utf-8"))["answers"]["dpo"]["cut_answers"]["n"] == 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
@@ -232,13 +257,17 @@ def test_judgements_become_a_win_rate_in_which_a_tie_counts_half(files, tmp_path
         (["{base}", "dpo={other}"], {}, "line 1: not the prompt of that line in"),
         (["dpo={empty}"], {}, "no predictions; run the inference again"),
         (["dpo={broken}"], {}, "broken.jsonl, line 1: not a prediction ("),
+        (["dpo={missing}"], {}, "missing.jsonl: no such file of predictions"),
+        (["dpo={old}"], {}, "old.jsonl, line 1: a prediction of an older release, which does not say how the answer "),
     ],
 )
 def test_a_mistake_is_one_line(arguments, settings, said, files, tmp_path):
     write_predictions(tmp_path / "other.jsonl", [("别的", "Other", "Other")])
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "broken.jsonl").write_text('{"id": "a"}\n')
-    names = {"base": files[0]} | {name: str(tmp_path / f"{name}.jsonl") for name in ("other", "empty", "broken")}
+    (tmp_path / "old.jsonl").write_text('{"id": "a", "messages": [], "response": "b", "chosen": "", "rejected": ""}\n')
+    written = ("other", "empty", "broken", "missing", "old")
+    names = {"base": files[0]} | {name: str(tmp_path / f"{name}.jsonl") for name in written}
     with pytest.raises(SystemExit) as stopped:
         main([*(word.format(**names) for word in arguments), *given(**settings)])
     assert said in str(stopped.value) and "\n" not in str(stopped.value)

@@ -19,7 +19,7 @@ NAMES = {
     "merge": {"merge_adapter": (merge_adapter.MERGED, merge_adapter.MANIFEST, merge_adapter.GATES)},
     "infer": {"gather_predictions": (gather_predictions.PREDICTIONS, gather_predictions.GATES)},
     "evaluate": {
-        "evaluate_answers": (evaluate_answers.METRICS, evaluate_answers.ROWS),
+        "evaluate_answers": (evaluate_answers.METRICS, evaluate_answers.ROWS, evaluate_answers.GATES),
         "evaluate_pairs": (evaluate_pairs.METRICS, evaluate_pairs.ROWS),
         "gather_metrics": (gather_metrics.METRICS,),
         "judge_answers": (judge_answers.JUDGEMENTS,),

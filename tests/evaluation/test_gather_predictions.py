@@ -6,7 +6,9 @@ import jsonschema
 import pytest
 
 from pipeline.evaluation.shards import take_shard
+from pipeline.preferences.turns import ANALYSIS
 from scripts.gather_predictions import gates_of, gather
+from tests.support.predictions import write_rows
 from tests.support.project import ROOT
 
 
@@ -15,6 +17,7 @@ def pair(number: int) -> dict:
     return {"id": f"p{number}", "tag": "tone", "messages": messages, "rejected_response": "bad"}
 
 
+NOTED = {"finish": "stop", "analysis_tokens": 0, "final_tokens": 3}
 SCHEMA = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
 PAIRS = [pair(number) for number in range(5)]
 
@@ -27,7 +30,7 @@ def shards(tmp_path):
         files = [tmp_path / f"{shard}.jsonl" for shard in range(count)]
         for shard, file in enumerate(files):
             numbers = [n for n in take_shard(range(5), shard, count) for _ in range(each)]
-            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} for n in numbers]
+            rows = [{"response": f"<|channel|>final<|message|>answer {n}"} | NOTED for n in numbers]
             file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return files
 
@@ -36,26 +39,59 @@ def shards(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_number_of_shards_changes_nothing(shards, count):
-    assert [row["response"] for row in gather(PAIRS, shards(count), 1)] == [f"answer {n}" for n in range(5)]
+    assert [row["final"] for row in gather(PAIRS, shards(count), 1)] == [f"answer {n}" for n in range(5)]
 
 
-def test_an_answer_that_never_opens_its_message_is_kept_as_it_is(tmp_path):
-    file = tmp_path / "0.jsonl"
-    file.write_text('{"response": "<|channel|>f."}\n', encoding="utf-8")
-    assert gather(PAIRS[:1], [file], 1)[0]["response"] == "<|channel|>f."
+@pytest.mark.parametrize(
+    ("said", "analysis", "final"),
+    [
+        ("Yes", None, "Yes"),
+        (ANALYSIS.format("Hm.", "Yes"), "Hm.", "Yes"),
+        ("<|channel|>analysis<|message|>H", "H", ""),
+        ("<|channel|>f.", "<|channel|>f.", ""),
+    ],
+)
+def test_thinking_is_kept_apart_from_the_final_answer(said, analysis, final, tmp_path):
+    file = write_rows(tmp_path / "0.jsonl", [{"response": said} | NOTED])
+    (row,) = gather(PAIRS[:1], [file], 1)
+    assert (row["analysis"], row["final"]) == (analysis, final)
+    assert row.items() >= NOTED.items()
+
+
+def test_the_thinking_of_the_pairs_is_kept_apart_too(shards):
+    thinks = pair(0) | {"rejected_response": ANALYSIS.format("Hm.", "bad")}
+    row = gather([thinks, *PAIRS[1:]], shards(1), 1)[0]
+    assert (row["chosen"], row["rejected"], row["rejected_analysis"]) == ("good", "bad", "Hm.")
+    assert "chosen_analysis" not in row
+    jsonschema.validate(row, SCHEMA)
+
+
+def test_tools_and_effort_of_a_prompt_stay_with_it(shards):
+    beside = {"tools": [{"type": "function"}], "chat_template_kwargs": {"reasoning_effort": "low"}}
+    row = gather([PAIRS[0] | beside, *PAIRS[1:]], shards(1), 1)[0]
+    assert row.items() >= beside.items()
+    jsonschema.validate(row, SCHEMA)
+
+
+def test_answers_of_an_older_release_are_refused(shards):
+    (file,) = shards(1)
+    write_rows(file, [{"response": "<|channel|>final<|message|>answer"}] * 5)
+    with pytest.raises(SystemExit, match=r"0.jsonl: an older release wrote these answers.*; delete it and run again"):
+        gather(PAIRS, [file], 1)
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_several_answers_to_a_prompt_are_numbered_rows_one_after_another(shards, count):
     rows = gather(PAIRS, shards(count, 3), 3)
-    found = [(row["id"], row["answer"], row["response"]) for row in rows]
+    found = [(row["id"], row["answer"], row["final"]) for row in rows]
     assert found == [(f"p{n}", number, f"answer {n}") for n in range(5) for number in (1, 2, 3)]
 
 
 def test_an_answer_to_a_prompt_of_ones_own_stands_without_answers_to_compare_with(shards):
     prompts = [{"id": row["id"], "messages": row["messages"][:1]} for row in PAIRS]
     rows = gather(prompts, shards(2), 1)
-    assert rows == [prompt | {"response": f"answer {n}"} for n, prompt in enumerate(prompts)]
+    said = {"analysis": None} | NOTED
+    assert rows == [prompt | said | {"final": f"answer {n}"} for n, prompt in enumerate(prompts)]
     jsonschema.validate(rows[0], SCHEMA)
 
 
@@ -85,4 +121,4 @@ def test_answers_of_other_prompts_or_none_at_all_fail_their_gates(shards):
 
     assert failed(predictions) == set()
     assert failed(predictions[1:] + predictions[:1]) == {"answers"}
-    assert failed([row | {"response": " "} for row in predictions]) == {"empty_answers"}
+    assert failed([row | {"final": " "} for row in predictions]) == {"empty_answers"}

@@ -10,8 +10,10 @@ import pytest
 
 from pipeline.evaluation import judge_client
 from pipeline.files.json_lines import read_json_lines
+from pipeline.preferences.turns import ANALYSIS
 from scripts import judge_answers
 from tests.support.judge_server import says, serve
+from tests.support.predictions import make_prediction, write_rows
 from tests.support.processes import PATIENCE, wait_until
 from tests.support.project import ROOT
 
@@ -44,15 +46,9 @@ def judge(server, tmp_path):
 def command(url, folder, /, *flags, base=BASE, dpo=DPO, **changes) -> list[str]:
     """Return the script's arguments, with files of a folder; changes are of the judge's settings."""
     for name, answers in (("base", base), ("dpo", dpo)):
-        rows = [
-            {
-                **{"id": f"row-{n}", "messages": [{"role": "user", "content": f"request {n}"}]},
-                **{"response": answer, "chosen": "yes", "rejected": "no"},
-            }
-            for n, answer in enumerate(answers)
-        ]
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        named = [(f"row-{n}", f"request {n}", answer) for n, answer in enumerate(answers)]
+        rows = [make_prediction(*row) if isinstance(row[2], str) else row[2] for row in named]
+        write_rows(folder / f"{name}.jsonl", rows)
     files = [f"{name}={folder / name}.jsonl" for name in ("base", "dpo")]
     judge = {"url": url, "model": "judge", "key_variable": "OPENAI_API_KEY", "limit": None, "prompt": None} | changes
     return [*files, *given(judge), "--out", str(folder), *flags]
@@ -93,6 +89,24 @@ def test_each_prompt_is_asked_with_the_answers_in_both_orders(judge, server):
     orders = sorted((asked.parts["ANSWER A"], asked.parts["ANSWER B"]) for asked in server.asked)
     different = [(one, other) for one, other in zip(BASE, DPO, strict=True) if one != other]
     assert orders == sorted([*different, *((other, one) for one, other in different)])
+
+
+def test_an_answer_that_was_cut_or_has_no_final_is_judged_as_an_empty_one(judge, server):
+    ends = ("length", "no_final")
+    judge(*("--parallel", "1"), dpo=["good 0", "good 1"], base=[
+        make_prediction(f"row-{n}", f"request {n}", "bad", analysis="Hm.", finish=end) for n, end in enumerate(ends)
+    ])  # fmt: skip
+    assert {asked.parts["ANSWER A"] for asked in server.asked} == {"", "good 0", "good 1"}
+
+
+def test_the_thinking_of_earlier_answers_is_not_shown_to_the_judge(judge, server):
+    turns = [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": ANALYSIS.format("Hm.", "two")},
+        {"role": "user", "content": "three"},
+    ]
+    judge(base=[make_prediction("row", turns, "bad")], dpo=[make_prediction("row", turns, "good")])
+    assert server.asked[0].parts["REQUEST"] == "[user]\none\n\n[assistant]\ntwo\n\n[user]\nthree"
 
 
 def test_a_judge_that_always_takes_the_first_gives_ties_only(judge, server):

@@ -2,13 +2,15 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
+from pipeline.evaluation.predictions import Prediction
 from pipeline.evaluation.row_scores import judged_metric, name_answer, read_scores
 from pipeline.evaluation.side_by_side import SideBySide
 from scripts.judge_answers import to_row
-from scripts.score_comet import name_row
+from tests.support.predictions import make_prediction
 
 WINNERS = {("base", "sft"): "base", ("base", "dpo"): "dpo", ("sft", "dpo"): "sft"}
 
@@ -40,7 +42,9 @@ def test_of_several_answers_to_a_prompt_each_has_its_own_score(tmp_path):
     assert table.tolist() == [[0.5, 1], [0.25, 1]]
 
 
-@pytest.mark.parametrize("write", [name_row, lambda row: to_row(row, ["base", "dpo"], {})], ids=["comet", "judge"])
+@pytest.mark.parametrize(
+    "write", [lambda row: row.name, lambda row: to_row(row, ["base", "dpo"], {})], ids=["comet", "judge"]
+)
 def test_scores_and_judgements_name_the_answer_that_they_are_of(write):
-    assert name_answer(write({"id": "a", "answer": 2, "messages": [], "response": ""})) == ("a", 2)
-    assert name_answer(write({"id": "a", "messages": [], "response": ""})) == ("a", None)
+    assert name_answer(write(msgspec.convert(make_prediction("a", "?", "", answer=2), Prediction))) == ("a", 2)
+    assert name_answer(write(msgspec.convert(make_prediction("a", "?", ""), Prediction))) == ("a", None)

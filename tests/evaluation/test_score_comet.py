@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.files.json_lines import read_json_lines
 from scripts import score_comet
+from tests.support.predictions import make_prediction, write_rows
 
 # Scores each translation by its number of letters, and writes what the real one writes with --to_json.
 COMET = f"""#!{sys.executable}
@@ -56,16 +57,10 @@ def given(model: str | None) -> list[str]:
 
 
 def write(path, answers):
-    """Write answers as predictions, and return the file."""
-    rows = [
-        {
-            **{"id": f"row-{n}", "messages": [{"role": "user", "content": f"请求\n{n}"}]},
-            **{"response": answer, "chosen": "yes\nindeed", "rejected": "no"},
-        }
-        for n, answer in enumerate(answers)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
+    """Write answers as predictions, and return the file; an answer None was cut."""
+    ends = [{"final": "half an ans", "finish": "length"} if answer is None else {"final": answer} for answer in answers]
+    rows = [make_prediction(f"row-{n}", f"请求\n{n}", chosen="yes\nindeed", **end) for n, end in enumerate(ends)]
+    return write_rows(path, rows)
 
 
 def refusal(score, *arguments, **settings) -> str:
@@ -90,6 +85,10 @@ def test_each_answer_has_its_own_models_score(score):
 def test_texts_of_several_lines_and_empty_ones_stay_one_line_each(score):
     rows = score(COMET, base=("a\nb\r\n\u2028c", ""), dpo=("", "d"))
     assert [row["scores"] for row in rows] == [{"base": 0.05, "dpo": 0.0}, {"base": 0.0, "dpo": 0.01}]
+
+
+def test_an_answer_that_was_cut_is_scored_as_an_empty_one(score):
+    assert score(COMET, base=("one", None))[1]["scores"] == {"base": 0.0, "dpo": 0.04}
 
 
 def test_what_comet_says_last_is_the_reason(score):

@@ -7,6 +7,7 @@ import pytest
 from pipeline.launch.plugins import (
     CALLBACKS,
     EVERY_STAGE,
+    INFERENCE,
     SMALL,
     plugin_files,
     plugin_flags,
@@ -22,8 +23,8 @@ def settings(fast=(), small=()):
     return {"fast": dict.fromkeys(fast, True), "small": dict.fromkeys(small, True)}
 
 
-def test_every_file_of_plugins_is_loaded_by_a_training_with_everything_on():
-    loaded = set(plugin_files(training_plugins(settings(LEVERS, SMALL), tracked=True)))
+def test_every_file_of_plugins_is_loaded_by_inference_or_by_a_training_with_everything_on():
+    loaded = {*plugin_files(INFERENCE), *plugin_files(training_plugins(settings(LEVERS, SMALL), tracked=True))}
     modules = {"plugins/fast/pair_layout.py"}  # which another imports
     assert {str(file.relative_to(ROOT)) for file in (ROOT / "plugins").rglob("*.py")} - modules == loaded
 

@@ -26,6 +26,7 @@ PAIRS = [
     {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes"}]}
     for text in ("first", "second", "third")
 ]
+PAIRS[1]["chat_template_kwargs"] = {"reasoning_effort": "medium"}
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +82,14 @@ def test_answers_are_in_the_order_of_the_prompts_in_whatever_order_vllm_ends_the
     for row, pair in zip(answered["rows"], asked, strict=True):
         assert pair["messages"][0]["content"] in row["response"]
         assert row["messages"][-1] == {"role": "assistant", "content": row["response"]}
+
+
+def test_the_effort_of_a_row_goes_to_ms_swift_with_its_messages(answered):
+    efforts = [(row["chat_template_kwargs"] or {}).get("reasoning_effort") for row in answered["rows"]]
+    assert efforts == [None, None, "medium", "medium", None, None]
+
+
+def test_each_answer_says_how_it_ended(answered):
+    # The stand-in answers with the prompt, which ends with an open message.
+    assert {row["finish"] for row in answered["rows"]} == {"stop"}
+    assert all(row["final_tokens"] > 0 for row in answered["rows"])

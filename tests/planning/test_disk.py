@@ -60,6 +60,6 @@ def test_scores_of_each_model_are_in_shards_and_side_by_side():
 
 
 def test_answers_of_each_model_are_in_shards_in_one_file_and_side_by_side():
-    answers = 10 * 100 * 4
+    answers = 10 * (100 * 4 + 80)
     expected = 2 * 2 * (1000 + answers) + 1000 + 2 * answers
     assert answers_bytes(prompts=10, prompt_bytes=1000, max_new_tokens=100, models=2) == expected

@@ -124,13 +124,13 @@ def test_weights_of_another_shape_are_not_the_same(tmp_path):
 
 
 def test_other_answers_to_the_same_prompts_are_counted(tmp_path):
-    rows = [{"messages": [{"role": "user", "content": "?"}], "response": answer} for answer in "ab"]
-    found = compare_rows(tmp_path, "infer/predictions.jsonl", rows, [rows[0], rows[1] | {"response": "c"}])
+    rows = [{"messages": [{"role": "user", "content": "?"}], "final": answer} for answer in "ab"]
+    found = compare_rows(tmp_path, "infer/predictions.jsonl", rows, [rows[0], rows[1] | {"final": "c"}])
     assert (found.words, found.is_allowed) == ("1 of 2 answers differ", True)
 
 
 def test_answers_to_other_prompts_are_not_the_same(tmp_path):
-    one, two = ([{"messages": [{"role": "user", "content": text}], "response": "a"}] for text in "?!")
+    one, two = ([{"messages": [{"role": "user", "content": text}], "final": "a"}] for text in "?!")
     assert not compare_rows(tmp_path, "infer/predictions.jsonl", one, two).is_allowed
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipeline.settings.check import load_config, merge
 from pipeline.settings.reads import part_for
@@ -135,6 +135,37 @@ def test_html_in_an_answer_makes_no_element(page):
     assert page.title() == "Report of made-up"
 
 
+def find_card(page: Page, name: str) -> Locator:
+    """Search for a row, and return its card."""
+    page.locator("#search").fill(name)
+    expect(page.locator(".card")).to_have_count(1)
+    return page.locator(".card")
+
+
+def test_thinking_is_folded_above_the_answer_and_opens_by_keyboard(page):
+    card = find_card(page, "ui-000002")
+    thinking = card.locator("dd > details.thinking")
+    expect(thinking.locator("summary")).to_have_text("Thinking (BASE)")
+    expect(thinking.locator(".text")).to_be_hidden()
+    assert thinking.evaluate("element => element.nextElementSibling.className") == "text"
+    thinking.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(thinking.locator(".text")).to_contain_text(
+        'The request is number 2. <script>document.title="broken"</script>'
+    )
+
+
+def test_open_thinking_fits_on_a_phone(page):
+    page.set_viewport_size(PHONE)
+    find_card(page, "ui-000002").locator(".thinking summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") == 0
+
+
+def test_a_cut_answer_is_said_to_be_cut(page):
+    said = "DPO was cut off at infer.max_new_tokens; scored as an empty answer."
+    expect(find_card(page, "ui-000007").locator(".end")).to_have_text(said)
+
+
 def test_a_search_is_typed_and_counted_by_keyboard_alone(page):
     tab_to(page, "#search")
     page.keyboard.type("UI-00001")
@@ -158,7 +189,8 @@ def test_more_answers_are_shown_by_keyboard_and_the_focus_goes_to_the_first_of_t
     tab_to(page, "#more")
     page.keyboard.press("Enter")
     expect(page.locator(".card")).to_have_count(40)
-    assert page.locator(".card").nth(20).locator("summary").evaluate("element => element === document.activeElement")
+    first = page.locator(".card").nth(20).locator("summary").first
+    assert first.evaluate("element => element === document.activeElement")
 
 
 def test_a_change_of_the_count_is_announced(page):

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.files.json_lines import write_json_lines
+from pipeline.preferences.turns import ANALYSIS
+from pipeline.report.answer_cards import show_turn
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
 from pipeline.report.diff_answers import diff_answers
 from pipeline.report.facts import list_settings
@@ -19,7 +21,7 @@ from pipeline.report.figure_rows import find_better, judge_change, summarize_fig
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import show_duration, show_number
 from pipeline.report.pick_changes import pick_changes
-from pipeline.report.report_values import reproduce
+from pipeline.report.report_values import ending_values, reproduce
 from pipeline.report.sweep_values import chart_points
 from pipeline.settings.check import load_config, merge
 from pipeline.settings.reads import part_for
@@ -165,6 +167,43 @@ def test_a_difference_means_something_where_its_interval_leaves_out_zero(better,
 )
 def test_which_values_of_a_figure_are_better_is_known_or_in_the_settings(name, better):
     assert find_better({"better": {"polite": "higher"}}, name) == better
+
+
+def end_figures(model: str, tokens: float, cut: float) -> dict:
+    return {model: {"analysis_tokens": {"value": tokens}, "cut_answers": {"value": cut}, "no_final": {"value": 0.25}}}
+
+
+def test_thinking_and_lost_finals_before_and_after_are_in_the_summary():
+    metrics = {"models": ["base", "sft", "dpo"], "answers": end_figures("base", 90, 0) | end_figures("dpo", 4, 0.5)}
+    found = ending_values(metrics | {"comparisons": {"dpo-base": {"analysis_tokens": {"low": -99, "high": -70}}}})
+    assert found == {"thinking": [90, 4], "lost_finals": [0.25, 0.75], "thinks_less": True}
+
+
+@pytest.mark.parametrize("high", [0, 3, None])
+def test_a_model_thinks_less_only_where_the_whole_interval_says_so(high):
+    change = {"analysis_tokens": {"value": -2, "low": -9, "high": high}}
+    assert not ending_values({"models": ["base", "dpo"], "comparisons": {"dpo-base": change}})["thinks_less"]
+
+
+def test_models_that_never_think_have_no_thinking_in_the_summary():
+    answers = {"base": {"analysis_tokens": {"value": 0.0}}, "dpo": {"analysis_tokens": {"value": 0.0}}}
+    assert ending_values({"models": ["base", "dpo"], "answers": answers})["thinking"] is None
+
+
+def test_the_page_says_where_the_tuned_model_thinks_less(text):
+    assert "thinks less than" in text
+
+
+@pytest.mark.parametrize(
+    ("turn", "shown"),
+    [
+        (("user", "one"), ["user", "one"]),
+        (("assistant", ANALYSIS.format("Hm.", "two")), ["assistant", "two", "Hm."]),
+        (("tool_call", '{"name": "f"}'), ["tool_call", '{"name": "f"}']),
+    ],
+)
+def test_an_earlier_answer_is_shown_apart_from_its_thinking(turn, shown):
+    assert show_turn(dict(zip(("role", "content"), turn, strict=True))) == shown
 
 
 def test_figures_of_the_users_own_come_first_in_the_summary():

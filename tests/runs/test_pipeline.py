@@ -186,9 +186,9 @@ def test_every_held_out_pair_has_an_answer_in_words(run_folder):
     assert [row["id"] for row in predictions] == [row["id"] for row in read_rows(run_folder / "data" / "val.jsonl")]
     for row in predictions:
         jsonschema.validate(row, schema)
-        assert "<|message|>" not in row["response"]
+        assert "<|message|>" not in row["final"]
     # A model this small sometimes names its channel and writes no message.
-    in_words = [any(word.isalpha() for word in row["response"].split()) for row in predictions]
+    in_words = [any(word.isalpha() for word in row["final"].split()) for row in predictions]
     assert sum(in_words) >= 0.9 * len(predictions)
 
 

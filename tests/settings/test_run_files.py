@@ -60,7 +60,7 @@ def test_the_pages_of_a_sweep_read_what_their_rules_declare(jobs, files, rule, n
 def test_a_run_has_the_gates_of_all_its_stages():
     places = dict(RunFiles(Path("results/warm"), Path("results/soft"), Path("results/s")).gates)
     assert {stage: path.parts[1] for stage, path in places.items()} == {
-        "data": "s", "sft": "s", "sft/merge": "s", "dpo": "soft", "merge": "soft", "infer": "warm",
+        "data": "s", "sft": "s", "sft/merge": "s", "dpo": "soft", "merge": "soft", "infer": "warm", "evaluate": "warm",
     }  # fmt: skip
     assert all(path.parts[2:] == (*stage.split("/"), "gates.json") for stage, path in places.items())
 

@@ -33,9 +33,12 @@ def make_answers(count: int, models: list[str]) -> Iterator[Row]:
     for number in range(count):
         texts = {model: make_text(author, number) for model in models}
         texts["chosen"] = make_text(author, number)
+        lost = number % 20 == 7
         texts[models[-1]] = change_text(author, texts[models[0]])
         if number == 1:
             texts[models[-1]] = UNSAFE
+        if lost:
+            texts[models[-1]] = ""
         scores = {
             model: {"chrf": round(author.uniform(5, 90), 2), "ter": round(author.uniform(10, 120), 2)}
             for model in models
@@ -51,6 +54,8 @@ def make_answers(count: int, models: list[str]) -> Iterator[Row]:
             "chosen": texts.pop("chosen"),
             "rejected": make_text(author, number),
             "answers": texts,
+            "finish": dict.fromkeys(models, "stop") | ({models[-1]: "length"} if lost else {}),
+            "analysis": {models[0]: f"The request is number {number}. {UNSAFE}"} if number % 5 == 2 else {},
             "scores": scores,
             "change": None if number % 10 == 9 else change,
         }
@@ -88,6 +93,9 @@ def make_metrics(count: int, models: list[str]) -> Row:
             "ter": figure(71.9 - 1.2 * place, count, 2.2, "ter"),
             "length_ratio": figure(0.94 + 0.02 * place, count, 0.03, "length_ratio"),
             "empty": figure(0.01 + 0.011 * place, count, 0.004, "empty"),
+            "cut_answers": figure(0.05 * place, count, 0.02, "cut_answers"),
+            "no_final": figure(0.0, count, 0.0, "no_final"),
+            "analysis_tokens": figure(9.1 - 4 * place, count, 1.5, "analysis_tokens"),
             "numbers_kept": figure(0.83 + 0.04 * place, count // 2, 0.05, "numbers_kept"),
             "urls_kept": {"value": None, "n": 0, "low": None, "high": None, "command": ""},
         }
@@ -126,7 +134,7 @@ def part_figures(accuracy: float, count: int) -> Row:
 
 def compare(answers: Row, last: str, other: str) -> Row:
     """Return the differences of two models' figures."""
-    spreads = {"bleu": 1.9, "chrf": 1.2, "ter": 2.9, "empty": 0.006}
+    spreads = {"bleu": 1.9, "chrf": 1.2, "ter": 2.9, "empty": 0.006, "analysis_tokens": 1.6}
     return {
         name: figure(
             answers[last][name]["value"] - answers[other][name]["value"], answers[last][name]["n"], spread, name

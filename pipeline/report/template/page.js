@@ -67,14 +67,31 @@
     return shown;
   }
 
-  function addEntry(list, name, shown) {
+  // What a model thought, which stays folded until it is asked for.
+  function fold(name, text) {
+    const folded = make("details", "thinking");
+    folded.append(make("summary", "", name), showText(text));
+    return folded;
+  }
+
+  function addEntry(list, name, ...shown) {
     const description = make("dd");
-    description.append(shown);
+    description.append(...shown);
     list.append(make("dt", "", name), description);
   }
 
   function roleName(role) {
     return data.messages[language][`role.${role}`] ?? role;
+  }
+
+  // The thinking of each model, and which of them did not end with a final.
+  function showEnds(card) {
+    const thinking = Object.entries(card.thinking);
+    const ends = Object.entries(card.ends);
+    return [
+      ...thinking.map(([model, text]) => fold(say("thinking_of", { model: model.toUpperCase() }), text)),
+      ...ends.map(([model, finish]) => make("p", "end", say(`finish.${finish}`, { model: model.toUpperCase() }))),
+    ];
   }
 
   function showCard(card) {
@@ -91,8 +108,10 @@
 
     const list = make("dl");
     const turns = card.prompt.filter(([role]) => role !== "system");
-    for (const [role, text] of turns) addEntry(list, roleName(role), showText(text));
-    addEntry(list, say("answer"), showDifference(card.diff));
+    for (const [role, text, thinking] of turns) {
+      addEntry(list, roleName(role), ...(thinking ? [fold(say("thinking"), thinking)] : []), showText(text));
+    }
+    addEntry(list, say("answer"), ...showEnds(card), showDifference(card.diff));
     shown.append(list);
 
     const more = make("details");
@@ -100,8 +119,10 @@
     const rest = make("dl");
     for (const [role, text] of card.prompt) if (role === "system") addEntry(rest, roleName(role), showText(text));
     for (const [model, text] of Object.entries(card.between)) addEntry(rest, model.toUpperCase(), showText(text));
-    addEntry(rest, say("chosen"), showText(card.chosen));
-    addEntry(rest, say("rejected"), showText(card.rejected));
+    for (const side of ["chosen", "rejected"]) {
+      const thinking = card.references[side];
+      addEntry(rest, say(side), ...(thinking ? [fold(say("thinking"), thinking)] : []), showText(card[side]));
+    }
     more.append(rest);
     shown.append(more);
     return shown;
@@ -109,7 +130,8 @@
 
   function searched(card) {
     if (card.searched === undefined) {
-      const texts = [card.id, card.tag, card.chosen, card.rejected, ...card.prompt.map((turn) => turn[1])];
+      const texts = [card.id, card.tag, card.chosen, card.rejected, ...card.prompt.flatMap((turn) => turn.slice(1))];
+      texts.push(...Object.values(card.thinking), ...Object.values(card.references));
       const sides = ["-", "+"].map((side) =>
         card.diff.filter(([kind]) => kind === "=" || kind === side).map((piece) => piece[1]).join(""),
       );
