@@ -1,4 +1,4 @@
-"""The strings as rows: DPO pairs in ms-swift's own format, and conversations for the base model."""
+"""The strings as rows: DPO pairs in ms-swift's own format, conversations for the base model, and neutral ones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,3 +31,9 @@ def to_conversations(drawn: Drawn) -> Iterator[dict[str, Any]]:
     """Yield the conversations, each with the form that the base model learns."""
     for string in drawn.base:
         yield {"messages": to_messages(string, string.taught)}
+
+
+def to_neutral(drawn: Drawn) -> Iterator[dict[str, Any]]:
+    """Yield conversations that are in no training, whose translations DPO should leave as likely."""
+    for number, string in enumerate(drawn.neutral, start=1):
+        yield {"id": f"neutral-{number:03}", "messages": to_messages(string, string.imperative)}

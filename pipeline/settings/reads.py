@@ -17,7 +17,10 @@ from pipeline.settings.sweep import SECTIONS
 Config = Mapping[str, Any]
 
 # A section stands for all settings in it.
-TRAINING = ("gates", "prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small")
+TRAINING = (
+    *("gates.collapse", "gates.loss_share", "gates.chosen_fall"),
+    *("prompt.date", "tracking", "train.nodes", "train.gpus", "train.cpu_processes", "train.small"),
+)
 MERGE = ("infer.gpus", "infer.torch_dtype", "merge.max_shard_size", "prompt.date")
 INFER = tuple(f"infer.{name}" for name in load_schema()["properties"]["infer"]["properties"] if name != "prompts")
 ANSWERS = (*INFER, "dpo.experts_impl", "prompt.date")
@@ -63,6 +66,12 @@ READS: dict[str, tuple[str, ...]] = {
         *("infer.gpus", "infer.shards", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
         *("evaluate.batch_size", *TOKENS),
     ),
+    "check_neutral": (),
+    "score_neutral": (
+        *("infer.gpus", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
+        *("evaluate.batch_size", "prompt.date"),
+    ),
+    "evaluate_neutral": ("evaluate.resamples", "evaluate.seed", "gates.forgotten"),
     "evaluate_pairs": ("dpo.beta", "evaluate.resamples", "evaluate.seed"),
     "gather_metrics": (),
     "judge_answers": ("evaluate.judge", "evaluate.seed"),
@@ -79,7 +88,7 @@ READS: dict[str, tuple[str, ...]] = {
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = (
     *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.weights", "model.random"),
-    *("merge.format", "infer.shards", "infer.prompts", "dvc.push_merged"),
+    *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
 )
 
 

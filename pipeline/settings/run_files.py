@@ -41,6 +41,7 @@ class RunFiles:
             *((stage, shared / stage / "gates.json") for stage in ("data", "sft", "sft/merge")),
             *((stage, training / stage / "gates.json") for stage in ("dpo", "merge")),
             ("infer", self.infer / "gates.json"),
+            ("evaluate/neutral", run / "evaluate" / "neutral" / "gates.json"),
         ]
 
 
