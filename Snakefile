@@ -74,6 +74,7 @@ localrules:
     gather_predictions_before,
     gather_predictions_prompts,
     check_prompts,
+    check_neutral,
     tabulate_sweep,
     write_model_card,
     write_provenance,

@@ -2,10 +2,11 @@
 Evaluation: the models before and after the training, compared on the held-out pairs.
 
 Reads      the models before and after, results/{run}/{dpo,data}/val.jsonl, results/{run}/infer/predictions.jsonl
-Writes     results/{run}/evaluate/{metrics.json,answers.jsonl,pairs.jsonl}, and under evaluate/<model>/ what those are
-           computed from: the answers of the models before, and the log-probabilities under all of them
+Writes     results/{run}/evaluate/{metrics.json,answers.jsonl,pairs.jsonl,neutral.jsonl}, and under evaluate/<model>/ what
+           those are computed from: the answers of the models before, and the log-probabilities under all of them
 Stages     infer_shard_before -> gather_predictions_before -> evaluate_answers; score_pairs -> evaluate_pairs;
-           both -> gather_metrics; judge_answers and score_comet, where they are asked for
+           check_neutral -> score_neutral -> evaluate_neutral, where there is a neutral text; all of them -> gather_metrics;
+           judge_answers and score_comet, where they are asked for
 """
 
 # MODEL=FILE[,FILE] for each model before DPO, and for the tuned one.
@@ -146,6 +147,7 @@ rule gather_metrics:
     input:
         answers="results/{run}/evaluate/answer_metrics.json",
         pairs="results/{run}/evaluate/pair_metrics.json",
+        neutral="results/{run}/evaluate/neutral_metrics.json" if config["evaluate"]["neutral"] else [],
     output:
         metrics="results/{run}/evaluate/metrics.json",
     log:
@@ -159,9 +161,99 @@ rule gather_metrics:
         out=subpath(output.metrics, parent=True),
     shell:
         """
-        python -m scripts.gather_metrics {input.answers:q} {input.pairs:q} \
+        python -m scripts.gather_metrics {input:q} \
             --out {params.out:q} >{log:q} 2>&1
         """
+
+
+if config["evaluate"]["neutral"]:
+
+    rule check_neutral:
+        """Check that the neutral text holds passages, and that no row of a training contains one."""
+        input:
+            text=config["evaluate"]["neutral"],
+            trained=[
+                *("results/{run}/dpo/train.jsonl", "results/{run}/dpo/val.jsonl"),
+                *(["results/{run}/sft/train.jsonl"] if config["sft"]["enabled"] else []),
+            ],
+        output:
+            passages="results/{run}/data/neutral.jsonl",
+        log:
+            "results/{run}/logs/check_neutral.log",
+        benchmark:
+            "results/{run}/benchmarks/check_neutral.tsv"
+        conda:
+            "../envs/workflow.yaml"
+        params:
+            *code_of("check_neutral"),
+        shell:
+            """
+            python -m scripts.check_neutral {input.text:q} \
+                --trained {input.trained:q} \
+                --passages {output.passages:q} >{log:q} 2>&1
+            """
+
+    rule score_neutral:
+        """Compute the log-probabilities of the neutral text."""
+        input:
+            manifest=lambda wildcards: model_of(wildcards).manifest,
+            merged=ancient(lambda wildcards: model_of(wildcards).built),
+            adapter=lambda wildcards: model_of(wildcards).adapter,
+            passages=f"{SHARED}/data/neutral.jsonl",
+        output:
+            scores="results/{run}/evaluate/{model}/neutral.jsonl",
+        log:
+            "results/{run}/logs/score_neutral.{model}.log",
+        benchmark:
+            "results/{run}/benchmarks/score_neutral.{model}.tsv"
+        conda:
+            "../envs/training.yaml"
+        threads: 2
+        resources:
+            gpu=config["infer"]["gpus"],
+            gpu_model=config["train"]["gpu_model"] if config["infer"]["gpus"] else None,
+        params:
+            *code_of("score_neutral"),
+            settings=part("score_neutral"),
+            model=lambda wildcards: model_of(wildcards).folder,
+            adapter=lambda wildcards: model_of(wildcards).adapter_folder or [],
+        shell:
+            """
+            envs/with-training python -m scripts.score_neutral \
+                --settings {params.settings:q} \
+                --model {params.model:q} \
+                --manifest {input.manifest:q} \
+                --adapter {params.adapter:q} \
+                --passages {input.passages:q} \
+                --scores {output.scores:q} >{log:q} 2>&1
+            """
+
+    rule evaluate_neutral:
+        """Compare the loss on the neutral text before and after."""
+        input:
+            before=lambda wildcards: RUNS[wildcards.run].neutral_before,
+            after=["results/{run}/evaluate/dpo/neutral.jsonl"],
+        output:
+            metrics="results/{run}/evaluate/neutral_metrics.json",
+            rows="results/{run}/evaluate/neutral.jsonl",
+        log:
+            "results/{run}/logs/evaluate_neutral.log",
+            gates="results/{run}/evaluate/neutral/gates.json",
+        benchmark:
+            "results/{run}/benchmarks/evaluate_neutral.tsv"
+        conda:
+            "../envs/workflow.yaml"
+        params:
+            *code_of("evaluate_neutral"),
+            settings=part("evaluate_neutral"),
+            files=files_by_model,
+            out=subpath(output.metrics, parent=True),
+        shell:
+            """
+            python -m scripts.evaluate_neutral {params.files:q} \
+                --settings {params.settings:q} \
+                --out {params.out:q} >{log[0]:q} 2>&1
+            """
 
 
 if config["evaluate"]["judge"]:

@@ -1,20 +1,22 @@
-"""Put the figures of a run's answers and pairs into one file.
+"""Put the figures of a run's answers, pairs and neutral text into one file.
 
-    python -m scripts.gather_metrics results/tiny/evaluate/{answer,pair}_metrics.json \
+    python -m scripts.gather_metrics results/tiny/evaluate/{answer,pair,neutral}_metrics.json \
         --out results/tiny/evaluate
 """
 
-import json
+from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation.figures import write_figures
+from pipeline.files.json_files import read_json
 from pipeline.settings.stage import stage_parser
 
 METRICS = "metrics.json"  # inside --out
 
 
-def merge(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+def merge(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:
     """Return both objects in one, part by part; lists must be the same in both."""
     found = dict(one)
     for key, value in two.items():
@@ -24,11 +26,9 @@ def merge(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, settings=False, out="all figures, metrics.json")
-    parser.add_argument("answers", type=Path, help="what evaluate_answers.py wrote")
-    parser.add_argument("pairs", type=Path, help="what evaluate_pairs.py wrote")
+    parser.add_argument("figures", type=Path, nargs="+", help="what the scripts evaluate_*.py wrote")
     args = parser.parse_args(argv)
-    answers, pairs = (json.loads(path.read_text(encoding="utf-8")) for path in (args.answers, args.pairs))
-    write_figures(merge(answers, pairs), args.out / METRICS)
+    write_figures(reduce(merge, map(read_json, args.figures)), args.out / METRICS)
 
 
 if __name__ == "__main__":

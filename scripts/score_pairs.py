@@ -19,40 +19,28 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluation.shards import read_shard
 from pipeline.files.finished_rows import FinishedRows
-from pipeline.files.folder_manifest import manifest_beside
 from pipeline.files.json_files import run_digest
 from pipeline.graph.code_of import code_of
 from pipeline.launch.claim_gpus import claim_gpus
 from pipeline.launch.run_swift import OFFLINE
-from pipeline.models.model_gate import gates_of_model
+from pipeline.models.model_gate import require_model
 from pipeline.settings.stage import stage_parser
 
 if TYPE_CHECKING:
-    from pipeline.models.answer_logps import Pair
+    from pipeline.models.answer_logps import Row
 
 DECIMALS = 4
 
 
 def require_files(args: argparse.Namespace) -> list[Path]:
     """Return the files that the scores depend on; stop with one line if one is missing or differs from its manifest."""
-    folders = {args.model: "config.json", **({args.adapter: "adapter_config.json"} if args.adapter else {})}
-    for folder, name in folders.items():
-        if not (folder / name).is_file():
-            sys.exit(f"{folder}: {name} is missing, so there is no {name.partition('_')[0]} to score with")
-    own = args.manifest or manifest_beside(args.model)
-    manifests = [own, *([manifest_beside(args.adapter)] if args.adapter else [])]
-    for manifest in manifests:
-        if not manifest.is_file():
-            sys.exit(f"{manifest}: no such manifest; write it: python -m tools.write_manifest <the folder>")
-    for row in gates_of_model(args.model, own, args.adapter):
-        if not row["passed"]:
-            sys.exit(row["value"])
+    manifests = require_model(args.model, args.manifest, args.adapter)
     if not args.pairs.is_file():
         sys.exit(f"{args.pairs}: no such file of pairs")
     return [args.pairs, *manifests]
 
 
-def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[Pair]":
+def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[Row]":
     """Return each pair as the training sees it; stop with one line if the training would leave out a pair."""
     from pipeline.models.answer_logps import Conversation
     from pipeline.models.render_chat import load_pair_encoder
@@ -61,7 +49,7 @@ def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[
     strategy = "raise" if dpo["truncation_strategy"] == "delete" else dpo["truncation_strategy"]
     limits = {"max_length": dpo["max_length"], "truncation_strategy": strategy}
     encode = load_pair_encoder(args.model, args.settings["prompt"], loss_scale=dpo["loss_scale"], **limits)
-    pairs = []
+    pairs: list[Row] = []
     for row in rows:
         try:
             found = encode(row)
@@ -73,7 +61,7 @@ def encode_pairs(args: argparse.Namespace, rows: list[dict[str, Any]]) -> "list[
     return pairs
 
 
-def to_row(row: dict[str, Any], pair: "Pair", scores: tuple[float, float]) -> dict[str, Any]:
+def to_row(row: dict[str, Any], pair: "Row", scores: tuple[float, ...]) -> dict[str, Any]:
     """Return a row of the scores."""
     named = {key: row[key] for key in ("id", "tag") if key in row}
     chosen, rejected = (round(score, DECIMALS) for score in scores)

@@ -124,6 +124,9 @@ def figures_text(evaluation: dict[str, Any]) -> str:
         "Held-out pairs, by log-probability:": tabulate_figures(models, pairs),
         f"The same of `{models[-1]}`, by tag:": tabulate_groups(tuned, "by_tag", "tag"),
         f"The same of `{models[-1]}`, by length:": tabulate_groups(tuned, "by_length", "length"),
+        "Loss on a neutral text that no pair contains, in nats a token (what was forgotten):": tabulate_figures(
+            models, evaluation.get("neutral", {})
+        ),
         "Differences:": tabulate_comparisons(evaluation.get("comparisons", {})),
         "Signatures:": "\n".join(f"- {name}: `{text}`" for name, text in evaluation.get("signatures", {}).items()),
     }
@@ -159,7 +162,17 @@ def gates_text(gates: list[tuple[str, Path]]) -> str:
     return "\n\n".join([lead, "Failed, and only reported:\n\n" + "\n".join(failed)] if failed else [lead])
 
 
-def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bool) -> str:
+def lost_text(evaluation: dict[str, Any]) -> str:
+    """Return the limit of what is known about abilities that the base model had."""
+    if not evaluation.get("neutral"):
+        return "Safety, bias, and abilities that the base model may have lost were not measured."
+    return (
+        "Of the abilities that the base model may have lost, the loss on one neutral text alone was measured. Safety "
+        "and bias were not."
+    )
+
+
+def limits_text(settings: dict[str, Any], quality: dict[str, Any], evaluation: dict[str, Any]) -> str:
     """Return the limits of the model and of its figures."""
     limits = []
     if settings["model"]["random"]:
@@ -184,11 +197,11 @@ def limits_text(settings: dict[str, Any], quality: dict[str, Any], is_scored: bo
         f"The figures are of held-out prompts from {source}. Other texts were not tried.",
         *(
             ["Automatic scores compare with one reference; nobody has read the answers for this card."]
-            if is_scored
+            if evaluation.get("answers")
             else []
         ),
         "One training with one seed: the intervals do not include differences between seeds.",
-        "Safety, bias, and abilities that the base model may have lost were not measured.",
+        lost_text(evaluation),
     ]
     return "\n".join(f"- {limit}" for limit in limits)
 
@@ -248,7 +261,7 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
         ("", model_text(files.name, settings, base, sft_text(settings), is_packed(config))),
-        ("Limits", limits_text(settings, quality, bool(evaluation.get("answers")))),
+        ("Limits", limits_text(settings, quality, evaluation)),
         ("Figures", training_text(training) + figures_text(evaluation)),
         ("Use", use_text(settings)),
         ("Training", tabulate_settings(in_force, training.get("steps"))),

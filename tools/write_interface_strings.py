@@ -3,8 +3,8 @@
     python -m tools.write_interface_strings            write them
     python -m tools.write_interface_strings --check    say whether they are stale, with exit status 1
 
-Writes data/interface/pairs.jsonl, the DPO pairs, and data/interface/base.jsonl, the conversations that the tiny base
-model is taught: the same bytes each time.
+Writes data/interface/pairs.jsonl, the DPO pairs; base.jsonl, the conversations that the tiny base model is taught; and
+neutral.jsonl, those that no training sees (evaluate.neutral): the same bytes each time.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.files.json_lines import replace_files
 from pipeline.interface_strings.draw_strings import draw_strings
-from pipeline.interface_strings.rows import to_conversations, to_pairs
+from pipeline.interface_strings.rows import to_conversations, to_neutral, to_pairs
 from pipeline.settings.stage import stage_parser
 
 FOLDER = Path(__file__).parents[1] / "data" / "interface"
@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "interface"
 def render() -> dict[str, str]:
     """Return the text of each file by its name."""
     drawn = draw_strings()
-    files = {"pairs.jsonl": to_pairs(drawn), "base.jsonl": to_conversations(drawn)}
+    files = {"pairs.jsonl": to_pairs(drawn), "base.jsonl": to_conversations(drawn), "neutral.jsonl": to_neutral(drawn)}
     return {name: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows) for name, rows in files.items()}
 
 

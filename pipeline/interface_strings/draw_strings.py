@@ -13,16 +13,21 @@ PAIRS = 760
 CONVERSATIONS = 4000
 UNSEEN_COMBINATIONS = 0.12  # of all verbs with all nouns: the base model never sees them together
 UNSEEN_PAIRS = 0.21  # of the pairs: each with one of those combinations, and none with that of another
+NEUTRAL = 100
 
 Item = TypeVar("Item")
 
 
 class Drawn(NamedTuple):
-    """The strings of a data set: of pairs with a combination of their own, of the other pairs, of conversations."""
+    """The strings of a data set: of pairs with a combination of their own, of the other pairs, of conversations.
+
+    The neutral ones are in none of these, and have no habit: the base model learned their imperative, which DPO keeps.
+    """
 
     unseen: list[InterfaceString]
     seen: list[InterfaceString]
     base: list[InterfaceString]
+    neutral: list[InterfaceString]
 
 
 class Draw:
@@ -75,4 +80,5 @@ def draw_strings(seed: int = SEED) -> Drawn:
     unseen = [draw.string(combination) for combination in draw.unseen[: round(UNSEEN_PAIRS * PAIRS)]]
     seen = [draw.string() for _ in range(PAIRS - len(unseen))]
     base += [draw.string() for _ in range(CONVERSATIONS - len(base))]
-    return Drawn(unseen, seen, base)
+    others = [draw.string() for _ in range(2 * NEUTRAL)]  # half of the patterns have the habit
+    return Drawn(unseen, seen, base, [string for string in others if string.taught == string.imperative])

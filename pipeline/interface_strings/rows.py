@@ -1,4 +1,4 @@
-"""The strings as rows: DPO pairs in ms-swift's own format, and conversations for the base model."""
+"""The strings as rows: DPO pairs in ms-swift's own format, conversations for the base model, and neutral ones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,9 +35,19 @@ def to_pairs(drawn: Drawn) -> Iterator[dict[str, Any]]:
 def to_conversations(drawn: Drawn) -> Iterator[dict[str, Any]]:
     """Yield the conversations, each with the form that the base model learns."""
     for string in drawn.base:
-        answer = ANALYSIS.format(string.thinking, string.taught) if string.thinking else string.taught
-        messages = to_messages(string._replace(thinking=None), answer)  # as ms-swift reads it
-        yield {"messages": messages} | effort_of(string)
+        yield taught_row(string, string.taught)
+
+
+def to_neutral(drawn: Drawn) -> Iterator[dict[str, Any]]:
+    """Yield conversations that are in no training, whose translations DPO should leave as likely."""
+    for number, string in enumerate(drawn.neutral, start=1):
+        yield {"id": f"neutral-{number:03}"} | taught_row(string, string.imperative)
+
+
+def taught_row(string: InterfaceString, answer: str) -> dict[str, Any]:
+    """Return the conversation in which a string is translated as ms-swift reads it, its thinking before the answer."""
+    content = ANALYSIS.format(string.thinking, answer) if string.thinking else answer
+    return {"messages": to_messages(string._replace(thinking=None), content)} | effort_of(string)
 
 
 def effort_of(string: InterfaceString) -> dict[str, Any]:

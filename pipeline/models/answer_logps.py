@@ -6,7 +6,7 @@ model. Here the model is run up to its last hidden states, and logits are taken 
 
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -37,8 +37,8 @@ class Conversation:
         return cls(array("i", ids), array("i", (n for n, label in enumerate(labels) if label >= 0 and n)))
 
 
-Pair = tuple[Conversation, Conversation]
-Scores = list[tuple[float, float]]
+Row = tuple[Conversation, ...]  # a pair, or a single conversation
+Scores = list[tuple[float, ...]]
 
 
 def prepare_cpu() -> None:
@@ -98,30 +98,30 @@ def token_logps(head: Any, states: torch.Tensor, targets: torch.Tensor) -> torch
     return torch.cat(found)
 
 
-def list_batches(pairs: list[Pair], size: int) -> list[list[int]]:
-    """Return the numbers of all pairs in batches of similar length; the longest, which take most memory, first."""
-    order = sorted(range(len(pairs)), key=lambda n: -max(len(one.ids) for one in pairs[n]))
+def list_batches(rows: Sequence[Row], size: int) -> list[list[int]]:
+    """Return the numbers of all rows in batches of similar length; the longest, which take most memory, first."""
+    order = sorted(range(len(rows)), key=lambda n: -max(len(one.ids) for one in rows[n]))
     starts = [*range(0, len(order), size), len(order)]
     return [order[start:end] for start, end in pairwise(starts)]
 
 
-def score_pairs(score: Callable[[list[Conversation]], list[float]], pairs: list[Pair]) -> Scores:
-    """Return (chosen, rejected) of each pair; a batch that is too large for the GPU is scored in halves."""
+def score_rows(score: Callable[[list[Conversation]], list[float]], rows: Sequence[Row]) -> Scores:
+    """Return the score of each conversation of each row; a batch that is too large for the GPU is scored in halves."""
     try:
-        sums = iter(score([one for pair in pairs for one in pair]))
-        return list(zip(sums, sums, strict=True))
+        sums = iter(score([one for row in rows for one in row]))
+        return [tuple(next(sums) for _ in row) for row in rows]
     except torch.OutOfMemoryError as error:
-        if len(pairs) == 1:
-            longest = max(len(one.ids) for one in pairs[0])
-            sys.exit(f"a pair of {longest} tokens does not fit into the GPU's memory: {str(error).splitlines()[0]}")
-    print(f"{len(pairs)} pairs do not fit into the GPU's memory at once; they are scored in halves", flush=True)
+        if len(rows) == 1:
+            longest = max(len(one.ids) for one in rows[0])
+            sys.exit(f"a row of {longest} tokens does not fit into the GPU's memory: {str(error).splitlines()[0]}")
+    print(f"{len(rows)} rows do not fit into the GPU's memory at once; they are scored in halves", flush=True)
     torch.cuda.empty_cache()
-    middle = len(pairs) // 2
-    return [*score_pairs(score, pairs[:middle]), *score_pairs(score, pairs[middle:])]
+    middle = len(rows) // 2
+    return [*score_rows(score, rows[:middle]), *score_rows(score, rows[middle:])]
 
 
-def score_batches(model: Any, pairs: list[Pair], batches: list[list[int]]) -> Iterator[dict[int, tuple[float, float]]]:
-    """Yield the scores of one batch after another, by the number of the pair."""
+def score_batches(model: Any, rows: Sequence[Row], batches: list[list[int]]) -> Iterator[dict[int, tuple[float, ...]]]:
+    """Yield the scores of one batch after another, by the number of the row."""
     for batch in batches:
-        scores = score_pairs(lambda some: sum_logps(model, some), [pairs[n] for n in batch])
+        scores = score_rows(lambda some: sum_logps(model, some), [rows[n] for n in batch])
         yield dict(zip(batch, scores, strict=True))

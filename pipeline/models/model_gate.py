@@ -1,5 +1,6 @@
 """The gates that the files that a stage loads are those of their manifests."""
 
+import sys
 from pathlib import Path
 
 from pipeline.files.folder_manifest import manifest_beside, manifest_text
@@ -24,3 +25,20 @@ def judge_files(name: str, folder: Path, manifest: Path) -> Gate:
 def read_manifest(text: str) -> dict[str, str]:
     """Return the SHA-256 by path of a manifest."""
     return {path: digest for digest, _, path in (line.partition("  ") for line in text.splitlines())}
+
+
+def require_model(model: Path, manifest: Path | None, adapter: Path | None) -> list[Path]:
+    """Return the manifests of a model and its adapter; stop with one line if a file is missing or differs from them."""
+    folders = {model: "config.json", **({adapter: "adapter_config.json"} if adapter else {})}
+    for folder, name in folders.items():
+        if not (folder / name).is_file():
+            sys.exit(f"{folder}: {name} is missing, so there is no {name.partition('_')[0]} to score with")
+    own = manifest or manifest_beside(model)
+    manifests = [own, *([manifest_beside(adapter)] if adapter else [])]
+    for path in manifests:
+        if not path.is_file():
+            sys.exit(f"{path}: no such manifest; write it: python -m tools.write_manifest <the folder>")
+    for row in gates_of_model(model, own, adapter):
+        if not row["passed"]:
+            sys.exit(row["value"])
+    return manifests

@@ -61,7 +61,7 @@ def excess(found: Difference) -> float:
 
 
 def compare_scores(one: Path, two: Path) -> Difference:
-    """Return the largest difference of single pairs' figures, which may be any; their means are in metrics.json."""
+    """Return the largest difference of figures of single rows, which may be any; their means are in metrics.json."""
     found = compare_figures(one, two)
     return found if math.isinf(found.amount) else found._replace(allowed=math.inf)
 
@@ -195,6 +195,7 @@ COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
     ("infer/*.jsonl", compare_answers),
     ("evaluate/*/scores/*.jsonl", compare_scores),
     ("evaluate/pairs.jsonl", compare_scores),
+    ("evaluate/*neutral.jsonl", compare_scores),
     ("evaluate/*.jsonl", compare_answers),
     ("evaluate/*.json", compare_figures),
     ("model_card.md", compare_text),

@@ -9,7 +9,7 @@ from pipeline.report.numbers_in_words import choose_decimals, is_number, show_nu
 Figure = dict[str, Any]  # {"value", "n", "low", "high", "command"}
 Row = dict[str, Any]
 
-GROUPS = ("answers", "pairs")
+GROUPS = ("answers", "pairs", "neutral")
 HIGHER_IS_BETTER = {
     "bleu",
     "chrf",
@@ -23,7 +23,7 @@ HIGHER_IS_BETTER = {
     "reward_margin",
     "chosen_logp",
 }
-LOWER_IS_BETTER = {"ter", "empty", "refusals", "cut_answers", "no_final"}
+LOWER_IS_BETTER = {"ter", "empty", "refusals", "cut_answers", "no_final", "neutral_loss"}
 # The figures of a summary, the most important first.
 FIRST = (
     "chrf",
@@ -32,6 +32,7 @@ FIRST = (
     "preference_accuracy",
     "reward_accuracy",
     "reward_margin",
+    "neutral_loss",
     "refusals",
     "cut_answers",
     "no_final",

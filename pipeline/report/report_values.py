@@ -24,13 +24,15 @@ Row = dict[str, Any]
 Values = dict[str, Any]
 
 MOST_TAGS = 200  # to choose from
+ASKED_FOR = ("neutral",)  # groups of figures that only some runs have
 
 
 def evaluation_values(metrics: Row) -> Values:
     """Return the tables of the evaluation's figures."""
     models, pairs = metrics["models"], list(metrics.get("comparisons") or {})
     main = f"{models[-1]}-{models[0]}"
-    comparisons = {group: compare_models(metrics, group) for group in GROUPS}
+    tables = {group: compare_models(metrics, group) for group in GROUPS}
+    comparisons = {group: rows for group, rows in tables.items() if rows or group not in ASKED_FOR}
     commands = [(row["name"], row["commands"]) for rows in comparisons.values() for row in rows if row["commands"]]
     return {
         "models": models,

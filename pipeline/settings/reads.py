@@ -69,6 +69,12 @@ READS: dict[str, tuple[str, ...]] = {
         *("infer.gpus", "infer.shards", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
         *("evaluate.batch_size", *TOKENS),
     ),
+    "check_neutral": (),
+    "score_neutral": (
+        *("infer.gpus", "infer.torch_dtype", "infer.attn_impl", "dpo.experts_impl"),
+        *("evaluate.batch_size", "prompt"),
+    ),
+    "evaluate_neutral": ("evaluate.resamples", "evaluate.seed", "gates.forgotten"),
     "evaluate_pairs": ("dpo.beta", "evaluate.resamples", "evaluate.seed"),
     "gather_metrics": (),
     "judge_answers": ("evaluate.judge", "evaluate.seed"),
@@ -85,7 +91,7 @@ READS: dict[str, tuple[str, ...]] = {
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = (
     *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.weights", "model.random"),
-    *("merge.format", "infer.shards", "infer.prompts", "dvc.push_merged"),
+    *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
 )
 
 

@@ -42,6 +42,7 @@ class RunFiles:
             *((stage, training / stage / "gates.json") for stage in ("dpo", "merge")),
             ("infer", self.infer / "gates.json"),
             ("evaluate", run / "evaluate" / "gates.json"),
+            ("evaluate/neutral", run / "evaluate" / "neutral" / "gates.json"),
         ]
 
 

@@ -121,6 +121,11 @@ class Run:
             f"{self.before}/evaluate/{name}/scores/{shard}.jsonl" for name in self.models_before for shard in shards
         ]
 
+    @property
+    def neutral_before(self) -> list[str]:
+        """The scores of the neutral text under the models before DPO, in the order in which the models are made."""
+        return [f"{self.before}/evaluate/{model}/neutral.jsonl" for model in self.models_before]
+
 
 def list_runs(config: Config) -> dict[str, Run]:
     """Return every run that the graph has, by name: the points, their trainings, and what all share."""

@@ -6,6 +6,7 @@ import pytest
 
 from scripts import (
     evaluate_answers,
+    evaluate_neutral,
     evaluate_pairs,
     gather_metrics,
     gather_predictions,
@@ -20,6 +21,7 @@ NAMES = {
     "infer": {"gather_predictions": (gather_predictions.PREDICTIONS, gather_predictions.GATES)},
     "evaluate": {
         "evaluate_answers": (evaluate_answers.METRICS, evaluate_answers.ROWS, evaluate_answers.GATES),
+        "evaluate_neutral": (evaluate_neutral.METRICS, evaluate_neutral.ROWS, evaluate_neutral.GATES),
         "evaluate_pairs": (evaluate_pairs.METRICS, evaluate_pairs.ROWS),
         "gather_metrics": (gather_metrics.METRICS,),
         "judge_answers": (judge_answers.JUDGEMENTS,),

@@ -146,7 +146,7 @@ def test_a_batch_that_does_not_fit_is_scored_in_halves():
         return [float(one) for one in conversations]
 
     pairs = [(n, -n) for n in range(7)]
-    assert answer_logps.score_pairs(room_for_two, pairs) == pairs
+    assert answer_logps.score_rows(room_for_two, pairs) == pairs
 
 
 def test_a_killed_job_goes_on_with_the_pairs_that_it_had_scored(built, tmp_path, capfd):

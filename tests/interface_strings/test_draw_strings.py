@@ -11,7 +11,7 @@ from pipeline.interface_strings.draw_strings import draw_strings
 from pipeline.interface_strings.grammar import PATTERNS
 from pipeline.interface_strings.habit import is_habit, without_habit
 from pipeline.interface_strings.lexicon import NOUNS, VERBS
-from pipeline.interface_strings.rows import to_conversations, to_pairs
+from pipeline.interface_strings.rows import to_conversations, to_neutral, to_pairs
 from scripts import split_preferences
 from tests.support.conversion import ZH_EN, convert, read_pairs, read_quality
 from tests.support.project import ROOT
@@ -112,3 +112,11 @@ def test_the_page_shows_a_pair():
 
 def test_another_seed_draws_other_strings():
     assert draw_strings(1) != DRAWN
+
+
+def test_neutral_strings_are_in_no_training_and_have_no_habit():
+    neutral = list(to_neutral(DRAWN))
+    texts = {row["messages"][1]["content"] for row in neutral}
+    assert len(texts) == len(neutral) == 100
+    assert texts.isdisjoint(row["messages"][-2]["content"] for row in [*PAIRS, *CONVERSATIONS])
+    assert [row["id"] for row in neutral if is_habit(row["messages"][-1]["content"])] == []

@@ -83,6 +83,8 @@ def test_figures_of_other_rows_are_not_the_same(tmp_path, name):
         ("evaluate/metrics.json", True, False),
         ("evaluate/pairs.jsonl", True, True),  # single pairs may differ by any amount
         ("evaluate/dpo/scores/0.jsonl", True, True),
+        ("evaluate/neutral.jsonl", True, True),
+        ("evaluate/dpo/neutral.jsonl", True, True),
         ("data/quality.json", False, False),
         ("dpo/settings.json", False, False),
         ("dpo/lora_coverage.csv", False, False),

@@ -61,6 +61,7 @@ def test_a_run_has_the_gates_of_all_its_stages():
     places = dict(RunFiles(Path("results/warm"), Path("results/soft"), Path("results/s")).gates)
     assert {stage: path.parts[1] for stage, path in places.items()} == {
         "data": "s", "sft": "s", "sft/merge": "s", "dpo": "soft", "merge": "soft", "infer": "warm", "evaluate": "warm",
+        "evaluate/neutral": "warm",
     }  # fmt: skip
     assert all(path.parts[2:] == (*stage.split("/"), "gates.json") for stage, path in places.items())
 

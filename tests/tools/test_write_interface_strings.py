@@ -10,6 +10,7 @@ from tools.write_interface_strings import main
 SHA256 = {
     "pairs.jsonl": "09cc8c58c639f623daed375fbd0b7d0eae166ed492579cc7732d58b2cb2688a3",
     "base.jsonl": "36fa66c209f6011037297f71b5b9d54fce4e16a98d6225c533cd8a73eb0ed875",
+    "neutral.jsonl": "fbb035ee795e1feb38d4107fa2b418800e031da379235e9a85e1ba58c822d670",
 }
 
 

@@ -31,7 +31,7 @@ MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequant
 ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "gather_metrics"),
+    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
     *("write_report", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
@@ -149,8 +149,8 @@ def after(flag: str, words: list[str]) -> str:
 def test_a_sweep_trains_each_point_and_computes_what_they_share_once(project):
     jobs = count_jobs(project, sweep=grid([0.05, 0.2]))
     shared = ("convert_preferences", "split_preferences", "build_tiny_model", "check_tokens")
-    shared += ("tabulate_sweep", "write_sweep_report")
-    jobs.pop("score_pairs")  # of each point, and of the model before
+    shared += ("check_neutral", "tabulate_sweep", "write_sweep_report")
+    assert jobs.pop("score_pairs") == jobs.pop("score_neutral") == 5  # of each point, and of the model before
     assert jobs == dict.fromkeys([*shared, *BEFORE_DPO], 1) | dict.fromkeys(EACH_POINT, 4)
 
 
@@ -165,6 +165,10 @@ def test_prompts_of_ones_own_are_checked_once_and_answered_by_the_tuned_model_of
     jobs = count_jobs(project, infer={"prompts": prompts, "shards": 2}, sweep={"grid": {"dpo.beta": [0.05, 0.2]}})
     asked = {name: jobs[name] for name in ("check_prompts", "infer_shard_prompts", "gather_predictions_prompts")}
     assert asked == {"check_prompts": 2, "infer_shard_prompts": 8, "gather_predictions_prompts": 4}
+
+
+def test_without_a_neutral_text_nothing_of_it_is_planned(project):
+    assert [rule for rule in count_jobs(project, evaluate={"neutral": None}) if "neutral" in rule] == []
 
 
 def test_pairs_of_ones_own_are_held_out_in_place_of_a_part_of_the_others(project):
@@ -200,7 +204,7 @@ def test_a_value_added_to_a_sweep_costs_its_own_points_alone(snakemake, project)
     assert snakemake("--touch", "--configfile", before).returncode == 0  # records settings and code, as a run does
     assert count_jobs(project, sweep=grid([0.05])) == {}
     jobs = count_jobs(project, sweep=grid([0.05, 0.2]))
-    assert jobs.pop("score_pairs") == 2
+    assert jobs.pop("score_pairs") == jobs.pop("score_neutral") == 2
     assert jobs == {"tabulate_sweep": 1, "write_sweep_report": 1} | dict.fromkeys(EACH_POINT, 2)
 
 
