@@ -50,9 +50,7 @@ def read_pair_scores(files: Mapping[str, list[Path]], pairs: Path, reference: st
     """Return the scores of each model, from the files of its shards, and the scored pairs."""
     held_out = list(iterate_json_lines(pairs))
     numbers: dict[str, int] = {}
-    prompts = [
-        numbers.setdefault(json.dumps(row["messages"][:-1], ensure_ascii=False), len(numbers)) for row in held_out
-    ]
+    prompts = [numbers.setdefault(name_prompt(row), len(numbers)) for row in held_out]
     rows = {model: gather_shards(paths, [row["id"] for row in held_out], pairs) for model, paths in files.items()}
     first = next(iter(rows.values()))
     return PairScores(
@@ -65,6 +63,12 @@ def read_pair_scores(files: Mapping[str, list[Path]], pairs: Path, reference: st
         reference=reference,
         beta=beta,
     )
+
+
+def name_prompt(pair: Mapping[str, Any]) -> str:
+    """Return all that the prompt of a pair is made of, as one text."""
+    beside = [pair.get("tools"), pair.get("chat_template_kwargs")]
+    return json.dumps([pair["messages"][:-1], *beside], ensure_ascii=False)
 
 
 def gather_shards(paths: list[Path], ids: list[str], pairs: Path) -> list[dict[str, Any]]:

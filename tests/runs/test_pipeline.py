@@ -270,7 +270,7 @@ def test_two_runs_in_two_folders_a_day_apart_give_the_same_bytes(run_folder, rep
 
 
 def test_every_stage_proved_itself(run_folder):
-    for stage in ("data", "dpo", "merge", "infer"):
+    for stage in ("data", "dpo", "merge", "infer", "evaluate"):
         gates = json.loads((run_folder / stage / "gates.json").read_text(encoding="utf-8"))
         assert gates and all(set(row) == {"gate", "passed", "value", "expected"} for row in gates)
         assert [row for row in gates if not row["passed"]] == []
