@@ -20,6 +20,7 @@ from pipeline.settings.check import check_config
 from pipeline.graph.check_machine import check_machine, check_plan, require_writable
 from pipeline.graph.code_of import code_of, with_used
 from pipeline.graph.explain_failure import explain_failure
+from pipeline.settings.external_results import external_files
 from pipeline.files.folder_manifest import digest_of_folder
 from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import name_files

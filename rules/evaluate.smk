@@ -5,7 +5,8 @@ Reads      the models before and after, results/{run}/{dpo,data}/val.jsonl, resu
 Writes     results/{run}/evaluate/{metrics.json,answers.jsonl,pairs.jsonl,neutral.jsonl}, and under evaluate/<model>/ what
            those are computed from: the answers of the models before, and the log-probabilities under all of them
 Stages     infer_shard_before -> gather_predictions_before -> evaluate_answers; score_pairs -> evaluate_pairs;
-           check_neutral -> score_neutral -> evaluate_neutral, where there is a neutral text; all of them -> gather_metrics;
+           check_neutral -> score_neutral -> evaluate_neutral, where there is a neutral text; all of them -> gather_metrics,
+           with the results of other programs that evaluate.external names;
            judge_answers and score_comet, where they are asked for
 """
 
@@ -148,6 +149,7 @@ rule gather_metrics:
         answers="results/{run}/evaluate/answer_metrics.json",
         pairs="results/{run}/evaluate/pair_metrics.json",
         neutral="results/{run}/evaluate/neutral_metrics.json" if config["evaluate"]["neutral"] else [],
+        external=external_files(config),
     output:
         metrics="results/{run}/evaluate/metrics.json",
     log:
@@ -158,10 +160,12 @@ rule gather_metrics:
         "../envs/workflow.yaml"
     params:
         *code_of("gather_metrics"),
+        settings=part("gather_metrics"),
         out=subpath(output.metrics, parent=True),
     shell:
         """
-        python -m scripts.gather_metrics {input:q} \
+        python -m scripts.gather_metrics {input.answers:q} {input.pairs:q} {input.neutral:q} \
+            --settings {params.settings:q} \
             --out {params.out:q} >{log:q} 2>&1
         """
 

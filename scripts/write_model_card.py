@@ -127,6 +127,7 @@ def figures_text(evaluation: dict[str, Any]) -> str:
         "Loss on a neutral text that no pair contains, in nats a token (what was forgotten):": tabulate_figures(
             models, evaluation.get("neutral", {})
         ),
+        "Results of other programs:": tabulate_figures(models, evaluation.get("external", {})),
         "Differences:": tabulate_comparisons(evaluation.get("comparisons", {})),
         "Signatures:": "\n".join(f"- {name}: `{text}`" for name, text in evaluation.get("signatures", {}).items()),
     }

@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 class Drawn(NamedTuple):
     """The strings of a data set: of pairs with a combination of their own, of the other pairs, of conversations.
 
-    The neutral ones are in none of these, and have no habit: the base model learned their imperative, which DPO keeps.
+    The neutral ones are in none of these, and have no habit and no thinking: the base model learned their imperative, which DPO keeps.
     """
 
     unseen: list[InterfaceString]
@@ -80,5 +80,7 @@ def draw_strings(seed: int = SEED) -> Drawn:
     unseen = [draw.string(combination) for combination in draw.unseen[: round(UNSEEN_PAIRS * PAIRS)]]
     seen = [draw.string() for _ in range(PAIRS - len(unseen))]
     base += [draw.string() for _ in range(CONVERSATIONS - len(base))]
-    others = [draw.string() for _ in range(2 * NEUTRAL)]  # half of the patterns have the habit
-    return Drawn(unseen, seen, base, [string for string in others if string.taught == string.imperative])
+    # Two of five patterns have neither the habit nor thinking.
+    others = [draw.string() for _ in range(5 * NEUTRAL // 2)]
+    neutral = [string for string in others if string.taught == string.imperative and not string.thinking]
+    return Drawn(unseen, seen, base, neutral)

@@ -41,7 +41,7 @@ def to_conversations(drawn: Drawn) -> Iterator[dict[str, Any]]:
 def to_neutral(drawn: Drawn) -> Iterator[dict[str, Any]]:
     """Yield conversations that are in no training, whose translations DPO should leave as likely."""
     for number, string in enumerate(drawn.neutral, start=1):
-        yield {"id": f"neutral-{number:03}"} | taught_row(string, string.imperative)
+        yield {"id": f"neutral-{number:03}", "messages": to_messages(string, string.imperative)}
 
 
 def taught_row(string: InterfaceString, answer: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pipeline.report.numbers_in_words import choose_decimals, is_number, show_nu
 Figure = dict[str, Any]  # {"value", "n", "low", "high", "command"}
 Row = dict[str, Any]
 
-GROUPS = ("answers", "pairs", "neutral")
+GROUPS = ("answers", "pairs", "neutral", "external")
 HIGHER_IS_BETTER = {
     "bleu",
     "chrf",
@@ -82,14 +82,14 @@ def compare_figure(metrics: Row, group: str, name: str) -> Row:
     """Return the row of one figure, with the same decimals throughout."""
     figures = {model: (metrics[group].get(model) or {}).get(name) for model in metrics["models"]}
     changes = {pair: (found or {}).get(name) for pair, found in (metrics.get("comparisons") or {}).items()}
-    decimals = choose_decimals(figure["value"] for figure in figures.values() if figure)
-    commands = [figure["command"] for figure in figures.values() if figure and figure.get("command")]
+    known = [figure for figure in figures.values() if figure]
+    decimals = choose_decimals(figure["value"] for figure in known)
+    better = find_better(metrics, name) or next((figure.get("better") for figure in known), None)
+    commands = [figure["command"] for figure in known if figure.get("command")]
     return {
         "name": name,
         "cells": {model: show_figure(figure, decimals) for model, figure in figures.items()},
-        "changes": {
-            pair: show_change(change, decimals, find_better(metrics, name)) for pair, change in changes.items()
-        },
+        "changes": {pair: show_change(change, decimals, better) for pair, change in changes.items()},
         "commands": list(dict.fromkeys(commands)),
     }
 

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 Values = dict[str, Any]
 
 MOST_TAGS = 200  # to choose from
-ASKED_FOR = ("neutral",)  # groups of figures that only some runs have
+ASKED_FOR = ("neutral", "external")  # groups of figures that only some runs have
 
 
 def evaluation_values(metrics: Row) -> Values:

@@ -15,6 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from pipeline.settings.data_problems import find_data_problems
+from pipeline.settings.external_results import find_external_problems
 from pipeline.settings.infer_problems import find_infer_problems
 from pipeline.settings.levers import find_fast_problems, find_small_problems
 from pipeline.settings.loss_problems import find_loss_problems
@@ -147,7 +148,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
         *find_infer_problems(config),
     ]
     problems += find_merge_problems(config)
-    problems += find_own_problems(config["evaluate"]["own"])
+    problems += [*find_own_problems(config["evaluate"]["own"]), *find_external_problems(config)]
     return problems + find_loss_problems(config["dpo"], count_processes(config["train"]))
 
 

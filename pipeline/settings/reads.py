@@ -76,7 +76,7 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     "evaluate_neutral": ("evaluate.resamples", "evaluate.seed", "gates.forgotten"),
     "evaluate_pairs": ("dpo.beta", "evaluate.resamples", "evaluate.seed"),
-    "gather_metrics": (),
+    "gather_metrics": ("evaluate.external",),
     "judge_answers": ("evaluate.judge", "evaluate.seed"),
     "score_comet": ("evaluate.comet", "infer.gpus"),
     "write_report": RESULTS,

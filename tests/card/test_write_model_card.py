@@ -127,6 +127,14 @@ def test_a_figure_without_a_value_is_a_dash(card):
     assert "| urls kept | – | – | 0 |" in section(card(), "Figures").splitlines()
 
 
+def test_what_was_forgotten_is_a_figure_and_the_limits_say_how_it_was_measured(card):
+    neutral = {model: {"neutral_loss": figure(2.5, 62, 2.25, 2.75)} for model in ("base", "dpo")}
+    text = card(evaluation=EVALUATION | {"neutral": neutral})
+    assert "| neutral loss | 2.5 [2.25, 2.75] | 2.5 [2.25, 2.75] | 62 |" in section(text, "Figures")
+    assert "the loss on one neutral text alone was measured" in section(text, "Limits")
+    assert "may have lost were not measured" in section(card(), "Limits")
+
+
 def test_a_model_after_sft_has_a_column_of_its_own(card):
     models = EVALUATION | {"models": ["base", "sft", "dpo"]}
     models["answers"] = EVALUATION["answers"] | {"sft": {"bleu": figure(3.0)}}

@@ -109,6 +109,8 @@ def make_metrics(count: int, models: list[str]) -> Row:
         }
         for place, model in enumerate(models)
     }
+    neutral = {model: {"neutral_loss": figure(2.41 + 0.02 * place, 62, 0.2)} for place, model in enumerate(models)}
+    external = {model: {"arc_easy: acc": figure(0.71 - 0.01 * place, 2376, 0.02)} for place, model in enumerate(models)}
     parts = {tag: part_figures(0.6 + 0.05 * place, 8 + place) for place, tag in enumerate(TAGS)}
     pairs[models[-1]] |= part_figures(0.81, count) | {
         "by_tag": parts,
@@ -118,6 +120,8 @@ def make_metrics(count: int, models: list[str]) -> Row:
         "models": models,
         "answers": answers,
         "pairs": pairs,
+        "neutral": neutral,
+        "external": external,
         "comparisons": {f"{models[-1]}-{other}": compare(answers, models[-1], other) for other in models[:-1]},
         "signatures": {"bleu": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"},
     }
