@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.files.json_lines import iterate_json_lines, write_json_lines
 from pipeline.preferences.conversations import prompt_key, read_conversations
+from pipeline.preferences.pair import prompt_settings
 from pipeline.settings.stage import stage_parser
 
 
@@ -25,9 +26,9 @@ def main(argv: list[str] | None = None) -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     data = args.settings["sft"]["data"]
-    held_out = [{"messages": pair["messages"]} for pair in iterate_json_lines(args.held_out)]
+    held_out = [prompt_settings(pair) | {"messages": pair["messages"]} for pair in iterate_json_lines(args.held_out)]
     held_out_prompts = {prompt_key(row["messages"]) for row in held_out}
-    chosen = ({"messages": pair["messages"]} for pair in iterate_json_lines(args.pairs))
+    chosen = (prompt_settings(pair) | {"messages": pair["messages"]} for pair in iterate_json_lines(args.pairs))
     write_json_lines(args.out / "train.jsonl", read_conversations(Path(data), held_out_prompts) if data else chosen)
     write_json_lines(args.out / "val.jsonl", held_out)
 

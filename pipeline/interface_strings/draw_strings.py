@@ -21,7 +21,8 @@ Item = TypeVar("Item")
 class Drawn(NamedTuple):
     """The strings of a data set: of pairs with a combination of their own, of the other pairs, of conversations.
 
-    The neutral ones are in none of these, and have no habit and no thinking: the base model learned their imperative, which DPO keeps.
+    The neutral ones are in none of these, and have neither the habit nor thinking: the base model learned their
+    imperative, which DPO keeps.
     """
 
     unseen: list[InterfaceString]

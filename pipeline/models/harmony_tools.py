@@ -1,4 +1,4 @@
-"""The texts of tools in harmony: their declaration, a call, and what a tool answers, as openai-harmony renders them.
+"""The texts of tools in harmony: declarations, calls and responses, as openai-harmony renders them.
 
 Source: openai/harmony, docs/format.md (Function calling) and src/encoding.rs.
 """
@@ -32,7 +32,7 @@ def write_call(content: str) -> str:
 
 
 def write_response(name: str, content: str) -> str:
-    """Return the message of what a function answered, with its `<|start|>`."""
+    """Return the message with the result of a function, from its `<|start|>`."""
     return RESPONSE.format(name, content)
 
 
@@ -50,8 +50,10 @@ def write_function(function: Mapping[str, Any]) -> str:
     return f"{remarks}type {function['name']} = ({taken}) => any;\n\n"
 
 
-def write_type(schema: Schema, indent: str) -> str:
+def write_type(schema: Any, indent: str) -> str:
     """Return a schema as a type of TypeScript."""
+    if not isinstance(schema, dict):
+        return "any"
     if isinstance(schema.get("oneOf"), list):
         return "\n".join(write_variants(schema["oneOf"], indent))
     kind = schema.get("type")
@@ -68,9 +70,9 @@ def write_type(schema: Schema, indent: str) -> str:
 
 
 def write_variants(variants: Sequence[Schema], indent: str) -> Iterator[str]:
-    """Yield the lines of a choice of types, behind an empty one."""
+    """Yield the lines of a choice of types, after an empty one."""
     yield ""
-    for variant in variants:
+    for variant in map(as_schema, variants):
         said, default = text_of(variant, "description"), variant.get("default")
         of_list = isinstance(default, str) and variant.get("enum")
         remarks = [said, f"default: {write_json(default)}" if of_list else say_default(variant)]
@@ -89,7 +91,8 @@ def write_object(schema: Schema, indent: str) -> str:
     lines = [*([f"{indent}// {said}"] if said is not None else []), "{"]
     properties = schema.get("properties")
     required = schema.get("required")
-    for name, child in properties.items() if isinstance(properties, dict) else ():
+    for name, value in properties.items() if isinstance(properties, dict) else ():
+        child = as_schema(value)
         mark = "" if isinstance(required, list) and name in required else "?"
         write = write_choice if isinstance(child.get("oneOf"), list) else write_property
         lines += [indent + line for line in remarks_above(child)]
@@ -118,7 +121,7 @@ def write_property(name: str, schema: Schema, indent: str) -> list[str]:
 
 def write_choice(name: str, schema: Schema, indent: str) -> Iterator[str]:
     """Yield the lines of a property with several types. What is said of it and of the first is written once."""
-    said, variants = text_of(schema, "description"), schema["oneOf"]
+    said, variants = text_of(schema, "description"), [as_schema(variant) for variant in schema["oneOf"]]
     is_above = said is not None and not (variants and text_of(variants[0], "description") == said)
     if is_above:
         yield f"{indent}// {said}"
@@ -146,6 +149,11 @@ def say_default(schema: Schema) -> str | None:
     if not isinstance(default, str):
         return f"default: {write_json(default)}"
     return f"default: {default}" if schema.get("enum") else f'default: "{default}"'
+
+
+def as_schema(value: Any) -> Schema:
+    """Return a schema, an empty one in place of another value, such as JSON Schema's `true`."""
+    return value if isinstance(value, dict) else {}
 
 
 def text_of(schema: Schema, key: str) -> str | None:

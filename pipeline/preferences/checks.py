@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.preferences.columns import ASSISTANT, REJECTED, SYSTEM, USER, Columns, as_utf8
+from pipeline.preferences.columns import ASSISTANT, BEFORE_CALL, REJECTED, ROLES, USER, Columns, as_utf8
 from pipeline.preferences.marks import MARKS_OF, SIGNS, find_mark
 from pipeline.preferences.problems import PROBLEMS
 
@@ -33,16 +33,26 @@ class Fault(NamedTuple):
 # Roles
 
 
+START = len(ROLES)  # stands before the first message of a pair
+FOLLOWS = np.zeros((START + 1, len(ROLES)), bool)  # whether a role may come after another
+for before, after in (
+    *(("start", "system"), ("start", "user"), ("system", "user")),
+    *(("user", "assistant"), ("user", "tool_call"), ("assistant", "user"), ("assistant", "tool_call")),
+    *(("tool_call", "tool_call"), ("tool_call", "tool_response")),
+    *(("tool_response", "tool_response"), ("tool_response", "tool_call"), ("tool_response", "assistant")),
+):
+    FOLLOWS[ROLES.get(before, START), ROLES[after]] = True
+
+
 def find_role_faults(columns: Columns) -> Iterator[Fault]:
     """Yield the pairs whose roles are out of order, by the first rule that they break."""
     if not len(columns.lengths):
         return
-    has_system = columns.roles[columns.starts] == SYSTEM
-    turn = columns.position - np.repeat(has_system, columns.lengths)
-    expected = np.where(turn < 0, SYSTEM, np.where(turn % 2, ASSISTANT, USER))
+    before = np.roll(columns.roles, 1)
+    before[columns.starts] = START
     no_user = ~np.logical_or.reduceat(columns.roles == USER, columns.starts)
     unfinished = columns.roles[columns.ends - 1] != ASSISTANT
-    disordered = np.logical_or.reduceat(columns.roles != expected, columns.starts)
+    disordered = np.logical_or.reduceat(~FOLLOWS[before, columns.roles], columns.starts)
     for pair in np.flatnonzero(no_user | unfinished | disordered).tolist():
         code = "no-user-turn" if no_user[pair] else "no-final-answer" if unfinished[pair] else "wrong-roles"
         yield Fault(pair, code)
@@ -50,11 +60,19 @@ def find_role_faults(columns: Columns) -> Iterator[Fault]:
 
 # Texts, each on its own
 
+ANALYSIS = "<|channel|>analysis<|message|>"
 CONTROL_TOKEN = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>")
 THINKING = re.compile(
-    r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*<\|end\|><\|start\|>assistant<\|channel\|>final<\|message\|>",
+    r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*"
+    r"(?:<\|end\|><\|start\|>assistant<\|channel\|>final<\|message\|>|(?:<\|(?:end|return)\|>)?\s*\Z)",
     re.DOTALL,
 )
+# Analysis and preamble of an assistant that calls a tool next.
+THINKING_BEFORE_CALL = re.compile(
+    r"(?:<\|channel\|>(?:analysis|commentary)<\|message\|>(?:(?!<\|).)*(?:<\|end\|><\|start\|>assistant(?=<)|\Z))+",
+    re.DOTALL,
+)
+CHANNELS = {ASSISTANT: THINKING, BEFORE_CALL: THINKING_BEFORE_CALL}
 THINK_TAG = re.compile(r"</?think(?:ing)?(?::[a-z]+)?>", re.IGNORECASE | re.ASCII)
 EMPTY_THINK = re.compile(r"<(think(?:ing)?)>\s*</\1>", re.IGNORECASE | re.ASCII)
 BLANK = "empty, or white space alone"
@@ -67,10 +85,16 @@ def find_blank(text: str, role: int) -> str | None:
 
 
 def find_control_token(text: str, role: int) -> str | None:
-    """Find a chat template's own token. Only an answer may begin with harmony's analysis channel."""
-    thinking = THINKING.match(text) if role == ASSISTANT else None
+    """Find a chat template's own token. Only an assistant's text may begin with harmony's analysis channel."""
+    thinking = CHANNELS[role].match(text) if role in CHANNELS else None
     found = CONTROL_TOKEN.search(text, thinking.end() if thinking else 0)
     return f"the token {found[0]} inside a message" if found else find_mark("control-token", text, role)
+
+
+def find_no_final(text: str, role: int) -> str | None:
+    """Find an answer that ends in its analysis, or whose final text is blank."""
+    thinking = THINKING.match(text) if role == ASSISTANT else None
+    return "an analysis, and no final answer" if thinking and not text[thinking.end() :].strip() else None
 
 
 def find_think_text(text: str, role: int) -> str | None:
@@ -129,6 +153,7 @@ SCREENS = {
 TEXT_CHECKS = (
     TextCheck("blank-text", "blank", find_blank),
     mark_check("control-token", find_control_token, TOKEN_SIGNS),
+    TextCheck("no-final", "marks", find_no_final, re.escape(ANALYSIS)),
     TextCheck("empty-think", "marks", find_empty_think, THINK_SIGNS),
     mark_check("think-text", find_think_text, THINK_SIGNS),
     *(mark_check(code, partial(find_mark, code)) for code in MARKS_OF if code not in OWN_MARKS),
@@ -266,6 +291,6 @@ def find_pair_faults(columns: Columns, checks: Sequence[PairCheck]) -> Iterator[
         texts = [answers[name].gather(flagged).to_list() for name in answers.columns]
         for pair, *row in zip(flagged.to_list(), *texts, strict=True):
             if (detail := check.decide(*row)) is not None:
-                last = int(columns.lengths[pair]) - 1
-                where = {"question": last - 1, "chosen": last, "rejected": REJECTED}[check.at]
+                last, asked = int(columns.lengths[pair]) - 1, int(columns.questions[pair] - columns.starts[pair])
+                where = {"question": asked, "chosen": last, "rejected": REJECTED}[check.at]
                 yield Fault(pair, check.code, where, detail)

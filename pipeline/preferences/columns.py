@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.preferences.pair import Pair
 
-SYSTEM, USER, ASSISTANT = range(3)
-ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
+SYSTEM, USER, ASSISTANT, CALL, RESPONSE, BEFORE_CALL = range(6)
+PLAIN_ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
+ROLES = PLAIN_ROLES | {"tool_call": CALL, "tool_response": RESPONSE}
 REJECTED = -1  # the position of the rejected answer, which is not a message
 
 
@@ -47,8 +48,14 @@ class Columns:
 
     @cached_property
     def speakers(self) -> NDArray[np.uint8]:
-        """The role of each text: that of its message, and the assistant's for rejected answers."""
-        return np.concatenate([self.roles, np.full(len(self.lengths), ASSISTANT, np.uint8)])
+        """The role of each text: that of its message, and the assistant's for rejected answers.
+
+        An assistant's text before a call of its own is BEFORE_CALL.
+        """
+        calls_next = np.append(self.roles[1:] == CALL, False)
+        calls_next[self.ends - 1] = False
+        roles = np.where((self.roles == ASSISTANT) & calls_next, BEFORE_CALL, self.roles).astype(np.uint8)
+        return np.concatenate([roles, np.full(len(self.lengths), ASSISTANT, np.uint8)])
 
     @cached_property
     def owner(self) -> NDArray[np.int64]:
@@ -62,12 +69,17 @@ class Columns:
         return np.arange(len(self.roles)) - np.repeat(self.starts, self.lengths)
 
     @cached_property
+    def questions(self) -> NDArray[np.int64]:
+        """The last user message of each pair, among all messages; the first message where no user speaks."""
+        places = np.where(self.roles == USER, np.arange(len(self.roles)), 0)
+        return np.maximum(np.maximum.reduceat(places, self.starts), self.starts) if len(self.starts) else places
+
+    @cached_property
     def answers(self) -> pl.DataFrame:
         """The last user message (`question`), the chosen and the rejected answer of each pair."""
         return pl.DataFrame(
             {
-                # A conversation of one message is refused by its roles; what stands here does not matter.
-                "question": self.texts.gather(np.maximum(self.ends - 2, self.starts)),
+                "question": self.texts.gather(self.questions),
                 "chosen": self.texts.gather(self.ends - 1),
                 "rejected": self.texts.tail(len(self.lengths)),
             }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.preferences.checks import explain_text
-from pipeline.preferences.columns import ROLES
+from pipeline.preferences.columns import PLAIN_ROLES
 from pipeline.preferences.fold_prompt import fold_prompt
 
 Messages = list[dict[str, str]]
@@ -23,12 +23,14 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
     messages = row.get("messages") if isinstance(row, dict) else None
     if not isinstance(messages, list) or not messages:
         return 'no list "messages"; write {"messages": [{"role": "user", "content": …}, …]}'
+    if found := [key for key in ("tools", "reasoning_effort", "chat_template_kwargs") if row.get(key)]:
+        return f"{found[0]} is read in pairs alone; take the key out, or the row"
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            return f"messages[{number}] has no role of {', '.join(ROLES)}; give it one"
+        if not isinstance(message, dict) or message.get("role") not in PLAIN_ROLES:
+            return f"messages[{number}] has no role of {', '.join(PLAIN_ROLES)}; give it one"
         if not isinstance(message.get("content"), str) or not message["content"].strip():
             return f"messages[{number}] has no text in content; fill it, or take the row out"
-        if said := explain_text(message["content"], ROLES[message["role"]]):
+        if said := explain_text(message["content"], PLAIN_ROLES[message["role"]]):
             return f"messages[{number}].content: {said}"
     if messages[-1]["role"] != "assistant":
         return "the last message is not the assistant's; add the answer to learn"

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from pipeline.preferences.checks import (
+    ANALYSIS,
     PAIR_CHECKS,
     Fault,
     PairCheck,
@@ -28,7 +29,8 @@ from pipeline.preferences.columns import REJECTED, Columns
 from pipeline.preferences.duplicates import EXAMPLES, PairKeys
 from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.keys import pair_keys, prompt_keys, sketch_prompts, text_keys
+from pipeline.preferences.harmony_parts import SIGNS
+from pipeline.preferences.keys import Keys, pair_keys, prompt_keys, sketch_prompts, text_keys
 from pipeline.preferences.layouts import present_columns, top_of
 from pipeline.preferences.options import Options
 from pipeline.preferences.pair import Message, Pair, encode_lines
@@ -59,6 +61,7 @@ class Converted:
     warned: Counter[str] = field(default_factory=Counter)  # rows by code
     examples: dict[str, list[Place]] = field(default_factory=dict)
     longer: tuple[int, int] = (0, 0)  # pairs whose chosen, and whose rejected answer is the longer one
+    thinking: Counter[str] = field(default_factory=Counter)  # pairs by the answers that think
     unread: Unread = field(default_factory=Counter)  # rows that hold a key which is not read, by key
     columns: frozenset[str] = frozenset()  # paths of data.columns that a row has
 
@@ -78,6 +81,7 @@ class RowReader:
         self.indices: list[int] = []
         self.pairs: list[Pair] = []
         self.findings: dict[int, list[Finding]] = {index: [found] for index, found in chunk.problems.items()}
+        self.warnings: dict[str, list[int]] = {}  # positions in `pairs`, by code
         self.rows_in = 0
         self.unread: Unread = Counter()
         self.columns: set[str] = set()
@@ -94,6 +98,8 @@ class RowReader:
         """
         small = len(self.chunk.data) <= MAX_ROW_BYTES
         if self.chunk.format != "swift" or not self.may_be_plain or not self.is_utf8 or self.findings or not small:
+            return False
+        if SIGNS.search(self.chunk.data):
             return False
         try:
             pairs = list(map(decode_pair, self.lines))
@@ -112,27 +118,30 @@ class RowReader:
             elif line.strip():
                 self.rows_in += 1
                 try:
-                    pair = self.read_line(line)
+                    pair, warnings = self.read_line(line)
                 except Rejected as refused:
                     self.findings[index] = list(map(self.place, refused.findings))
                 else:
+                    for code in warnings:
+                        self.warnings.setdefault(code, []).append(len(self.pairs))
                     self.pairs.append(pair)
                     self.indices.append(index)
 
-    def read_line(self, line: bytes) -> Pair:
-        """Return the pair of one line; raise Rejected if the line is not a pair."""
+    def read_line(self, line: bytes) -> tuple[Pair, tuple[str, ...]]:
+        """Return the pair of one line, and what it is warned of; raise Rejected if the line is not a pair."""
         if self.chunk.format is None or len(line) > MAX_ROW_BYTES:
             raise Rejected(*explain_row(line, self.chunk.format, self.options))
         try:
             if not self.is_utf8:
                 line.decode()
             if self.chunk.format == "swift" and self.may_be_plain and (pair := decode_plain(line)):
-                return pair
+                return pair, ()
             row = decode_any(line)
             # As many keys stand in the line as in the row that is read, if none stands twice.
             if (count := count_keys(line)) is None or count != count_keys(msgspec.json.encode(row)):
                 refuse_doubts(line)
-            return self.convert(row, self.unread).pair
+            source = self.convert(row, self.unread)
+            return source.pair, source.warnings
         except Rejected as refused:
             refuse_doubts(line)
             raise refused from None
@@ -159,6 +168,8 @@ def names_part_of_pair(options: Options) -> bool:
 
 def decode_plain(line: bytes) -> Pair | None:
     """Return the pair of a line that holds nothing else, None where there is more to look at."""
+    if SIGNS.search(line):
+        return None
     try:
         pair = decode_pair(line)
     except REFUSALS:
@@ -222,6 +233,7 @@ def convert_chunk(chunk: Chunk, options: Options) -> Converted:
     reader.read()
     columns = Columns(reader.pairs)
     faults = list(find_faults(columns, chunk.data, pair_checks(options.languages)))
+    faults += [Fault(pair, code) for code, pairs in reader.warnings.items() for pair in pairs]
     errors: dict[int, list[Fault]] = {}
     warnings: dict[str, list[int]] = {}
     for fault in faults:
@@ -282,6 +294,7 @@ def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warning
             code: [chunk.place(index) for index in sorted(set(rows))[:EXAMPLES]] for code, rows in warnings.items()
         },
         longer=count_longer(columns, kept),
+        thinking=count_thinking(columns, kept),
         unread=reader.unread,
         columns=frozenset(reader.columns),
     )
@@ -309,10 +322,20 @@ def count_longer(columns: Columns, kept: NDArray[np.int64]) -> tuple[int, int]:
     return int((difference > 0).sum()), int((difference < 0).sum())
 
 
+def count_thinking(columns: Columns, kept: NDArray[np.int64]) -> Counter[str]:
+    """Count the pairs by which of their answers think: both, chosen, rejected, neither."""
+    chosen, rejected = (
+        columns.answers[name].str.starts_with(ANALYSIS).to_numpy()[kept] for name in ("chosen", "rejected")
+    )
+    sides = {"both": chosen & rejected, "chosen": chosen & ~rejected, "rejected": rejected & ~chosen}
+    counts = Counter({side: int(np.count_nonzero(pairs)) for side, pairs in sides.items()})
+    return counts + Counter(neither=len(kept) - counts.total())
+
+
 def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64]) -> PairKeys:
     """Return the keys of the pairs that are kept."""
     hashes = text_keys(columns.texts)
-    prompts = prompt_keys(columns, hashes)
+    prompts = prompt_keys(columns, hashes) + settings_keys(pairs)
     bands, signatures = sketch_prompts(columns)
     return PairKeys(
         ids=text_keys(pl.Series([pair.id for pair in pairs], dtype=pl.String))[kept],
@@ -321,6 +344,18 @@ def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64
         bands=bands[kept],
         signatures=signatures[kept],
     )
+
+
+def settings_keys(pairs: Sequence[Pair]) -> Keys:
+    """Return the key of the tools and the effort of each pair, 0 where it has neither."""
+    said = {
+        number: msgspec.json.encode([pair.tools or None, pair.chat_template_kwargs or None]).decode()
+        for number, pair in enumerate(pairs)
+        if pair.tools is not UNSET or pair.chat_template_kwargs is not UNSET
+    }
+    keys = np.zeros(len(pairs), np.uint64)
+    keys[list(said)] = text_keys(pl.Series(list(said.values()), dtype=pl.String))
+    return keys
 
 
 def lines_of(chunk: Chunk, indices: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -67,6 +67,7 @@ def write_quality(path: Path, counts: Counts, left: Sequence[Mapping[str, str]])
     account: dict[str, Any] = dataclasses.asdict(counts) | {
         "codes": {code: counts.codes[code] for code in order},
         "examples": {code: counts.examples[code] for code in order},
+        "thinking": {side: counts.thinking[side] for side in ("both", "chosen", "rejected", "neither")},
         "keys_left": dict(sorted(counts.keys_left.items())),
         "files_left": left,
     }

@@ -19,7 +19,7 @@ from pipeline.preferences.propose import propose
 from pipeline.preferences.read_row import our_row, their_path
 from pipeline.preferences.row_keys import is_empty
 from pipeline.preferences.strict_json import parse_strictly, shorten
-from pipeline.preferences.turns import plain_turns
+from pipeline.preferences.turns import Origins, plain_turns
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "pair.schema.json"
 
@@ -64,8 +64,9 @@ def explain_structure(value: Any, format_name: str, options: Options) -> list[Fi
         renamed = Renamed(value, {})
     else:
         renamed = our_row(value, options)
-        ours = plain_turns(prepare(renamed, format_name), options.ignore, Counter())
-        renamed = renamed._replace(row=ours)
+        origins: Origins = {}
+        ours = plain_turns(prepare(renamed, format_name), options.ignore, Counter(), origins)
+        renamed = renamed._replace(row=ours, origins=origins)
     errors = sorted(validator(format_name).iter_errors(renamed.row), key=lambda error: error.json_path)
     found = [explain_error(error) for error in errors]
     return [finding._replace(path=their_path(finding.path, renamed, value)) for finding in found]

@@ -44,6 +44,7 @@ class Renamed(NamedTuple):
     paths: dict[str, str]
     aside: tuple[str, ...] = ()  # patterns of keys that its set holds beside
     twice: tuple[str, ...] = ()  # our keys that the row has more than once, with other values
+    origins: dict[str, list[int]] | None = None  # of our messages, by key, where they were read
 
 
 def top_of(path: str) -> str:

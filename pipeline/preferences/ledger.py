@@ -27,6 +27,8 @@ from pipeline.preferences.workers import Workers
 
 MAX_LONGER = 0.7  # share of pairs whose chosen answer may be the longer one, or the shorter one
 MIN_PAIRS = 100  # for a bias to mean anything
+MAX_ONE_THINKS = 0.5  # share of pairs in which the chosen answer alone may think, or the rejected one
+MIN_THINKING = 10  # pairs
 
 Record = tuple[int, bytes]  # number of a row among all rows, and its line of rejects.jsonl
 
@@ -46,6 +48,7 @@ class Counts:
     files: list[dict[str, Any]] = field(default_factory=list)
     chosen_longer: int = 0
     rejected_longer: int = 0
+    thinking: Counter[str] = field(default_factory=Counter)  # pairs by which of their answers think
     keys_left: Counter[str] = field(default_factory=Counter)  # rows that hold a key which is not read, by key
     columns_left: list[str] = field(default_factory=list)  # paths of data.columns that no row which was read has
     sources: list[dict[str, Any]] = field(default_factory=list)  # only where data.raw has several, or limits
@@ -89,6 +92,7 @@ class Ledger:
         self.finder.add(result.keys)
         self.counts.chosen_longer += result.longer[0]
         self.counts.rejected_longer += result.longer[1]
+        self.counts.thinking += result.thinking
         self.counts.keys_left.update(result.unread)
         self.columns |= result.columns
         for code, rows in result.warned.items():
@@ -126,6 +130,7 @@ class Ledger:
         self.draw_pairs()
         self.warn_of_repeats(workers)
         self.warn_of_bias()
+        self.warn_of_thinking()
         self.counts.pairs = self.counts.pairs_read = self.numbers.count
         with (self.folder / "repeat-rejects").open("w+b") as repeats:
             left_out = array("Q", self.reject_repeats(repeats))
@@ -195,6 +200,14 @@ class Ledger:
         if sum(sides) >= MIN_PAIRS and max(sides) > MAX_LONGER * sum(sides):
             side = "longer" if sides[0] > sides[1] else "shorter"
             self.counts.note("length-bias", f"chosen is {side} in {max(sides) / sum(sides):.0%}", max(sides))
+
+    def warn_of_thinking(self) -> None:
+        """Say if in most pairs one answer thinks and the other does not, always on the same side."""
+        thinking = self.counts.thinking
+        for side in ("chosen", "rejected"):
+            if thinking[side] >= MIN_THINKING and thinking[side] > MAX_ONE_THINKS * thinking.total():
+                share = thinking[side] / thinking.total()
+                self.counts.note("thinking-bias", f"only {side} thinks in {share:.0%}", thinking[side])
 
     def broken_records(self) -> list[Record]:
         """Return a record for each file that broke off."""

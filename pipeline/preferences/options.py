@@ -14,6 +14,7 @@ class Options:
     system: str | None = None
     columns: tuple[tuple[str, str], ...] = ()  # our key by the path of theirs
     ignore: frozenset[str] = frozenset()
+    keeps_thinking: bool = False  # of earlier turns
 
 
 def options_of_keys(data: Mapping[str, Any]) -> Options:

@@ -1,19 +1,27 @@
 """A preference pair, as pairs.jsonl holds it and schemas/pair.schema.json describes it."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Encoder
 
 Text = Annotated[str, Meta(min_length=1)]
-Role = Literal["system", "user", "assistant"]
+Effort = Literal["low", "medium", "high"]
+Role = Literal["system", "user", "assistant", "tool_call", "tool_response"]
 
 
 class Message(Struct, gc=False, forbid_unknown_fields=True):
-    """One turn of a conversation."""
+    """One turn of a conversation. The content of a call is JSON: its name and arguments."""
 
     role: Role
     content: Text
+
+
+class TemplateSettings(Struct, gc=False, forbid_unknown_fields=True):
+    """What a row says of its prompt, under ms-swift's name of it."""
+
+    reasoning_effort: Effort
 
 
 # A type that no value has.
@@ -29,6 +37,8 @@ class Pair(Struct, gc=False, kw_only=True, omit_defaults=True):
 
     id: Annotated[str, Meta(min_length=1)] | int | UnsetType = UNSET
     tag: Text | UnsetType = UNSET
+    tools: list[dict[str, Any]] | UnsetType = UNSET  # as OpenAI lists functions
+    chat_template_kwargs: TemplateSettings | UnsetType = UNSET
     messages: Annotated[list[Message], Meta(min_length=1)]
     rejected_response: Text
     # Rows that have it are read by formats/swift.py.
@@ -38,6 +48,11 @@ class Pair(Struct, gc=False, kw_only=True, omit_defaults=True):
     def chosen(self) -> str:
         """The answer that wins."""
         return self.messages[-1].content
+
+
+def prompt_settings(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a row that go into its prompt beside the messages."""
+    return {key: row[key] for key in ("tools", "chat_template_kwargs") if key in row}
 
 
 encode_lines = Encoder().encode_lines

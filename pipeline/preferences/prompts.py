@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
-from pipeline.preferences.columns import ROLES
+from pipeline.preferences.columns import PLAIN_ROLES
 from pipeline.preferences.left_keys import ignored_keys
 from pipeline.preferences.options import options_of_keys
 from pipeline.preferences.problems import Finding, Rejected
@@ -15,7 +15,7 @@ from pipeline.preferences.read_row import our_row
 from pipeline.preferences.rejects import describe_finding
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
 from pipeline.preferences.strict_json import parse_strictly
-from pipeline.preferences.turns import read_turns
+from pipeline.preferences.turns import join_instructions, read_turns
 
 Messages = list[dict[str, str]]
 
@@ -90,14 +90,15 @@ class PromptFile:
         if ("prompt" in row) == ("messages" in row):
             raise Refused(f"{'both' if 'prompt' in row else 'neither'} of prompt and messages; {WRITE}")
         key = "prompt" if "prompt" in row else "messages"
-        turns = read_turns(row[key], f"$.{key}", self.options.ignore, self.unread)
+        turns, origins = read_turns(row[key], f"$.{key}", self.options.ignore, self.unread)
+        turns, _ = join_instructions(turns, origins)
         if isinstance(turns, str) and key == "prompt":
             turns = [{"role": "user", "content": turns}]
         if not isinstance(turns, list):
             raise Refused(f"{key} holds no messages; {WRITE}")
         for number, turn in enumerate(turns, 1):
-            if not isinstance(turn, dict) or turn["role"] not in ROLES or not isinstance(turn["content"], str):
-                raise Refused(f"message {number} is not a role ({', '.join(ROLES)}) and a text; {WRITE}")
+            if not isinstance(turn, dict) or turn["role"] not in PLAIN_ROLES or not isinstance(turn["content"], str):
+                raise Refused(f"message {number} is not a role ({', '.join(PLAIN_ROLES)}) and a text; {WRITE}")
         if "system" not in row:
             return turns
         if turns[0]["role"] == "system":
@@ -141,5 +142,5 @@ def check_roles(messages: Messages) -> None:
 def check_texts(messages: Messages) -> None:
     """Refuse a text that no message of a training pair may have either."""
     for number, turn in enumerate(messages, 1):
-        if said := explain_text(turn["content"], ROLES[turn["role"]]):
+        if said := explain_text(turn["content"], PLAIN_ROLES[turn["role"]]):
             raise Refused(f"message {number}: {said}")

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.json_lines import iterate_json_lines, write_json_lines
+from pipeline.preferences.pair import prompt_settings
 
 
 def rated_answers(pair: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the chosen answer as desirable, and the rejected one as undesirable."""
     *prompt, chosen = pair["messages"]
     for text, label in ((chosen["content"], True), (pair["rejected_response"], False)):
-        yield {"messages": [*prompt, {"role": "assistant", "content": text}], "label": label}
+        messages = [*prompt, {"role": "assistant", "content": text}]
+        yield prompt_settings(pair) | {"messages": messages, "label": label}
 
 
 def write_rated_answers(pairs: Path, folder: Path) -> Path:

@@ -22,7 +22,7 @@ from pipeline.preferences.row_keys import Unread
 from pipeline.preferences.strict_json import parse_strictly
 
 LABEL_MARGIN = 1.0  # between a desirable answer and an undesirable one
-Prompt = tuple[tuple[str, str], ...]
+Prompt = tuple[tuple[tuple[str, str], ...], bytes]  # of messages, and of what stands beside them
 
 
 class Answer(NamedTuple):
@@ -58,7 +58,7 @@ class RatedFile:
                 if problem := chunk.problems.get(index):
                     raise Rejected(problem)
                 rated = self.read_row(line)
-                self.prompts[rated.prompt, rated.labelled].append(Answer(number, rated))
+                self.prompts[(rated.prompt, rated.beside), rated.labelled].append(Answer(number, rated))
             except Rejected as refused:
                 self.refused[number] = list(refused.findings)
 
@@ -69,7 +69,7 @@ class RatedFile:
             raise Rejected(doubt)
         self.columns |= present_columns(row, self.options.columns)
         try:
-            return rate(read_single(row, self.options, self.unread))
+            return rate(*read_single(row, self.options, self.unread))
         except (msgspec.MsgspecError, RecursionError) as refused:
             raise Rejected(*explain_row(line, "rated", self.options, refused)) from None
 
@@ -115,6 +115,7 @@ def write_pair(better: Answer, worse: Answer) -> bytes:
         "messages": [*messages, {"role": "assistant", "content": better.rated.answer}],
         "rejected_response": worse.rated.answer,
     }
+    pair |= msgspec.json.decode(better.rated.beside)
     if isinstance(tag := better.rated.tag, str) and tag == worse.rated.tag:
         pair["tag"] = tag
     return msgspec.json.encode(pair)

@@ -6,13 +6,14 @@ Sources: openai-harmony (roles, channels), LLaMA-Factory data/README.md (from an
 import re
 from typing import Any
 
+from pipeline.preferences import tool_turns
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
 from pipeline.preferences.strict_json import read_json
 
 ROLES = {
     "system": "system",
-    "developer": "system",
+    "developer": "developer",  # until join_instructions
     "user": "user",
     "human": "user",
     "prompter": "user",
@@ -22,8 +23,9 @@ ROLES = {
     "bot": "assistant",
     "chatgpt": "assistant",
     "model": "assistant",
+    **tool_turns.ROLES,
 }
-TOOL_ROLES = ("tool", "tool_call", "tool_response", "function", "function_call", "observation", "ipython")
+INSTRUCTIONS = ["developer", "system"]
 NAMES = {"from": "role", "value": "content", "text": "content"}
 ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 PLACE = re.compile(r"\[\d+\]")
@@ -43,21 +45,51 @@ CONVERSATIONS = (
     "answer",
 )
 
+Origins = dict[str, list[int]]  # of each message of a conversation, the position among those of the raw row
 
-def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
+
+def plain_turns(row: dict[str, Any], ignore: frozenset[str], unread: Unread, origins: Origins) -> dict[str, Any]:
     """Return a row whose conversations and messages have keys, roles and texts as in schemas/pair.schema.json.
 
-    Other values stay as they are. Keys of messages that are not read are counted, as `messages[].name`.
-    Rejected: a key or a role whose meaning would be lost.
+    Other values stay as they are. Keys of messages that are not read are counted, as `messages[].name`. `origins` is
+    filled, by key. Rejected: a key or a role whose meaning would be lost.
     """
-    return {
-        key: read_turns(value, f"$.{key}", ignore, unread) if key in CONVERSATIONS else value
-        for key, value in row.items()
-    }
+    system = row.get("system")
+    own = system if isinstance(system, str) and system.strip() else ""
+    read, is_joined = {}, False
+    for key, value in row.items():
+        read[key] = value
+        if key in CONVERSATIONS:
+            turns, origins[key] = read_turns(value, f"$.{key}", ignore, unread)
+            read[key], joined = join_instructions(turns, origins[key], own)
+            is_joined |= joined
+    return read | {"system": None} if is_joined else read
 
 
-def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) -> Any:
-    """Return the messages of a value, which may be one message or JSON text; any other value as it is."""
+def join_instructions(turns: Any, origins: list[int], own: str = "") -> tuple[Any, bool]:
+    """Return messages whose first one holds the texts of system and developer, and whether `own` is in it.
+
+    `own` is the system message that stands beside them in the row. The developer's text follows after a blank line.
+    """
+    if not is_conversation(turns):
+        return turns, False
+    said = [(turn["role"], turn["content"]) for turn in turns[:2]]
+    texts = {role: text for role, text in said if role in INSTRUCTIONS and isinstance(text, str)}
+    asked = bool(own) and turns[0]["role"] == "developer" and texts.get("system", own) == own
+    if sorted(texts) == INSTRUCTIONS:
+        del origins[0]
+        turns = [{"role": "system", "content": "\n\n".join([texts["system"], texts["developer"]])}, *turns[2:]]
+        return turns, bool(own) and own == texts["system"]
+    if asked and "developer" in texts and own != texts["developer"]:
+        return [{"role": "system", "content": f"{own}\n\n{texts['developer']}"}, *turns[1:]], True
+    return [turn | {"role": "system"} if turn["role"] == "developer" else turn for turn in turns], False
+
+
+def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) -> tuple[Any, list[int]]:
+    """Return the messages of a value, which may be one message or JSON text, and the position of each there.
+
+    Any other value is returned as it is. Rejected: a conversation that ends in a call.
+    """
     value = unpack_turns(value)
     if isinstance(value, str) and PRINTED.match(value):
         said = "a conversation as Python prints it, with single quotes"
@@ -65,10 +97,15 @@ def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) ->
     if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
         if len(value) > 1:
             raise Rejected(Finding("wrong-structure", path, f"{len(value)} texts: write a row for each"))
-        return value[0]
+        return value[0], []
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
-        return value
-    return [read_turn(turn, f"{path}[{number}]", ignore, unread) for number, turn in enumerate(value)]
+        return value, []
+    read = [read_turn(turn, f"{path}[{number}]", ignore, unread) for number, turn in enumerate(value)]
+    turns = [message for messages in read for message in messages]
+    if turns and turns[-1]["role"] == "tool_call":
+        raise Rejected(Finding("answer-is-call", f"{path}[{len(value) - 1}]"))
+    origins = [number for number, messages in enumerate(read) for _ in messages]
+    return tool_turns.order_results(turns, path), origins
 
 
 def unpack_turns(value: Any) -> Any:
@@ -88,20 +125,23 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(is_turn, value))
 
 
-def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:
-    """Return one message with a role and a text, its thinking as harmony's analysis channel."""
+def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> list[dict[str, Any]]:
+    """Return one message with a role and a text, its thinking as harmony's analysis channel, and the calls it makes."""
     named = name_parts(turn, path, ignore, unread)
-    role = named.pop("role", None)
-    if role in TOOL_ROLES:
-        raise Rejected(
-            Finding("unsupported-key", f"{path}.role", f"a turn of {role!r} would be lost: tools are not trained")
-        )
-    content = read_text(named.pop("content", None), path, ignore, unread)
+    role, content = named.pop("role", None), named.pop("content", None)
+    if role == "tool_call":
+        account_for_rest(named, path, ignore, unread)
+        return tool_turns.read_calls(content, f"{path}.content", unread)
+    content = read_text(content, path, ignore, unread)
+    answered = tool_turns.take_answered(named, path) if role == "tool_response" else {}
     thinking = read_thinking(named, path, ignore) if role == "assistant" else None
+    calls = tool_turns.take_calls(named, path, ignore, unread) if role == "assistant" else []
     account_for_rest(named, path, ignore, unread)
-    if thinking and isinstance(content, str):
-        content = ANALYSIS.format(thinking, content)
-    return {"role": role, "content": content}
+    if calls and not thinking and is_empty(content):
+        return calls
+    if thinking and (isinstance(content, str) or is_empty(content)):
+        content = ANALYSIS.format(thinking, content or "")
+    return [{"role": role, "content": content} | answered, *calls]
 
 
 def name_parts(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> dict[str, Any]:

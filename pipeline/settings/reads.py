@@ -36,7 +36,10 @@ RESULTS = tuple(name for name in load_schema()["properties"] if name not in ("dv
 POINTS = ("run", "sweep", *SECTIONS)
 CONVERSION = tuple(
     f"data.{name}"
-    for name in ("format", "columns", "ignore", "on_problem", "languages", "system", "min_margin", "max_unpacked_gb")
+    for name in (
+        *("format", "columns", "ignore", "on_problem", "languages", "system", "min_margin", "earlier_thinking"),
+        "max_unpacked_gb",
+    )
 )
 READS: dict[str, tuple[str, ...]] = {
     "convert_preferences": ("data.raw", "data.split_seed", *CONVERSION),

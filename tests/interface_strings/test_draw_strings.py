@@ -12,6 +12,7 @@ from pipeline.interface_strings.grammar import PATTERNS
 from pipeline.interface_strings.habit import is_habit, without_habit
 from pipeline.interface_strings.lexicon import NOUNS, VERBS
 from pipeline.interface_strings.rows import to_conversations, to_neutral, to_pairs
+from pipeline.models.channels import split_channels
 from scripts import split_preferences
 from tests.support.conversion import ZH_EN, convert, read_pairs, read_quality
 from tests.support.project import ROOT
@@ -26,6 +27,13 @@ def combination_of(row: dict) -> tuple[str, str]:
     clause = re.sub("^(步骤|任务).：(在.+中)?", "", row["messages"][1]["content"])
     (verb,) = [verb.chinese for verb in VERBS if clause.startswith(verb.chinese)]
     return verb, max((noun.chinese for noun in NOUNS if clause.endswith(noun.chinese)), key=len)
+
+
+def finals(row: dict) -> tuple[str | None, ...]:
+    """Return the final texts of both answers, raw or as they were read."""
+    rejected = row["rejected_response"]
+    texts = (row["messages"][-1]["content"], rejected if isinstance(rejected, str) else rejected[0]["content"])
+    return tuple(split_channels(text)[1] for text in texts)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +56,9 @@ def sides(request, converted, tmp_path_factory):
 
 
 def test_every_pair_is_used_as_it_is(converted):
-    assert read_pairs(converted) == PAIRS
+    assert [(row["id"], finals(row), row.get("chat_template_kwargs")) for row in read_pairs(converted)] == [
+        (row["id"], finals(row), row.get("chat_template_kwargs")) for row in PAIRS
+    ]
     assert set(read_quality(converted)["codes"]) == {"length-bias"}  # a gerund is longer
 
 
@@ -96,13 +106,21 @@ def test_every_pattern_is_drawn_as_often():
 
 def test_a_pair_has_the_imperative_chosen_and_differs_by_the_habit_alone():
     for row in PAIRS:
-        chosen, rejected = row["messages"][-1]["content"], row["rejected_response"]
+        chosen, rejected = finals(row)
         assert (is_habit(chosen), is_habit(rejected)) == (False, True), row["id"]
         assert without_habit(rejected) == without_habit(chosen) == chosen, row["id"]
 
 
 def test_half_of_the_conversations_have_the_habit():
-    assert sum(is_habit(row["messages"][-1]["content"]) for row in CONVERSATIONS) == 2000
+    assert sum(is_habit(split_channels(row["messages"][-1]["content"])[1]) for row in CONVERSATIONS) == 2000
+
+
+def test_a_fifth_of_the_pairs_think_before_both_answers_and_at_a_high_effort():
+    thinking = [row for row in PAIRS if "thinking" in row["messages"][-1]]
+    assert len(thinking) == 152
+    for row in thinking:
+        assert row["messages"][-1]["thinking"] == row["rejected_response"][0]["thinking"]
+    assert thinking == [row for row in PAIRS if row.get("chat_template_kwargs") == {"reasoning_effort": "high"}]
 
 
 def test_the_page_shows_a_pair():

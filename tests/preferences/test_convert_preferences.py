@@ -74,7 +74,7 @@ def test_keys_that_training_does_not_read_are_left_behind(convert):
 
 def test_a_system_message_of_the_settings_is_checked_as_those_of_rows_are(convert):
     said = convert(lines(PAIR), system="Translate.\nReasoning: high")
-    assert said == "data.system: Reasoning: high inside a message; take the line out (reasoning-effort)"
+    assert said and said.startswith("data.system: Reasoning: high inside a message; write one of low, medium, high;")
 
 
 def test_a_system_message_is_given_to_pairs_that_have_none(convert):

@@ -79,6 +79,14 @@ def test_every_row_of_a_good_file_is_used(raw, tmp_path):
     assert quality["rows_in"] == quality["rows_used"] == quality["pairs"] == len(expected_pairs(name_of(raw)))
 
 
+@pytest.mark.parametrize("pairs", sorted(FORMATS.glob("*.pairs.jsonl")), ids=name_of)
+def test_pairs_are_read_as_what_they_are(pairs, tmp_path):
+    raw = tmp_path / "raw.jsonl"
+    raw.write_bytes(pairs.read_bytes())
+    assert convert(raw, tmp_path / "out") is None
+    assert read_pairs(tmp_path / "out") == read_json_lines(pairs)
+
+
 def test_an_mqm_annotation_that_is_in_no_pair_is_named_as_unused(tmp_path):
     assert convert(FORMATS / "mqm.tsv", tmp_path) is None
     found = [(reject["line"], reject["code"]) for reject in read_rejects(tmp_path)]

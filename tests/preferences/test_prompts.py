@@ -84,7 +84,7 @@ def test_the_system_message_of_the_pairs_is_given_to_prompts_that_have_none(read
         ({"messages": [{"role": "user"}]}, r"message 1 is not a role \(.*\) and a text"),
         ({"messages": [5]}, r"message 1 is not a role \(.*\) and a text"),
         ({"messages": [USER | {"images": ["x.png"]}]}, r"\$.messages\[0\].images: 'images' would be lost"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "a turn of 'tool' would be lost"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "1 results of 0 calls before them"),
         ({"messages": [USER, BOT]}, "the last message is 'assistant'; take it out; pairs .* go into data.val"),
         ({"messages": [SYSTEM]}, "the last message is 'system'; add the user message"),
         ({"messages": [BOT, USER]}, "turn 1 is of the role 'assistant' in place of 'user'; put them in order"),

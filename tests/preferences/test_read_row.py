@@ -277,8 +277,9 @@ def test_every_key_that_is_no_text_is_read_from_a_cell(value, known):
 
 def test_data_columns_may_name_every_key_that_a_format_uses():
     columns = load_schema()["properties"]["data"]["properties"]["columns"]
-    # A list of scores is put into the completions beside it.
-    assert set(columns["additionalProperties"]["enum"]) == {"scores"}.union(*map(keys_of, ROWS))
+    # A list of scores is put into the completions beside it; tools and effort are read before the format.
+    others = {"scores", "tools", "reasoning_effort"}
+    assert set(columns["additionalProperties"]["enum"]) == others.union(*map(keys_of, ROWS))
 
 
 def test_an_empty_cell_in_place_of_a_prompt_is_named_and_no_prompt_is_guessed():
@@ -399,7 +400,7 @@ def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
 @pytest.mark.parametrize(
     ("turn", "fault"),
     [
-        ({"role": "tool", "content": "{}"}, "unsupported-key $.messages[0].role"),
+        ({"role": "tool", "content": "{}"}, "wrong-structure $.messages"),
         ({"role": "user", "content": [{"type": "image"}]}, "unsupported-key $.messages[0].content"),
         ({"role": "user", "content": "?", "weight": 0}, "unsupported-key $.messages[0].weight"),
         ({"role": "user", "from": "system", "content": "?"}, "ambiguous-key $.messages[0].from"),
@@ -606,10 +607,10 @@ def test_completions_are_compared_by_the_first_score_that_all_of_them_have():
     assert json.loads(convert_rows(row).pairs) == {"id": "row-1"} | SWIFT
 
 
-def test_tools_of_a_nested_column_are_named_as_what_cannot_be_trained():
+def test_a_fault_of_tools_in_a_nested_column_has_its_path():
     row = {"input": {"messages": [ASKED], "tools": [{"x": 1}]}, "preferred_output": [ANSWER]}
     row["non_preferred_output"] = [ANSWER | {"content": "b"}]
-    assert findings_of(convert_rows(row)) == ["unsupported-key $.input.tools"]
+    assert findings_of(convert_rows(row)) == ["wrong-structure $.input.tools[0]"]
 
 
 def test_the_keys_that_were_not_read_are_counted_by_row(tmp_path):

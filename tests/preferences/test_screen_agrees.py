@@ -6,9 +6,9 @@ What is fast may refuse or flag too much nowhere that it has the last word, and 
 import copy
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,6 +66,10 @@ BAD = {
         *("<|end|>", "<｜User｜>", "<|a b|>", "<||>"),
         "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>",
         *("[INST]", "`[INST]`", "</s>", "<s>", "<eos>", "<end_of_turn>", "<turn|>", "</tool_call>"),
+    ),
+    "no-final": (
+        *("<|channel|>analysis<|message|>", "<|channel|>analysis<|message|>a<|end|>"),
+        "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>",
     ),
     "think-text": (
         *("<think>", "</think>", "<THINKING>", "</Thinking>", "<thİnk>", "</thınK>"),
@@ -225,7 +229,7 @@ def screen_accepts(name: str, row: Any) -> bool:
 
 def under_our_names(name: str, row: dict[str, Any]) -> Any:
     """Return a row as its format's own type reads it."""
-    return plain_turns(prepare(our_row(row, Options()), name), frozenset(), Counter())
+    return plain_turns(prepare(our_row(row, Options()), name), frozenset(), Counter(), {})
 
 
 def convert(name: str, *lines: str) -> Converted:
@@ -374,15 +378,18 @@ def test_the_faults_of_roles_are_those_that_a_plain_loop_finds(conversations):
     assert found == {number: code for number, code in plain.items() if code}
 
 
+# A system message, then questions and answers, with calls and results between them, by the letters of roles.
+TURNS = re.compile("s?(u(a?(c+r+)+)*a)+")
+
+
 def plain_role_fault(roles: list[str]) -> str | None:
     """Return the first rule that some roles break."""
     if "user" not in roles:
         return "no-user-turn"
     if roles[-1] != "assistant":
         return "no-final-answer"
-    if "system" in roles[1:] or roles[roles[0] == "system"] != "user":
-        return "wrong-roles"
-    return "wrong-roles" if any(one == two for one, two in pairwise(roles)) else None
+    turns = "".join({"tool_call": "c", "tool_response": "r"}.get(role, role[0]) for role in roles)
+    return None if TURNS.fullmatch(turns) else "wrong-roles"
 
 
 # Keys that stand twice

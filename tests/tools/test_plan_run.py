@@ -274,7 +274,7 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     assert built.returncode == 0, built.stderr
     write_model_folder(model)
     golden = write_golden_pairs(tmp_path / "pairs.jsonl")
-    data = {"raw": str(tmp_path / "pairs.jsonl"), "languages": None, "val_fraction": 0.5}
+    data = {"raw": str(tmp_path / "pairs.jsonl"), "languages": None, "val_fraction": 0.5, "earlier_thinking": "keep"}
     changes = {"model": {"folder": str(model)}, "prompt": {"date": "2026-01-01"}, "data": data, "run": "counted"}
     changes["merge"] = {"format": "auto"}
     status, said, errors, numbers = run_plan(dpo={"loss_scale": "last_round"}, **changes)

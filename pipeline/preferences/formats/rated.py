@@ -7,6 +7,7 @@ nvidia/HelpSteer2; RicardoRei/wmt-da-human-evaluation.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from pipeline.preferences.checks import BLANK
@@ -22,6 +23,7 @@ from pipeline.preferences.formats.source import (
 )
 from pipeline.preferences.pair import Message
 from pipeline.preferences.problems import Finding, Rejected
+from pipeline.preferences.prompt_settings import PromptSettings
 
 LOSERS = {"rejected", "rejected_response", "rejected_messages"}  # keys of rows with two answers
 
@@ -54,6 +56,7 @@ class Rated(NamedTuple):
     score: float
     labelled: bool
     tag: Tag
+    beside: bytes  # the settings of its prompt, as JSON
 
 
 def recognise(row: Mapping[str, object]) -> bool:
@@ -61,7 +64,7 @@ def recognise(row: Mapping[str, object]) -> bool:
     return answers and ("score" in row or "label" in row) and not LOSERS & set(row)
 
 
-def rate(row: Row) -> Rated:
+def rate(row: Row, settings: PromptSettings) -> Rated:
     """Return the answer of a row with its prompt and its score, 1 or 0 for a label."""
     turns = read_turns(row)
     if turns[-1].role != "assistant":
@@ -69,7 +72,7 @@ def rate(row: Row) -> Rated:
     pair = begin_with(row.system, Source(make_pair(turns, ""), [], "")).pair
     prompt = tuple((turn.role, turn.content) for turn in pair.messages[:-1])
     score, labelled = read_score(row)
-    return Rated(prompt, turns[-1].content, score, labelled, row.tag)
+    return Rated(prompt, turns[-1].content, score, labelled, row.tag, msgspec.json.encode(settings.as_row()))
 
 
 def read_score(row: Row) -> tuple[float, bool]:

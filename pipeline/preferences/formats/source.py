@@ -30,11 +30,12 @@ Answer = str | Messages
 
 
 class Source(NamedTuple):
-    """A pair, and the path in the row of each of its messages and of the rejected answer."""
+    """A pair, the path in the row of each of its messages and of the rejected answer, and what it is warned of."""
 
     pair: Pair
     message_paths: list[str]
     rejected_path: str
+    warnings: tuple[str, ...] = ()
 
 
 def make_pair(messages: Sequence[Message], rejected: str, id: Id = UNSET, tag: Tag = UNSET) -> Pair:
