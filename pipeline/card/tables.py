@@ -83,8 +83,8 @@ def tabulate_figures(models: list[str], figures: dict[str, Any]) -> str:
     rows = []
     for name in names:
         row = [known.get(name) for known in by_model]
-        count = max((figure.get("n") or 0 for figure in row if figure), default=0)
-        rows.append([name.replace("_", " "), *map(show_figure, row), str(count)])
+        counts = [figure["n"] for figure in row if figure and figure.get("n") is not None]
+        rows.append([name.replace("_", " "), *map(show_figure, row), str(max(counts, default="–"))])
     return table(["figure", *models, "n"], rows)
 
 

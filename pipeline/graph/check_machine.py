@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from pipeline.models.model_folder import find_model_problem
 from pipeline.preferences.list_raw import refuse_results
 from pipeline.preferences.open_raw import UnreadableRaw
 from pipeline.preferences.sources import Source, list_source, list_sources
+from pipeline.settings.external_results import external_files
+from pipeline.settings.own_figures import own_files
 
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
@@ -26,12 +28,9 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
         require_raw(source, results, "data.raw")
     if config["data"]["val"]:
         require_separate(config["data"]["val"], sources, results)
-    own = config["sft"]["data"]
-    if config["sft"]["enabled"] and own and not Path(own).is_file():
-        sys.exit(f"{own}: no such file; put it there, or set sft.data")
-    for name, file in (config["infer"]["prompts"] or {}).items():
+    for setting, file in list_named(config):
         if not Path(file).is_file():
-            sys.exit(f"{file}: no such file; put it there, or set infer.prompts.{name}")
+            sys.exit(f"{file}: no such file; {where_from(file, setting)}")
     if "gpu" not in ceilings:
         return
     ceiling = ceilings["gpu"].value
@@ -44,11 +43,27 @@ def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
             )
 
 
+def list_named(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each single file of the user's that a setting names, with the setting."""
+    evaluate = config["evaluate"]
+    named = {"evaluate.terms": evaluate["terms"], "evaluate.neutral": evaluate["neutral"]}
+    named["evaluate.judge.prompt"] = (evaluate["judge"] or {}).get("prompt")
+    named["sft.data"] = config["sft"]["data"] if config["sft"]["enabled"] else None
+    named |= {f"infer.prompts.{name}": file for name, file in (config["infer"]["prompts"] or {}).items()}
+    yield from ((setting, file) for setting, file in named.items() if file)
+    yield from (("evaluate.own", file) for file in own_files(evaluate["own"], ours=False))
+    yield from (("evaluate.external", file) for file in external_files(config))
+
+
+def where_from(file: str, setting: str) -> str:
+    """Return where a missing file is fetched from, or which setting names it."""
+    return "run `dvc pull data.dvc`" if Path(file).parts[0] == "data" else f"put it there, or set {setting}"
+
+
 def require_raw(source: Source, results: Path, setting: str) -> None:
     """Stop with one line if a source, which `setting` names, has no file, or results of the run."""
     if not source.files:
-        fix = "run `dvc pull data.dvc`" if Path(source.name).parts[0] == "data" else f"put it there, or set {setting}"
-        sys.exit(f"{source.name}: no such file; {fix}")
+        sys.exit(f"{source.name}: no such file; {where_from(source.name, setting)}")
     try:
         refuse_results(source.name, source.files, results)
     except UnreadableRaw as error:

@@ -108,7 +108,11 @@ def test_every_job_ends_well(swept):
 
 def test_small_stages_share_a_job_and_the_others_have_one_each(swept):
     once = dict.fromkeys(["prepare", "infer_shard_before", "merge_adapter", "infer_shard_wildcards", "describe"], 1)
-    expected = once | {"train_dpo": 3, "score_pairs": 2}  # under the base model, and under the point's
+    expected = once | {
+        "train_dpo": 3,
+        "score_pairs": 2,
+        "score_neutral": 2,
+    }  # under the base model, and under the point's
     assert {name: len(jobs_of(swept, name)) for name in expected} == expected
     assert len(swept["jobs"]) == sum(expected.values())
 

@@ -43,6 +43,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "infer.prompts": ({"infer": {"prompts": {"own": "data/preferences.jsonl"}}},),  # a file that is there
     "model.tiny.conversations": ({"model": {"tiny": {"conversations": "data/preferences.jsonl"}}},),
     "evaluate.terms": ({"evaluate": {"terms": "config.yaml"}},),  # files that are there
+    "evaluate.neutral": ({"evaluate": {"neutral": "pipeline/evaluation/neutral_text.jsonl"}},),
+    "evaluate.external": ({"evaluate": {"external": {"dpo": ["config.yaml"]}}},),
     "evaluate.own": ({"evaluate": {"own": [{"name": "gate", "function": "pipeline/gates.py:gate", "better": None}]}},),
     "evaluate.comet": ({"evaluate": {"comet": "models/comet"}},),
     "evaluate.judge": (

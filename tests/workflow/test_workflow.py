@@ -276,6 +276,28 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "no.txt: no such file; put it there, or set infer.prompts.own",
         ),
         ({"sft": {"enabled": True, "data": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set sft.data"),
+        ({"evaluate": {"terms": "no.tsv"}}, "no.tsv: no such file; put it there, or set evaluate.terms"),
+        ({"evaluate": {"neutral": "no.jsonl"}}, "no.jsonl: no such file; put it there, or set evaluate.neutral"),
+        ({"evaluate": {"neutral": "data/no.jsonl"}}, "data/no.jsonl: no such file; run `dvc pull data.dvc`"),
+        (
+            {"evaluate": {"external": {"dpo": ["no.json"]}}},
+            "no.json: no such file; put it there, or set evaluate.external",
+        ),
+        (
+            {"evaluate": {"own": [{"name": "polite", "function": "no.py:is_polite", "better": None}]}},
+            "no.py: no such file; put it there, or set evaluate.own",
+        ),
+        (
+            {
+                "evaluate": {
+                    "judge": {
+                        **{"url": "http://localhost/v1", "model": "m", "key_variable": "KEY"},
+                        **{"limit": None, "prompt": "no.txt"},
+                    }
+                }
+            },
+            "no.txt: no such file; put it there, or set evaluate.judge.prompt",
+        ),
     ],
 )
 def test_what_cannot_work_is_named_with_its_fix(tmp_path, monkeypatch, sections, line):
