@@ -66,7 +66,6 @@ def read_options(data: dict[str, Any]) -> Options:
         min_margin=data["min_margin"],
         languages=languages and (languages["source"], languages["target"]),
         system=data["system"],
-        keeps_thinking=data["earlier_thinking"] == "keep",
     )
 
 

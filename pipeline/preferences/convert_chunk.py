@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
@@ -29,7 +29,7 @@ from pipeline.preferences.columns import REJECTED, Columns
 from pipeline.preferences.duplicates import EXAMPLES, PairKeys
 from pipeline.preferences.explain_row import explain_row
 from pipeline.preferences.formats.source import Source
-from pipeline.preferences.harmony_parts import SIGNS
+from pipeline.preferences.harmony_parts import may_hold_parts
 from pipeline.preferences.keys import Keys, pair_keys, prompt_keys, sketch_prompts, text_keys
 from pipeline.preferences.layouts import present_columns, top_of
 from pipeline.preferences.options import Options
@@ -82,6 +82,7 @@ class RowReader:
         self.pairs: list[Pair] = []
         self.findings: dict[int, list[Finding]] = {index: [found] for index, found in chunk.problems.items()}
         self.warnings: dict[str, list[int]] = {}  # positions in `pairs`, by code
+        self.settings: dict[int, str] = {}  # tools and effort, by position in `pairs`
         self.rows_in = 0
         self.unread: Unread = Counter()
         self.columns: set[str] = set()
@@ -99,7 +100,7 @@ class RowReader:
         small = len(self.chunk.data) <= MAX_ROW_BYTES
         if self.chunk.format != "swift" or not self.may_be_plain or not self.is_utf8 or self.findings or not small:
             return False
-        if SIGNS.search(self.chunk.data):
+        if may_hold_parts(self.chunk.data):
             return False
         try:
             pairs = list(map(decode_pair, self.lines))
@@ -122,10 +123,17 @@ class RowReader:
                 except Rejected as refused:
                     self.findings[index] = list(map(self.place, refused.findings))
                 else:
-                    for code in warnings:
-                        self.warnings.setdefault(code, []).append(len(self.pairs))
-                    self.pairs.append(pair)
-                    self.indices.append(index)
+                    self.add(index, pair, warnings)
+
+    def add(self, index: int, pair: Pair, warnings: Iterable[str]) -> None:
+        """Take the pair of a line, and what it is warned of."""
+        for code in warnings:
+            self.warnings.setdefault(code, []).append(len(self.pairs))
+        if pair.tools is not UNSET or pair.chat_template_kwargs is not UNSET:
+            said = [pair.tools or None, pair.chat_template_kwargs or None]
+            self.settings[len(self.pairs)] = msgspec.json.encode(said).decode()
+        self.pairs.append(pair)
+        self.indices.append(index)
 
     def read_line(self, line: bytes) -> tuple[Pair, tuple[str, ...]]:
         """Return the pair of one line, and what it is warned of; raise Rejected if the line is not a pair."""
@@ -168,7 +176,7 @@ def names_part_of_pair(options: Options) -> bool:
 
 def decode_plain(line: bytes) -> Pair | None:
     """Return the pair of a line that holds nothing else, None where there is more to look at."""
-    if SIGNS.search(line):
+    if may_hold_parts(line):
         return None
     try:
         pair = decode_pair(line)
@@ -275,7 +283,7 @@ def finish(reader: RowReader, columns: Columns, kept: NDArray[np.int64], warning
     """Return the pairs that are kept, named and encoded, with their keys."""
     chunk = reader.chunk
     name_pairs(reader)
-    keys = compute_keys(reader.pairs, columns, kept)
+    keys = compute_keys(reader, columns, kept)
     if reader.options.system is not None:
         add_system(reader.pairs, reader.options.system)
     every = len(kept) == len(reader.pairs)
@@ -332,10 +340,11 @@ def count_thinking(columns: Columns, kept: NDArray[np.int64]) -> Counter[str]:
     return counts + Counter(neither=len(kept) - counts.total())
 
 
-def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64]) -> PairKeys:
+def compute_keys(reader: RowReader, columns: Columns, kept: NDArray[np.int64]) -> PairKeys:
     """Return the keys of the pairs that are kept."""
+    pairs = reader.pairs
     hashes = text_keys(columns.texts)
-    prompts = prompt_keys(columns, hashes) + settings_keys(pairs)
+    prompts = prompt_keys(columns, hashes) + settings_keys(reader.settings, len(pairs))
     bands, signatures = sketch_prompts(columns)
     return PairKeys(
         ids=text_keys(pl.Series([pair.id for pair in pairs], dtype=pl.String))[kept],
@@ -346,15 +355,10 @@ def compute_keys(pairs: Sequence[Pair], columns: Columns, kept: NDArray[np.int64
     )
 
 
-def settings_keys(pairs: Sequence[Pair]) -> Keys:
+def settings_keys(settings: Mapping[int, str], pairs: int) -> Keys:
     """Return the key of the tools and the effort of each pair, 0 where it has neither."""
-    said = {
-        number: msgspec.json.encode([pair.tools or None, pair.chat_template_kwargs or None]).decode()
-        for number, pair in enumerate(pairs)
-        if pair.tools is not UNSET or pair.chat_template_kwargs is not UNSET
-    }
-    keys = np.zeros(len(pairs), np.uint64)
-    keys[list(said)] = text_keys(pl.Series(list(said.values()), dtype=pl.String))
+    keys = np.zeros(pairs, np.uint64)
+    keys[list(settings)] = text_keys(pl.Series(list(settings.values()), dtype=pl.String))
     return keys
 
 

@@ -16,11 +16,17 @@ from pipeline.preferences.tool_turns import write_call
 
 # In a line of JSON: what only this module reads. ASCII may be escaped, too.
 SIGNS = re.compile(rb"<\|channel\|>|easoning(?: effort)?:|tool_(?:call|response)|\\u00[0-7]")
+QUICK_SIGNS = (b"<|channel|>", b"easoning", b"tool_", b"\\u00")  # a line with a sign holds one of these
 ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*(?:<\|end\|><\|start\|>assistant|\Z)", re.DOTALL)
 CHANNEL, FINAL, PREAMBLE = (f"<|channel|>{name}" for name in ("", "final<|message|>", "commentary<|message|>"))
 BEFORE_NEXT = "<|end|><|start|>assistant"
 (EFFORT_LINE,) = (mark.pattern for mark in MARKS_OF["reasoning-effort"])
 WORD = re.compile(r"low|medium|high", re.IGNORECASE)
+
+
+def may_hold_parts(data: bytes) -> bool:
+    """Say whether lines of JSON may hold what only this module reads."""
+    return any(sign in data for sign in QUICK_SIGNS) and SIGNS.search(data) is not None
 
 
 def add_parts(source: Source, settings: PromptSettings, options: Options) -> Source:

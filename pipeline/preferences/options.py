@@ -18,5 +18,6 @@ class Options:
 
 
 def options_of_keys(data: Mapping[str, Any]) -> Options:
-    """Return the options that say what the keys of a row are."""
-    return Options(columns=tuple((data["columns"] or {}).items()), ignore=frozenset(data["ignore"]))
+    """Return the options that say what the keys of a row are, and which thinking is kept."""
+    columns, keeps = tuple((data["columns"] or {}).items()), data["earlier_thinking"] == "keep"
+    return Options(columns=columns, ignore=frozenset(data["ignore"]), keeps_thinking=keeps)

@@ -5,12 +5,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import PLAIN_ROLES
+from pipeline.preferences.formats.source import Source, make_pair
+from pipeline.preferences.harmony_parts import add_parts
 from pipeline.preferences.left_keys import ignored_keys
 from pipeline.preferences.options import options_of_keys
+from pipeline.preferences.pair import Message, prompt_settings
 from pipeline.preferences.problems import Finding, Rejected
+from pipeline.preferences.prompt_settings import PromptSettings, take_settings
 from pipeline.preferences.read_row import our_row
 from pipeline.preferences.rejects import describe_finding
 from pipeline.preferences.row_keys import Unread, is_empty, is_harmless, matches, name_key
@@ -33,7 +39,7 @@ class PromptFile:
     """A file of prompts, and the keys of its rows that are not read."""
 
     def __init__(self, path: Path, data: Mapping[str, Any]) -> None:
-        """Take `system`, `columns` and `ignore` from the settings of `data:`."""
+        """Take `system`, `columns`, `ignore` and `earlier_thinking` from the settings of `data:`."""
         self.path = path
         self.system: str | None = data["system"]  # message of prompts that have none
         self.options = options_of_keys(data)
@@ -59,7 +65,7 @@ class PromptFile:
 
     def read_line(self, line: bytes, number: int) -> dict[str, Any]:
         """Return a line as a prompt; one without an id is named after its line."""
-        row = self.find_parts(parse_line(line, self.path.suffix == ".txt"))
+        row, settings = self.find_parts(parse_line(line, self.path.suffix == ".txt"))
         name = row.get("id", f"row-{number}")
         if isinstance(name, bool) or not isinstance(name, str | int):
             raise Refused("id is neither text nor a whole number; write one of them, or leave it out")
@@ -68,14 +74,32 @@ class PromptFile:
                 raise Refused(f"{key} is not text; write text, or leave it out")
         messages = self.find_messages(row)
         check_roles(messages)
+        messages, said = self.add_settings(messages, settings)
         check_texts(messages)
         if self.system and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": self.system}, *messages]
-        return {"id": str(name)} | ({"tag": row["tag"]} if "tag" in row else {}) | {"messages": messages}
+        return {"id": str(name)} | ({"tag": row["tag"]} if "tag" in row else {}) | said | {"messages": messages}
 
-    def find_parts(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return a row under our names. Keys that are not read are counted, or refused where they may mean more."""
+    def add_settings(self, messages: Messages, settings: PromptSettings) -> tuple[Messages, dict[str, Any]]:
+        """Return messages as those of a pair are written, and the effort that the row or its system message says."""
+        turns = [Message(turn["role"], turn["content"]) for turn in messages]  # type: ignore[arg-type]
+        paths = [f"$.messages[{number}].content" for number in range(len(turns))]
+        source = add_parts(Source(make_pair(turns, ""), paths, ""), settings, self.options)
+        if source.warnings:
+            self.unread["thinking of earlier turns"] += 1
+        written: dict[str, Any] = msgspec.to_builtins(source.pair)
+        return written["messages"], prompt_settings(written)
+
+    def find_parts(self, row: dict[str, Any]) -> tuple[dict[str, Any], PromptSettings]:
+        """Return a row under our names, and its effort.
+
+        Keys that are not read are counted, or refused where they may mean more.
+        """
         renamed = our_row(row, self.options)
+        if "tools" in renamed.row:
+            raise Rejected(name_key("tools", "$"))
+        rest, settings = take_settings(renamed.row, self.unread)
+        renamed = renamed._replace(row=rest)
         for ours in renamed.twice:
             raise Rejected(Finding("ambiguous-key", f"$.{ours}", f"{renamed.paths[ours]!r} is {ours} too"))
         left = {renamed.paths.get(key, key): value for key, value in renamed.row.items() if key not in KEYS}
@@ -83,7 +107,7 @@ class PromptFile:
             if not (matches(key, self.options.ignore) or is_harmless(key, value)):
                 raise Rejected(name_key(key, "$"))
         self.unread.update([*left, *ignored_keys(row, self.options)])
-        return renamed.row
+        return renamed.row, settings
 
     def find_messages(self, row: dict[str, Any]) -> Messages:
         """Return the turns of a row, the system message first."""
@@ -91,7 +115,7 @@ class PromptFile:
             raise Refused(f"{'both' if 'prompt' in row else 'neither'} of prompt and messages; {WRITE}")
         key = "prompt" if "prompt" in row else "messages"
         turns, origins = read_turns(row[key], f"$.{key}", self.options.ignore, self.unread)
-        turns, _ = join_instructions(turns, origins)
+        turns, is_joined = join_instructions(turns, origins, row.get("system", ""))
         if isinstance(turns, str) and key == "prompt":
             turns = [{"role": "user", "content": turns}]
         if not isinstance(turns, list):
@@ -99,7 +123,7 @@ class PromptFile:
         for number, turn in enumerate(turns, 1):
             if not isinstance(turn, dict) or turn["role"] not in PLAIN_ROLES or not isinstance(turn["content"], str):
                 raise Refused(f"message {number} is not a role ({', '.join(PLAIN_ROLES)}) and a text; {WRITE}")
-        if "system" not in row:
+        if "system" not in row or is_joined:
             return turns
         if turns[0]["role"] == "system":
             raise Refused("a system message stands both in system and in the messages; keep one of them")

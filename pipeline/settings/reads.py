@@ -61,7 +61,7 @@ READS: dict[str, tuple[str, ...]] = {
     "infer_shard_before": ANSWERS,
     "gather_predictions": ("infer.answers_per_prompt",),
     "gather_predictions_before": ("infer.answers_per_prompt",),
-    "check_prompts": ("data.system", "data.columns", "data.ignore"),
+    "check_prompts": ("data.system", "data.columns", "data.ignore", "data.earlier_thinking"),
     "infer_shard_prompts": ANSWERS,
     "gather_predictions_prompts": ("infer.answers_per_prompt",),
     "evaluate_answers": (

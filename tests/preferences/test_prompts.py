@@ -10,6 +10,7 @@ from pipeline.preferences.prompts import PromptFile
 
 USER = {"role": "user", "content": "Where is my order?"}
 BOT = {"role": "assistant", "content": "On its way."}
+TOLD = {"role": "tool_response", "content": "Shipped."}
 SYSTEM = {"role": "system", "content": "Be short."}
 
 
@@ -27,7 +28,8 @@ def read(tmp_path):
         file = tmp_path / name
         lines = [row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows]
         file.write_bytes(b"".join(lines))
-        return list(PromptFile(file, {"system": system, "columns": columns, "ignore": ignore}).read())
+        data = {"system": system, "columns": columns, "ignore": ignore, "earlier_thinking": "drop"}
+        return list(PromptFile(file, data).read())
 
     return read
 
@@ -51,6 +53,33 @@ def read(tmp_path):
 )
 def test_a_prompt_is_a_text_or_a_conversation_that_ends_with_a_question(read, row, messages):
     assert read(row) == [{"id": "row-1", "messages": messages}]
+
+
+@pytest.mark.parametrize(
+    ("row", "messages"),
+    [
+        ({"prompt": USER["content"], "reasoning_effort": "low"}, [USER]),
+        ({"messages": [USER], "chat_template_kwargs": {"reasoning_effort": "low"}}, [USER]),
+        ({"messages": [USER], "system": "Be short.\nReasoning: low"}, [SYSTEM, USER]),
+        (
+            {"messages": [{"role": "system", "content": "Reasoning: low"}, SYSTEM | {"role": "developer"}, USER]},
+            [SYSTEM, USER],
+        ),
+    ],
+    ids=str,
+)
+def test_a_prompt_may_say_its_effort(read, row, messages):
+    said = {"chat_template_kwargs": {"reasoning_effort": "low"}}
+    assert read(row) == [{"id": "row-1", "messages": messages} | said]
+
+
+def test_a_developers_text_follows_the_system_message(read):
+    (row,) = read({"messages": [SYSTEM | {"role": "developer"}, USER], "system": "Be calm."})
+    assert row["messages"][0] == {"role": "system", "content": "Be calm.\n\nBe short."}
+
+
+def test_the_thinking_of_earlier_turns_of_a_prompt_is_left_out(read):
+    assert read({"messages": [USER, BOT | {"thinking": "Hm."}, USER]})[0]["messages"] == [USER, BOT, USER]
 
 
 def test_a_prompt_keeps_its_id_and_its_tag(read):
@@ -85,6 +114,15 @@ def test_the_system_message_of_the_pairs_is_given_to_prompts_that_have_none(read
         ({"messages": [5]}, r"message 1 is not a role \(.*\) and a text"),
         ({"messages": [USER | {"images": ["x.png"]}]}, r"\$.messages\[0\].images: 'images' would be lost"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "1 results of 0 calls before them"),
+        (
+            {"messages": [USER, {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'}, TOLD]},
+            "message 2 is not a role",
+        ),
+        (
+            {"messages": [USER], "tools": [{"name": "f"}]},
+            r"\$.tools: 'tools' would be lost: tools are read in pairs alone",
+        ),
+        ({"prompt": "a", "reasoning_effort": "none"}, r"\$.reasoning_effort: 'none' is not one of low, medium, high"),
         ({"messages": [USER, BOT]}, "the last message is 'assistant'; take it out; pairs .* go into data.val"),
         ({"messages": [SYSTEM]}, "the last message is 'system'; add the user message"),
         ({"messages": [BOT, USER]}, "turn 1 is of the role 'assistant' in place of 'user'; put them in order"),
@@ -151,7 +189,9 @@ def test_two_prompts_of_one_row_that_differ_are_refused(read):
 def test_a_key_that_is_set_aside_is_left_and_those_that_are_left_are_counted(read, tmp_path):
     row = {"prompt": "a", "mood": "glad", "category": "shop"}
     assert read(row, ignore=("mood",)) == [{"id": "row-1", "messages": [USER | {"content": "a"}]}]
-    file = PromptFile(tmp_path / "own.jsonl", {"system": None, "columns": None, "ignore": ["mood"]})
+    file = PromptFile(
+        tmp_path / "own.jsonl", {"system": None, "columns": None, "ignore": ["mood"], "earlier_thinking": "drop"}
+    )
     list(file.read())
     assert file.unread == {"mood": 1, "category": 1}
 
