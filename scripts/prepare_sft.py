@@ -13,8 +13,8 @@ A conversation of sft.data whose prompt is held out is refused.
 from pathlib import Path
 
 from pipeline.files.json_lines import iterate_json_lines, write_json_lines
+from pipeline.models.system_message import prompt_settings
 from pipeline.preferences.conversations import prompt_key, read_conversations
-from pipeline.preferences.pair import prompt_settings
 from pipeline.settings.stage import stage_parser
 
 

@@ -11,12 +11,11 @@ from pipeline.files.hide_private import hide_in_record
 from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE
 from pipeline.launch.plugins import plugin_files
 from pipeline.launch.run_swift import OFFLINE, Prompt, prompt_variables
+from pipeline.models.system_message import prompt_settings
 
-Row = Mapping[str, Any]  # with `messages`, and what else stands in SAID; a pair, with `rejected_response`, too
+Row = Mapping[str, Any]  # with `messages`, and perhaps tools and an effort; a pair, with `rejected_response`, too
 Rendered = tuple[list[int], list[int]]
 Encode = Callable[[Row], dict[str, Any]]
-# What of a row goes into its prompt beside the messages.
-SAID = ("tools", "chat_template_kwargs")
 
 
 def load_template(tokenizer_folder: Path, prompt: Prompt, **settings: Any) -> Any:
@@ -56,7 +55,7 @@ def load_pair_encoder(tokenizer_folder: Path, prompt: Prompt, **settings: Any) -
 
 def said_of(row: Row) -> dict[str, Any]:
     """Return the part of a row that is rendered: its messages, tools, and reasoning effort."""
-    return {"messages": [dict(message) for message in row["messages"]]} | {key: row[key] for key in SAID if key in row}
+    return {"messages": [dict(message) for message in row["messages"]]} | prompt_settings(row)
 
 
 def load_prompt_renderer(tokenizer_folder: Path, prompt: Prompt) -> Callable[[Row], list[int]]:

@@ -3,9 +3,17 @@
 Source: openai-harmony (SystemContent, DeveloperContent); tests/models/test_harmony.py compares the tokens.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 EFFORTS = ("low", "medium", "high")
 INSTRUCTIONS = "# Instructions\n\n"  # before the system message of a row, which harmony gives to the developer
 TOOLS = "\nCalls to these tools must go to the commentary channel: 'functions'."
+
+
+def prompt_settings(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a row that go into its prompt beside the messages: its tools, and its reasoning effort."""
+    return {key: row[key] for key in ("tools", "chat_template_kwargs") if key in row}
 
 
 def write_system(date: str, effort: str, tools: bool = False) -> str:

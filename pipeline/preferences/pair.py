@@ -1,6 +1,5 @@
 """A preference pair, as pairs.jsonl holds it and schemas/pair.schema.json describes it."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -48,11 +47,6 @@ class Pair(Struct, gc=False, kw_only=True, omit_defaults=True):
     def chosen(self) -> str:
         """The answer that wins."""
         return self.messages[-1].content
-
-
-def prompt_settings(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parts of a row that go into its prompt beside the messages."""
-    return {key: row[key] for key in ("tools", "chat_template_kwargs") if key in row}
 
 
 encode_lines = Encoder().encode_lines

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.models.system_message import prompt_settings
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.chunk import Place
 from pipeline.preferences.columns import PLAIN_ROLES
@@ -14,7 +15,7 @@ from pipeline.preferences.formats.source import Source, make_pair
 from pipeline.preferences.harmony_parts import add_parts
 from pipeline.preferences.left_keys import ignored_keys
 from pipeline.preferences.options import options_of_keys
-from pipeline.preferences.pair import Message, prompt_settings
+from pipeline.preferences.pair import Message
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.prompt_settings import PromptSettings, take_settings
 from pipeline.preferences.read_row import our_row

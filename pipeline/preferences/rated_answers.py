@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files.json_lines import iterate_json_lines, write_json_lines
-from pipeline.preferences.pair import prompt_settings
+from pipeline.models.system_message import prompt_settings
 
 
 def rated_answers(pair: dict[str, Any]) -> Iterator[dict[str, Any]]:
