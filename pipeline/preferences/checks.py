@@ -97,6 +97,12 @@ def find_no_final(text: str, role: int) -> str | None:
     return "an analysis, and no final answer" if thinking and not text[thinking.end() :].strip() else None
 
 
+def final_of(text: str) -> str:
+    """Return an answer without the thinking before it."""
+    thinking = THINKING.match(text)
+    return text[thinking.end() :] if thinking else text
+
+
 def find_think_text(text: str, role: int) -> str | None:
     """Find a think tag around something."""
     found = THINK_TAG.search(EMPTY_THINK.sub("", text))

@@ -13,6 +13,7 @@ from pipeline.preferences.strict_json import read_json
 KEYS = frozenset({"tools", "reasoning_effort", "chat_template_kwargs"})
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+LITERAL = ("default", "const")  # keys of a schema that hold a value, and not a schema
 OF_FUNCTION = ("name", "description", "parameters")
 
 Tool = dict[str, Any]
@@ -99,8 +100,18 @@ def read_tool(tool: Any, path: str, unread: Unread) -> Tool:
     description, parameters = function.get("description"), function.get("parameters")
     if not isinstance(description, str | None) or not isinstance(parameters, dict | None):
         raise Rejected(Finding("wrong-structure", path, "a description is text, and parameters are an object"))
-    kept = {key: function[key] for key in OF_FUNCTION if function.get(key) is not None}
+    kept = {key: without_nulls(function[key]) for key in OF_FUNCTION if function.get(key) is not None}
     return {"type": "function", "function": kept}
+
+
+def without_nulls(schema: Any) -> Any:
+    """Return a schema without the nulls that a table puts where another row has a key; a default may be null."""
+    if isinstance(schema, list):
+        return [without_nulls(child) for child in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: child for key, child in schema.items() if child is not None or key in LITERAL}
+    return {key: child if key in LITERAL else without_nulls(child) for key, child in kept.items()}
 
 
 def texts_of(value: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipeline.preferences.checks import PairCheck
+from pipeline.preferences.checks import ANALYSIS, PairCheck, final_of
 
 # Scripts of the languages that can be told apart by letters. Languages that are not here are written in Latin.
 SCRIPTS = {
@@ -60,7 +60,7 @@ def lost_check(code: str, sign: str, pattern: re.Pattern[str]) -> PairCheck:
     """Return the check that the chosen answer keeps what the pattern finds in its source."""
 
     def decide(question: str, chosen: str, rejected: str) -> str | None:
-        lost = find_lost(pattern, question, chosen)
+        lost = find_lost(pattern, question, final_of(chosen))
         return f"{', '.join(lost)} of the source is missing" if lost else None
 
     return PairCheck(code, QUESTION.str.contains(sign), decide, "chosen")
@@ -78,7 +78,7 @@ def language_check(language: str, at: Literal["question", "chosen"], foreign: st
     other = re.compile(f"[{foreign}]") if foreign else None
 
     def decide(question: str, chosen: str, rejected: str) -> str | None:
-        text = {"question": question, "chosen": chosen}[at]
+        text = {"question": question, "chosen": final_of(chosen)}[at]
         if any_letter.search(text) and not own.search(text):
             return f"no letter of the script of {language}"
         if other and (found := other.search(text)):
@@ -88,14 +88,15 @@ def language_check(language: str, at: Literal["question", "chosen"], foreign: st
     text = pl.col(at)
     screen = ~text.str.contains(own.pattern)
     screen = screen | text.str.contains(other.pattern) if other else screen
-    return PairCheck("wrong-language", screen, decide, at)
+    return PairCheck("wrong-language", screen | text.str.starts_with(ANALYSIS), decide, at)
 
 
 def translation_checks(source: str, target: str) -> tuple[PairCheck, ...]:
     """Return the checks of translations from one language into another (ISO 639-1).
 
-    An answer may not hold letters of its source's script, unless the target is written with them too, or
-    the source is in Latin letters, which names and code keep everywhere.
+    The translation is the final answer, without the thinking before it. An answer may not hold letters of its source's
+    script, unless the target is written with them too, or the source is in Latin letters, which names and code keep
+    everywhere.
     """
     scripts = [SCRIPTS.get(language, "Latin") for language in (source, target)]
     apart = scripts[0] not in ("Latin", scripts[1]) and set(scripts) != {"Han", "Japanese"}

@@ -78,9 +78,11 @@ def join_instructions(turns: Any, origins: list[int], own: str = "") -> tuple[An
     asked = bool(own) and turns[0]["role"] == "developer" and texts.get("system", own) == own
     if sorted(texts) == INSTRUCTIONS:
         del origins[0]
-        turns = [{"role": "system", "content": "\n\n".join([texts["system"], texts["developer"]])}, *turns[2:]]
+        parts = [texts["system"], texts["developer"]]
+        joined = "\n\n".join(parts) if all(part.strip() for part in parts) else ""  # which is refused as blank
+        turns = [{"role": "system", "content": joined}, *turns[2:]]
         return turns, bool(own) and own == texts["system"]
-    if asked and "developer" in texts and own != texts["developer"]:
+    if asked and texts.get("developer", "").strip() and own != texts["developer"]:
         return [{"role": "system", "content": f"{own}\n\n{texts['developer']}"}, *turns[1:]], True
     return [turn | {"role": "system"} if turn["role"] == "developer" else turn for turn in turns], False
 

@@ -36,6 +36,13 @@ def test_a_function_may_have_a_name_alone():
     assert settings_of(tools=tools).tools == [{"type": "function", "function": {"name": "get_time"}}]
 
 
+def test_nulls_that_a_table_fills_in_are_no_parameters_and_a_default_may_be_null():
+    told = {"port": {"type": "string", "default": None}}
+    filled = {"port": {"type": "string", "default": None, "enum": None}, "room": None}
+    (tool,) = settings_of(tools=[{"name": "f", "parameters": {"type": "object", "properties": filled}}]).tools or []
+    assert tool["function"]["parameters"] == {"type": "object", "properties": told}
+
+
 @pytest.mark.parametrize("tools", [[], "[]", None, "", [{}]])
 def test_empty_tools_are_not_there(tools):
     assert settings_of(tools=tools).tools is None

@@ -473,6 +473,28 @@ def test_a_prompt_that_says_more_than_the_conversation_is_named(text):
     assert findings_of(convert_rows(row)) == ["prompts-differ $.prompt"]
 
 
+SPOKEN = [{"role": "developer", "content": "Be short."}, ASKED, ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"messages": [SYSTEM, *SPOKEN], "system": "C."}, "systems-differ $.system"),
+        ({"messages": [SYSTEM, SYSTEM | {"content": "C."}, ASKED, ANSWER]}, "wrong-roles $"),
+        ({"messages": [SYSTEM | {"content": " "}, *SPOKEN]}, "blank-text $.messages[1].content"),
+        ({"messages": [ASKED, *SPOKEN[:1], ANSWER]}, "wrong-roles $"),
+    ],
+)
+def test_instructions_that_contradict_each_other_or_stand_elsewhere_are_named(row, fault):
+    assert findings_of(convert_rows(SWIFT | row)) == [fault]
+
+
+@pytest.mark.parametrize("row", [{"messages": [SYSTEM, *SPOKEN], "system": "B."}, {"messages": SPOKEN, "system": "B."}])
+def test_the_developers_text_stands_below_that_of_the_system(row):
+    pair = json.loads(convert_rows(SWIFT | row).pairs)
+    assert pair["messages"] == [{"role": "system", "content": "B.\n\nBe short."}, ASKED, ANSWER]
+
+
 def test_two_thoughts_of_one_message_that_differ_are_named():
     answer = {"role": "assistant", "content": "a", "thinking": "x", "reasoning": "y"}
     assert findings_of(convert_rows(SWIFT | {"messages": [SWIFT["messages"][0], answer]})) == [
