@@ -15,13 +15,13 @@ from pipeline.evaluation.shards import gates_beside, join_shards, take_shard
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import Gate, gate, read_gates, require_gates, write_gates
 from pipeline.models.channels import split_channels
+from pipeline.models.system_message import prompt_settings
 from pipeline.settings.stage import stage_parser
 
 # Inside --out.
 PREDICTIONS = "predictions.jsonl"
 GATES = "gates.json"
-# What a prompt has beside its messages, and what plugins/note_answer_ends.py notes of an answer.
-BESIDE = ("tools", "chat_template_kwargs")
+# By plugins/note_answer_ends.py, of an answer.
 NOTED = ("finish", "analysis_tokens", "final_tokens")
 
 
@@ -31,7 +31,7 @@ def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
     A prompt of one's own has no answers to compare with.
     """
     named = {key: pair[key] for key in ("id", "tag") if key in pair}
-    beside = {key: pair[key] for key in BESIDE if key in pair}
+    beside = prompt_settings(pair)
     analysis, final = split_channels(answer["response"])
     said = {"analysis": analysis, "final": final or ""} | {key: answer[key] for key in NOTED}
     if "rejected_response" not in pair:
