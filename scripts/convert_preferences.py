@@ -73,6 +73,8 @@ def print_table(counts: Counts) -> None:
     """Print the counts of rows, and of problems by code."""
     print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
     print(f"{counts.pairs:,} pairs")
+    if counts.pairs and not (counts.thinking["both"] or counts.thinking["chosen"]):
+        print("no chosen answer thinks: gpt-oss, tuned on final answers alone, thinks less (docs/data.md, Thinking)")
     for source in counts.sources:
         limit = f", the limit is {source['limit']:,}" if source["limit"] else ""
         print(f"{source['source']}: {source['rows_in']:,} rows in, {source['pairs']:,} pairs{limit}")

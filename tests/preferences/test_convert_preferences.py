@@ -140,6 +140,13 @@ def test_the_terminal_shows_a_table_and_the_first_five_rejects(convert, capsys):
     assert sum(line.startswith("raw.jsonl:") for line in shown) == 5
 
 
+@pytest.mark.parametrize(("thinking", "said"), [({}, True), ({"thinking": "Hm."}, False)])
+def test_the_terminal_says_where_no_chosen_answer_thinks(convert, capsys, thinking, said):
+    *asked, answer = PAIR["messages"]
+    convert(lines(PAIR | {"messages": [*asked, answer | thinking]}))
+    assert ("no chosen answer thinks" in capsys.readouterr().out) is said
+
+
 def test_the_last_line_says_how_many_rows_were_dropped_and_why(convert, capsys):
     rows = [PAIR, pair("x", rejected_response=" "), pair("y", rejected_response="Save")]
     convert(b"?\n" + lines(*rows) + b"?\n", on_problem="drop")
