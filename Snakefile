@@ -51,6 +51,7 @@ os.environ[COMMAND] = describe_command(workflow.overwrite_configfiles, workflow.
 POINTS = list_points(config)
 RUNS = list_runs(config)
 SHARED = f"results/{config['run']}"
+SPLIT = f"{SHARED}/data/analyses" if config["data"]["analyses"] else f"{SHARED}/data"
 SOURCES = list_sources(config["data"]["raw"], f"{SHARED}/data")
 PROMPTS = list(config["infer"]["prompts"] or [])  # names of the user's own ones
 
@@ -64,12 +65,14 @@ wildcard_constraints:
     run="|".join(map(re.escape, RUNS)),
     shard=r"\d+",
     prompts="[a-z0-9][a-z0-9_-]*",
+    side="train|val",
     model="base|sft|dpo",
 
 
 # Of seconds each: not worth a job on a cluster.
 localrules:
     all,
+    add_analyses,
     tabulate_curves,
     gather_predictions,
     gather_predictions_before,

@@ -16,8 +16,8 @@ rule check_tokens:
     The rejects are a log, because Snakemake deletes outputs of a job that stops, which is when they are read.
     """
     input:
-        train="results/{run}/data/train.jsonl",
-        val="results/{run}/data/val.jsonl",
+        train=f"{SPLIT}/train.jsonl",
+        val=f"{SPLIT}/val.jsonl",
         # By which a pair's place in the raw files is found: those of data.raw, and those of data.val.
         converted=[
             f"results/{{run}}/data/{folder}{name}.jsonl"

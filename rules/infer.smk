@@ -1,9 +1,10 @@
 """
-Answers of the tuned model to the held-out prompts, and to prompts of one's own.
+Answers of the tuned model to the held-out prompts, and to prompts of one's own; of the base model to those of all pairs.
 
 Reads      results/{run}/merged.sha256 and the merged model, results/{run}/dpo/val.jsonl, the files in infer.prompts
 Writes     results/{run}/infer/predictions.jsonl, results/{run}/infer/gates.json, and the same under infer/{prompts}/
-Stages     infer_shard -> gather_predictions; check_prompts -> infer_shard_prompts -> gather_predictions_prompts
+Stages     infer_shard -> gather_predictions; check_prompts -> infer_shard_prompts -> gather_predictions_prompts;
+           infer_shard_analyses -> add_analyses, where data.analyses asks for them
 """
 
 
@@ -72,6 +73,49 @@ rule gather_predictions:
             --val {input.val:q} \
             --out {params.out:q} >{log[0]:q} 2>&1
         """
+
+
+if config["data"]["analyses"]:
+
+    use rule infer_shard as infer_shard_analyses with:
+        input:
+            manifest=lambda wildcards: model_of(wildcards).manifest,
+            merged=ancient(lambda wildcards: model_of(wildcards).built),
+            adapter=lambda wildcards: model_of(wildcards).adapter,
+            val="results/{run}/data/{side}.jsonl",
+        output:
+            answers="results/{run}/data/analyses/{model}/{side}/shards/{shard}.jsonl",
+        log:
+            "results/{run}/logs/infer_shard_analyses.{model}.{side}.{shard}.log",
+            gates="results/{run}/data/analyses/{model}/{side}/shards/{shard}.gates.json",
+        benchmark:
+            "results/{run}/benchmarks/infer_shard_analyses.{model}.{side}.{shard}.tsv"
+
+    rule add_analyses:
+        """Give the {wildcards.side} pairs the analyses of the base model."""
+        input:
+            pairs="results/{run}/data/{side}.jsonl",
+            shards=expand(
+                "results/{{run}}/data/analyses/base/{{side}}/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])
+            ),
+        output:
+            pairs="results/{run}/data/analyses/{side}.jsonl",
+        log:
+            "results/{run}/logs/add_analyses.{side}.log",
+        benchmark:
+            "results/{run}/benchmarks/add_analyses.{side}.tsv"
+        conda:
+            "../envs/workflow.yaml"
+        params:
+            *code_of("add_analyses"),
+            settings=part("add_analyses"),
+        shell:
+            """
+            python -m scripts.add_analyses {input.shards:q} \
+                --settings {params.settings:q} \
+                --pairs {input.pairs:q} \
+                --out {output.pairs:q} >{log:q} 2>&1
+            """
 
 
 if config["infer"]["prompts"]:

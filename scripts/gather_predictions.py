@@ -7,11 +7,10 @@
 It writes predictions.jsonl, a row an answer, and gates.json: the gates of the inference.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.evaluation.shards import gates_beside, join_shards, take_shard
+from pipeline.evaluation.shards import NOTED, gates_beside, join_shards, read_answers, take_shard
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import Gate, gate, read_gates, require_gates, write_gates
 from pipeline.models.channels import split_channels
@@ -21,8 +20,6 @@ from pipeline.settings.stage import stage_parser
 # Inside --out.
 PREDICTIONS = "predictions.jsonl"
 GATES = "gates.json"
-# By plugins/note_answer_ends.py, of an answer.
-NOTED = ("finish", "analysis_tokens", "final_tokens")
 
 
 def to_prediction(pair: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -47,17 +44,6 @@ def split_sides(sides: dict[str, str]) -> dict[str, str]:
         analysis, final = split_channels(text)
         found |= {side: final or ""} | ({f"{side}_analysis": analysis} if analysis is not None else {})
     return found
-
-
-def read_answers(path: Path, prompts: int, each: int) -> list[list[dict[str, Any]]]:
-    """Return the answers of a shard by prompt; stop with one line if any is missing."""
-    rows = read_json_lines(path)
-    if len(rows) != prompts * each:
-        asked = f"{prompts} prompts" if each == 1 else f"{prompts} prompts x {each}"
-        sys.exit(f"{path}: {len(rows)} answers for {asked}; delete it and run again")
-    if any(key not in row for row in rows for key in NOTED):
-        sys.exit(f"{path}: an older release wrote these answers, and not how they ended; delete it and run again")
-    return [rows[start : start + each] for start in range(0, len(rows), each)]
 
 
 def gather(pairs: list[dict[str, Any]], shards: list[Path], each: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pipeline.files.json_lines import read_json_lines
 
 Row = TypeVar("Row")
+NOTED = ("finish", "analysis_tokens", "final_tokens")  # of an answer, by plugins/note_answer_ends.py
 
 
 def take_shard(rows: Sequence[Row], shard: int, shards: int) -> Sequence[Row]:
@@ -26,6 +27,17 @@ def read_shard(path: Path, shard: int, shards: int) -> list[dict[str, Any]]:
     if not rows:
         sys.exit(f"{path}: no pair left for shard {shard} of {shards}; lower infer.shards")
     return list(rows)
+
+
+def read_answers(path: Path, prompts: int, each: int) -> list[list[dict[str, Any]]]:
+    """Return the answers of a shard by prompt; stop with one line if any is missing."""
+    rows = read_json_lines(path)
+    if len(rows) != prompts * each:
+        asked = f"{prompts} prompts" if each == 1 else f"{prompts} prompts x {each}"
+        sys.exit(f"{path}: {len(rows)} answers for {asked}; delete it and run again")
+    if any(key not in row for row in rows for key in NOTED):
+        sys.exit(f"{path}: an older release wrote these answers, and not how they ended; delete it and run again")
+    return [rows[start : start + each] for start in range(0, len(rows), each)]
 
 
 def gates_beside(answers: Path) -> Path:

@@ -61,6 +61,8 @@ READS: dict[str, tuple[str, ...]] = {
     "infer_shard_before": ANSWERS,
     "gather_predictions": ("infer.answers_per_prompt",),
     "gather_predictions_before": ("infer.answers_per_prompt",),
+    "infer_shard_analyses": ANSWERS,
+    "add_analyses": ("infer.answers_per_prompt",),
     "check_prompts": ("data.system", "data.columns", "data.ignore", "data.earlier_thinking"),
     "infer_shard_prompts": ANSWERS,
     "gather_predictions_prompts": ("infer.answers_per_prompt",),
@@ -93,7 +95,17 @@ READS: dict[str, tuple[str, ...]] = {
 }
 # Read when the graph is built: they decide which jobs there are, or what DVC keeps.
 GRAPH = (
-    *("run", "sweep", "data.val", "sft.enabled", "sft.join", "model.folder", "model.weights", "model.random"),
+    *(
+        "run",
+        "sweep",
+        "data.val",
+        "data.analyses",
+        "sft.enabled",
+        "sft.join",
+        "model.folder",
+        "model.weights",
+        "model.random",
+    ),
     *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
 )
 
