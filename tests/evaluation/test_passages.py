@@ -7,6 +7,7 @@ import pytest
 from pipeline.evaluation.passages import QUESTION
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from scripts.check_neutral import main
+from tests.support.conversion import convert
 from tests.support.project import ROOT
 
 ANSWER = {"role": "assistant", "content": "Task 2: Restore the port"}
@@ -129,5 +130,7 @@ def test_the_general_text_holds_62_passages_of_40_to_120_words_or_of_60_to_180_c
     ],
 )
 def test_no_pair_of_the_project_contains_a_passage_of_its_neutral_texts(text, pairs, tmp_path):
-    main([str(ROOT / text), "--trained", str(ROOT / pairs), "--passages", str(tmp_path / "passages.jsonl")])
+    assert convert(ROOT / pairs, tmp_path) is None
+    trained = str(tmp_path / "pairs.jsonl")
+    main([str(ROOT / text), "--trained", trained, "--passages", str(tmp_path / "passages.jsonl")])
     assert (tmp_path / "passages.jsonl").stat().st_size

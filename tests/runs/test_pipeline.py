@@ -236,7 +236,13 @@ def test_it_ends_with_what_each_job_took(default, run_folder):
 def test_every_job_that_computes_with_a_model_says_what_loading_it_took(run_folder):
     with (run_folder / "stages.csv").open(encoding="utf-8", newline="") as table:
         loaded = {row["job"] for row in csv.DictReader(table) if row["packed_gib"] not in ("", "0.0")}
-    assert loaded >= {"train_dpo", "infer_shard.0", "infer_shard_before.0", "score_pairs.base.0", "score_pairs.dpo.0"}
+    assert loaded >= {
+        "train_dpo",
+        "infer_shard.0",
+        "infer_shard_before.base.0",
+        "score_pairs.base.0",
+        "score_pairs.dpo.0",
+    }
     assert loaded >= {"score_neutral.base", "score_neutral.dpo"}
 
 

@@ -8,9 +8,9 @@ from tools.write_interface_strings import main
 
 # An edit of the lexicon, of the patterns or of the draw changes them, and so every result of the default run.
 SHA256 = {
-    "pairs.jsonl": "09cc8c58c639f623daed375fbd0b7d0eae166ed492579cc7732d58b2cb2688a3",
-    "base.jsonl": "36fa66c209f6011037297f71b5b9d54fce4e16a98d6225c533cd8a73eb0ed875",
-    "neutral.jsonl": "fbb035ee795e1feb38d4107fa2b418800e031da379235e9a85e1ba58c822d670",
+    "pairs.jsonl": "607992b900052ee92cca4785b88fb800c8d2958a5e9222e2516119302c426115",
+    "base.jsonl": "4f83bd3a85a21407914a624565bf3e7ef4fc003dd5beca1a98474e339353b5a6",
+    "neutral.jsonl": "44d60409a74b0daa0d0eacb0a3dcc17b145777c71e5d61d018218e041085dd1e",
 }
 
 
