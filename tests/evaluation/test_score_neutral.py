@@ -16,10 +16,10 @@ from scripts.score_neutral import main
 
 pytestmark = pytest.mark.training_environment
 
-DATE = "2020-02-02"
+PROMPT = {"date": "2020-02-02", "reasoning_effort": "medium"}
 SETTINGS = {
     "infer": {"gpus": 0, "torch_dtype": "float32", "attn_impl": "eager"},
-    **{"dpo": {"experts_impl": None}, "evaluate": {"batch_size": 2}, "prompt": {"date": DATE}},
+    **{"dpo": {"experts_impl": None}, "evaluate": {"batch_size": 2}, "prompt": PROMPT},
 }
 PASSAGES = [
     {"id": f"p{n}", "messages": [{"role": "user", "content": "保存"}, {"role": "assistant", "content": text}]}
@@ -66,9 +66,9 @@ def loss(rows: list[dict]) -> float:
 @torch.no_grad()
 def test_the_tokens_of_the_text_alone_count(built, score):
     model = AutoModelForCausalLM.from_pretrained(built[0], dtype=torch.float32)
-    tokenizer, render = AutoTokenizer.from_pretrained(built[0]), load_renderer(built[0], DATE)
+    tokenizer, render = AutoTokenizer.from_pretrained(built[0]), load_renderer(built[0], PROMPT)
     for row, passage in zip(score(built[0]), PASSAGES, strict=True):
-        ids, _ = render(passage["messages"])
+        ids, _ = render(passage)
         own = tokenizer(passage["messages"][-1]["content"], add_special_tokens=False)["input_ids"]
         assert ids[-len(own) - 1 : -1] == own and row["tokens"] == len(own)
         logps = model(torch.tensor([ids])).logits[0].log_softmax(-1)

@@ -58,9 +58,10 @@ def test_the_tokenizer_is_of_the_class_that_gpt_oss_names_and_older_releases_kno
 
 
 def test_the_last_question_is_learnt_without_what_comes_before_it():
-    start, end = 1, 2
-    ids = [start, 5, end, start, 6, end, start, 7, end]
-    assert last_turn((ids, [-100] * 6 + [start, 7, end]), start) == (ids[3:], [-100] * 3 + [start, 7, end])
+    start, user, end = 1, 3, 2
+    ids = [start, 5, end, start, user, 6, end, start, 7, end, start, 8, end]
+    labels = [-100] * 7 + [start, 7, end, start, 8, end]
+    assert last_turn((ids, labels), [start, user]) == (ids[3:], [-100] * 4 + [start, 7, end, start, 8, end])
 
 
 def test_every_row_is_used_once_before_any_is_used_again():
