@@ -96,7 +96,8 @@ if config["data"]["analyses"]:
         input:
             pairs="results/{run}/data/{side}.jsonl",
             shards=expand(
-                "results/{{run}}/data/analyses/base/{{side}}/shards/{shard}.jsonl", shard=range(config["infer"]["shards"])
+                "results/{{run}}/data/analyses/base/{{side}}/shards/{shard}.jsonl",
+                shard=range(config["infer"]["shards"]),
             ),
         output:
             pairs="results/{run}/data/analyses/{side}.jsonl",
