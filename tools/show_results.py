@@ -18,6 +18,7 @@ from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.rejects import say_dropped
 from pipeline.report.sweep_table import find_lowest_loss
 from pipeline.settings.check import load_config
+from pipeline.settings.run_files import RunFiles
 from pipeline.settings.stage import stage_parser
 
 
@@ -74,15 +75,8 @@ def describe_sweep(path: Path) -> str:
 
 def describe_gates(folder: Path) -> str:
     """Return how many gates the stages of a run passed, and the names of those that failed and were only reported."""
-    gates = [
-        row
-        for path in [
-            *sorted(folder.glob("*/gates.json")),
-            *sorted(folder.glob("infer/*/gates.json")),
-            folder / "sft" / "merge" / "gates.json",
-        ]
-        for row in read_gates(path)
-    ]
+    files = [*(path for _, path in RunFiles(folder).gates), *sorted(folder.glob("infer/*/gates.json"))]
+    gates = [row for path in files for row in read_gates(path)]
     failed = ", ".join(row["gate"] for row in gates if not row["passed"])
     return f"{sum(row['passed'] for row in gates)} of {len(gates)} gates passed" + (
         f"; not: {failed}" if failed else ""

@@ -1,10 +1,12 @@
-"""show_results.py: what a run has dropped is said in the list at its end."""
+"""show_results.py: what a run has dropped, and its gates, are said in the list at its end."""
 
 import json
 
 import pytest
 
 from pipeline.files.json_lines import write_json_lines
+from pipeline.gates import gate, write_gates
+from pipeline.settings.run_files import RunFiles
 from tools.show_results import show_results
 
 
@@ -42,3 +44,11 @@ def test_pairs_that_were_dropped_for_their_tokens_are_said(data):
 def test_where_no_pair_was_dropped_for_its_tokens_nothing_is_said(data):
     write_json_lines(data / "token_rejects.jsonl", [])
     assert show_results("x") == "Run x:"
+
+
+def test_the_gates_of_every_stage_are_counted(data):
+    files = RunFiles(data.parent).gates
+    for _, path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_gates(path, [gate("asked", True, 1, 1)])
+    assert f"{len(files)} of {len(files)} gates passed, of all stages" in show_results("x")
