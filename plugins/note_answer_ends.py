@@ -38,7 +38,8 @@ def describe_end(answer: Any, tokenizer: Any) -> dict[str, Any]:
     analysis, final = split_channels(answer.message.content)
     last = answer.token_ids[-1] if answer.token_ids else None
     ended = answer.finish_reason == "stop" or last in tokenizer.convert_tokens_to_ids(ENDS)
-    finish = "length" if not ended else "no_final" if final is None else "stop"
+    calls = last == tokenizer.convert_tokens_to_ids("<|call|>")
+    finish = "length" if not ended else "no_final" if calls or not (final or "").strip() else "stop"
     counts = [len(tokenizer.encode(text or "", add_special_tokens=False)) for text in (analysis, final)]
     return {"finish": finish, "analysis_tokens": counts[0], "final_tokens": counts[1]}
 

@@ -6,10 +6,9 @@
 
 A model that is tuned on final answers alone stops thinking; with its own analyses before them it goes on. A pair keeps
 the answers that it has where one of them thinks already, and where no answer of the base model has an analysis and
-then a final answer. How many there are of each kind is printed; if no pair thinks at the end, it stops with one line.
+then a final answer. How many there are of each kind is printed.
 """
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,16 @@ from pipeline.preferences.turns import ANALYSIS
 from pipeline.settings.stage import stage_parser
 
 GIVEN, HAD, NONE = "got the base model's analysis", "had one", "have none: it answered without one, or was cut off"
+PREAMBLE = "<|channel|>commentary"
 MARK = "<|"  # of harmony: an analysis with a mark in it holds a call, or is broken
 
 
 def usable_analysis(answers: list[dict[str, Any]]) -> str | None:
     """Return the analysis of the first answer that has one and ended with a final answer; None if none has."""
     for answer in answers:
-        analysis, _ = split_channels(answer["response"])
-        if answer["finish"] == "stop" and analysis and analysis.strip() and MARK not in analysis:
+        analysis, final = split_channels(answer["response"])
+        whole = answer["finish"] == "stop" and all(text and text.strip() for text in (analysis, final))
+        if whole and analysis and MARK not in analysis and PREAMBLE not in answer["response"]:
             return analysis
     return None
 
@@ -72,14 +73,11 @@ def main(argv: list[str] | None = None) -> None:
         for shard, path in enumerate(args.shards)
     ]
     thinking, counts = add_analyses(pairs, join_shards(answers))
-    if not counts[GIVEN] + counts[HAD]:
-        sys.exit(
-            f"{args.pairs}: the base model thinks before none of its answers; set data.analyses to null, or raise "
-            "prompt.reasoning_effort or infer.max_new_tokens"
-        )
     write_json_lines(args.out, thinking)
     for kind, count in counts.items():
         print(f"{count:,} pairs {kind}")
+    if not counts[GIVEN] + counts[HAD]:
+        print("no pair thinks: raise prompt.reasoning_effort or infer.max_new_tokens, or set data.analyses to null")
 
 
 if __name__ == "__main__":

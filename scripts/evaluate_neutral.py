@@ -44,8 +44,14 @@ class LossPerToken:
 
 def read_scores(files: dict[str, Path]) -> dict[str, Rows]:
     """Return the scores of each model; stop with one line unless all are of the same passages."""
+    if len(files) == 1:
+        sys.exit(
+            f"{next(iter(files))}: one model has nothing to be compared with; name the scores of the base model, too"
+        )
     found = {model: read_json_lines(path) for model, path in files.items()}
     first = next(iter(found))
+    if not found[first]:
+        sys.exit(f"{files[first]}: no passages; delete it and run again")
     passages = [(row["id"], row["tokens"]) for row in found[first]]
     for model, rows in found.items():
         if [(row["id"], row["tokens"]) for row in rows] != passages:

@@ -59,9 +59,12 @@ def gather(pairs: list[dict[str, Any]], shards: list[Path], each: int) -> list[d
 
 
 def gates_of(pairs: list[dict[str, Any]], predictions: list[dict[str, Any]], each: int) -> list[Gate]:
-    """Return two gates: every held-out prompt has its own answers, and not all answers are empty."""
+    """Return two gates: every held-out prompt has its own answers, and the model wrote something in one of them.
+
+    Whether answers have a final is judged later, beside the model before (answer_ends.py).
+    """
     asked = [pair["id"] for pair in pairs for _ in range(each)]
-    empty = sum(not row["final"].strip() for row in predictions)
+    empty = sum(not f"{row['analysis'] or ''}{row['final']}".strip() for row in predictions)
     return [
         gate("answers", asked == [row["id"] for row in predictions], len(predictions), len(asked)),
         gate("empty_answers", empty < len(predictions), empty, f"below {len(predictions)}"),

@@ -68,6 +68,7 @@ def is_turn(message: Any) -> bool:
     return (
         isinstance(message, dict)
         and set(message) == {"role", "content"}
+        and isinstance(message["role"], str)
         and message["role"] in ROLES
         and isinstance(message["content"], str)
     )

@@ -128,6 +128,13 @@ def say_before_call(text: str) -> str:
 # Thinking
 
 
+def without_analyses(text: str) -> str:
+    """Return an answer without the analyses before its final text."""
+    while ANALYSIS.match(text):
+        text = ANALYSIS.sub("", text, count=1)
+    return text.removeprefix(FINAL)
+
+
 def drop_thinking(source: Source) -> Source:
     """Return a pair without the thinking of earlier turns, as harmony leaves it out once a final answer has followed.
 
@@ -136,7 +143,7 @@ def drop_thinking(source: Source) -> Source:
     messages = source.pair.messages
     last = max((number for number, message in enumerate(messages) if message.role == "user"), default=0)
     texts = {
-        number: ANALYSIS.sub("", message.content, count=1).removeprefix(FINAL)
+        number: without_analyses(message.content)
         for number, message in enumerate(messages[:last])
         if message.role == "assistant" and ANALYSIS.match(message.content)
     }

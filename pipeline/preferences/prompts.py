@@ -76,6 +76,7 @@ class PromptFile:
         messages = self.find_messages(row)
         check_roles(messages)
         messages, said = self.add_settings(messages, settings)
+        check_roles(messages)  # an earlier turn that only thinks is gone
         check_texts(messages)
         if self.system and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": self.system}, *messages]

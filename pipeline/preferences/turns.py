@@ -137,6 +137,7 @@ def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: U
     content = read_text(content, path, ignore, unread)
     answered = tool_turns.take_answered(named, path) if role == "tool_response" else {}
     thinking = read_thinking(named, path, ignore) if role == "assistant" else None
+    require_final(named, path, ignore)
     calls = tool_turns.take_calls(named, path, ignore, unread) if role == "assistant" else []
     account_for_rest(named, path, ignore, unread)
     if calls and not thinking and is_empty(content):
@@ -183,6 +184,16 @@ def read_thinking(named: dict[str, Any], path: str, ignore: frozenset[str]) -> s
     if len(thoughts) > 1:
         raise Rejected(Finding("ambiguous-key", path, f"{' and '.join(thoughts.values())} differ"))
     return next(iter(thoughts), None)
+
+
+def require_final(named: dict[str, Any], path: str, ignore: frozenset[str]) -> None:
+    """Take harmony's channel out of a message. Rejected: one of another channel, whose text would be a final answer."""
+    channel = None if matches("channel", ignore) else named.pop("channel", None)
+    if not is_empty(channel) and channel != "final":
+        said = (
+            f"a message of the channel {channel!r}: write thinking as `thinking` of the message with the final answer"
+        )
+        raise Rejected(Finding("unsupported-key", f"{path}.channel", said))
 
 
 def account_for_rest(rest: dict[str, Any], path: str, ignore: frozenset[str], unread: Unread) -> None:

@@ -60,11 +60,13 @@ def test_a_pair_that_thinks_keeps_its_own_analysis(add):
     [
         answer("Opened"),
         answer(ANALYSIS.format(" ", "Opened")),
+        answer(ANALYSIS.format("A button.", " ")),
+        answer("<|channel|>commentary<|message|>I look.<|end|><|start|>assistant" + WHOLE),
         answer("<|channel|>analysis<|message|>A button", "length"),
         answer("<|channel|>analysis<|message|>A button", "no_final"),
         answer(" to=functions.look<|channel|>commentary<|message|>{}<|call|>"),
     ],
-    ids=["no analysis", "an empty one", "cut off", "no final", "a call"],
+    ids=["no analysis", "an empty one", "an empty final", "a preamble", "cut off", "no final", "a call"],
 )
 def test_a_pair_stays_as_it_is_where_the_base_model_has_no_whole_analysis(add, other):
     found, said = add([pair("a"), pair("b")], [answer(), other])
@@ -83,6 +85,7 @@ def test_answers_of_several_shards_come_to_their_own_pairs(add):
     assert [row["rejected_response"] for row in found] == [ANALYSIS.format(text, "Opening") for text in "012"]
 
 
-def test_a_base_model_that_never_thinks_stops_it_in_one_line(add):
-    with pytest.raises(SystemExit, match=r"thinks before none of its answers; set data.analyses to null, or raise "):
-        add([pair()], [answer("Opened")])
+def test_it_says_where_no_pair_thinks(add):
+    found, said = add([pair()], [answer("Opened")])
+    assert found == [pair()]
+    assert "no pair thinks: raise prompt.reasoning_effort or infer.max_new_tokens" in said

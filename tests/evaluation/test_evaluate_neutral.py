@@ -98,6 +98,11 @@ def test_the_command_of_a_figure_computes_it_again(run):
     assert json.loads(again.stdout) == found
 
 
+def test_one_model_alone_is_refused(run):
+    with pytest.raises(SystemExit, match=r"base: one model has nothing to be compared with"):
+        run(base=BASE)
+
+
 def test_scores_of_other_passages_are_refused(run, tmp_path):
     run(base=BASE, dpo=TUNED)
     write_json_lines(tmp_path / "dpo.jsonl", [{"id": "other", "tokens": 1, "logp": -1.0}])

@@ -121,4 +121,9 @@ def test_answers_of_other_prompts_or_none_at_all_fail_their_gates(shards):
 
     assert failed(predictions) == set()
     assert failed(predictions[1:] + predictions[:1]) == {"answers"}
-    assert failed([row | {"final": " "} for row in predictions]) == {"empty_answers"}
+    assert failed([row | {"analysis": None, "final": " "} for row in predictions]) == {"empty_answers"}
+
+
+def test_answers_that_are_all_cut_in_their_analysis_are_not_empty(shards):
+    predictions = [row | {"analysis": "Hm", "final": ""} for row in gather(PAIRS, shards(1), 1)]
+    assert all(row["passed"] for row in gates_of(PAIRS, predictions, 1))

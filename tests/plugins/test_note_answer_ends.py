@@ -39,8 +39,11 @@ def describe(built):
         # Its end is the last token that it was allowed.
         (SAYS, "<|return|>", "length", "stop"),
         (THINKS, "<|endoftext|>", "length", "no_final"),
+        # Its final is empty, or what it ends with is a call.
+        (SAYS.removesuffix("Yes"), "<|return|>", "stop", "no_final"),
+        (SAYS + NEXT + " to=functions.f<|channel|>commentary<|message|>{}", "<|call|>", "stop", "no_final"),
         # Without any token, as padding is left out.
-        ("", "", "stop", "stop"),
+        ("", "", "stop", "no_final"),
     ],
 )
 def test_an_answer_was_ended_by_the_model_or_cut(describe, text, last, reason, finish):

@@ -43,6 +43,18 @@ def test_the_thinking_of_an_earlier_turn_stays_where_the_settings_say_so(earlier
     assert messages_of(pair(ASKED, earlier, SURE, YES), keeps_thinking=True)[1] == KEPT
 
 
+def test_all_analyses_of_an_earlier_turn_are_left_out():
+    twice = {
+        "role": "assistant",
+        "content": ANALYSIS.format("Once.", "").partition("<|channel|>final")[0] + KEPT["content"],
+    }
+    assert messages_of(pair(ASKED, twice, SURE, YES))[1] == {"role": "assistant", "content": "42"}
+
+
+def test_the_channel_final_of_a_message_is_the_one_that_it_gets_anyway():
+    assert messages_of(pair(ASKED, YES | {"channel": "final"}))[1] == YES
+
+
 def test_the_thinking_of_both_answers_stays():
     row = pair(ASKED, THOUGHT, rejected=ANALYSIS.format("Eight sixes.", "48"))
     converted = json.loads(convert_rows(row).pairs)

@@ -127,6 +127,7 @@ def test_the_system_message_of_the_pairs_is_given_to_prompts_that_have_none(read
         ({"messages": [SYSTEM]}, "the last message is 'system'; add the user message"),
         ({"messages": [BOT, USER]}, "turn 1 is of the role 'assistant' in place of 'user'; put them in order"),
         ({"messages": [USER, SYSTEM, USER]}, "turn 2 is of the role 'system' in place of 'assistant'"),
+        ({"messages": [USER, BOT | {"content": "", "thinking": "Hm."}, USER]}, "turn 2 is of the role 'user'"),
         ({"messages": [SYSTEM, USER], "system": "a"}, "both in system and in the messages; keep one of them"),
         ({"prompt": "a", "system": 5}, "system is not text"),
         ({"prompt": "a", "tag": 5}, "tag is not text"),

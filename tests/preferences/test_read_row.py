@@ -410,6 +410,7 @@ def test_parts_of_a_row_that_contradict_each_other_are_named(row, fault):
             "unsupported-key $.messages[0].content[0].image",
         ),
         ({"role": "user", "content": "?", "thinking": "Hm."}, "unknown-key $.messages[0].thinking"),
+        ({"role": "assistant", "content": "Hm.", "channel": "analysis"}, "unsupported-key $.messages[0].channel"),
         ({"role": "user", "content": "?", "source": "He came."}, "unknown-key $.messages[0].source"),
         ({"role": "ai", "content": "?", "thinking": ["Hm."]}, "wrong-structure $.messages[0].thinking"),
         (
