@@ -28,7 +28,7 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequantise_model"}
-ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
     *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
@@ -87,7 +87,7 @@ def stand_in(folder: Path, jobs: list[dict]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_has_a_script_a_log_a_benchmark_and_an_environment_of_its_own(name):
     named = body(name).partition("output:")[2].partition("log:")[0]
-    shard = "".join(f".{{{part}}}" for part in ("model", "prompts", "shard") if f"{{{part}}}" in named)
+    shard = "".join(f".{{{part}}}" for part in ("model", "side", "prompts", "shard") if f"{{{part}}}" in named)
     assert (ROOT / "scripts" / f"{name}.py").is_file()
     assert f'"results/{{run}}/logs/{name}{shard}.log"' in body(name)
     assert f'"results/{{run}}/benchmarks/{name}{shard}.tsv"' in body(name)
