@@ -261,11 +261,17 @@ def test_a_folder_with_a_config_and_no_weights_says_the_shape(run_plan, tmp_path
     assert numbers["pairs"]["why_not_counted"] == f"{tmp_path}/tokenizer.json: missing; fetch the model's tokenizer too"
 
 
-def write_golden_pairs(path: Path) -> dict[str, dict]:
-    """Write the golden pairs as raw data, and return the golden files by the pairs' texts."""
+def write_golden_pairs(path: Path) -> dict[tuple[str, ...], dict]:
+    """Write the golden pairs as raw data, and return the golden files by name_pair."""
     golden = [json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "tests/golden/prompts").glob("*.json")]
     path.write_text("".join(json.dumps(row["pair"]) + "\n" for row in golden), encoding="utf-8")
-    return {row["pair"]["rejected_response"]: row for row in golden}
+    return {name_pair(row["pair"]): row for row in golden}
+
+
+def name_pair(pair: dict) -> tuple[str, ...]:
+    """Return what the user asks and the rejected answer, which no two golden pairs have in common."""
+    asked = (message["content"] for message in pair["messages"] if message["role"] == "user")
+    return (*asked, pair["rejected_response"])
 
 
 def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_or_keys(project, run_plan, tmp_path):
@@ -284,7 +290,7 @@ def test_with_the_model_there_tokens_are_counted_by_its_tokenizer_without_gpus_o
     assert numbers["disk"]["while merging"] < numbers["disk"]["merged"] < numbers["model"]["bytes"]
     assert numbers["disk"]["merged"] == sum(stored.kind.size for stored in read_tensors(model).values())
     lines = (project / "results" / "counted" / "dpo" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    pairs = [golden[json.loads(line)["rejected_response"]] for line in lines]
+    pairs = [golden[name_pair(json.loads(line))] for line in lines]
     lengths = [len(pair[side]["ids"]) for pair in pairs for side in ("chosen", "rejected")]
     assert numbers["trainings"][0]["tokens"] == sum(lengths)
     assert numbers["trainings"][0]["longest"] == max(lengths)
