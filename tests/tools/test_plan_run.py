@@ -269,7 +269,7 @@ def write_golden_pairs(path: Path) -> dict[tuple[str, ...], dict]:
 
 
 def name_pair(pair: dict) -> tuple[str, ...]:
-    """Return what the user asks and the rejected answer, which no two golden pairs have in common."""
+    """Return the questions of the user and the rejected answer, which no two golden pairs have in common."""
     asked = (message["content"] for message in pair["messages"] if message["role"] == "user")
     return (*asked, pair["rejected_response"])
 
