@@ -17,8 +17,9 @@ from swift.template import Template
 from swift.template.template_inputs import TemplateInputs
 from swift.template.templates.llm import GptTemplate
 
+from pipeline.models.channels import CHANNEL, FINAL
 from pipeline.models.harmony_tools import write_tools
-from pipeline.models.harmony_turns import CHANNEL, FINAL, fold_tools
+from pipeline.models.harmony_turns import fold_tools
 from pipeline.models.system_message import EFFORTS, write_before
 
 DATE = date.fromisoformat(os.environ["PROMPT_DATE"]).isoformat()

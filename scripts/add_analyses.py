@@ -1,6 +1,6 @@
 """Give pairs the analysis that the base model wrote before its own answer: the same before chosen and rejected.
 
-    python -m scripts.add_analyses results/tiny/data/analyses/shards/train/0.jsonl \
+    python -m scripts.add_analyses results/tiny/data/analyses/base/train/shards/0.jsonl \
         --settings "$(python -m tools.show_settings add_analyses)" \
         --pairs results/tiny/data/train.jsonl --out results/tiny/data/analyses/train.jsonl
 
@@ -13,14 +13,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.evaluation.shards import join_shards, read_answers, take_shard
+from pipeline.evaluation.shards import gather_answers
 from pipeline.files.json_lines import read_json_lines, write_json_lines
-from pipeline.models.channels import split_channels
+from pipeline.models.channels import COMMENTARY, split_channels
 from pipeline.preferences.turns import ANALYSIS
 from pipeline.settings.stage import stage_parser
 
 GIVEN, HAD, NONE = "got the base model's analysis", "had one", "have none: it answered without one, or was cut off"
-PREAMBLE = "<|channel|>commentary"
 MARK = "<|"  # of harmony: an analysis with a mark in it holds a call, or is broken
 
 
@@ -29,7 +28,7 @@ def usable_analysis(answers: list[dict[str, Any]]) -> str | None:
     for answer in answers:
         analysis, final = split_channels(answer["response"])
         whole = answer["finish"] == "stop" and all(text and text.strip() for text in (analysis, final))
-        if whole and analysis and MARK not in analysis and PREAMBLE not in answer["response"]:
+        if whole and analysis and MARK not in analysis and COMMENTARY not in answer["response"]:
             return analysis
     return None
 
@@ -54,10 +53,14 @@ def add_analyses(
     counts: Counter[str] = Counter()
     found = []
     for pair, own in zip(pairs, answers, strict=True):
-        analysis = usable_analysis(own)
-        kind = HAD if thinks(pair) else GIVEN if analysis else NONE
+        if thinks(pair):
+            kind = HAD
+        elif analysis := usable_analysis(own):
+            kind, pair = GIVEN, think(pair, analysis)
+        else:
+            kind = NONE
         counts[kind] += 1
-        found.append(think(pair, analysis) if kind == GIVEN and analysis else pair)
+        found.append(pair)
     return found, counts
 
 
@@ -68,11 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="file for the pairs")
     args = parser.parse_args(argv)
     pairs, each = read_json_lines(args.pairs), args.settings["infer"]["answers_per_prompt"]
-    answers = [
-        read_answers(path, len(take_shard(pairs, shard, len(args.shards))), each)
-        for shard, path in enumerate(args.shards)
-    ]
-    thinking, counts = add_analyses(pairs, join_shards(answers))
+    thinking, counts = add_analyses(pairs, gather_answers(args.shards, len(pairs), each))
     write_json_lines(args.out, thinking)
     for kind, count in counts.items():
         print(f"{count:,} pairs {kind}")

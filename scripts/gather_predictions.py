@@ -10,7 +10,7 @@ It writes predictions.jsonl, a row an answer, and gates.json: the gates of the i
 from pathlib import Path
 from typing import Any
 
-from pipeline.evaluation.shards import NOTED, gates_beside, join_shards, read_answers, take_shard
+from pipeline.evaluation.shards import NOTED, gates_beside, gather_answers
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.gates import Gate, gate, read_gates, require_gates, write_gates
 from pipeline.models.channels import split_channels
@@ -48,12 +48,10 @@ def split_sides(sides: dict[str, str]) -> dict[str, str]:
 
 def gather(pairs: list[dict[str, Any]], shards: list[Path], each: int) -> list[dict[str, Any]]:
     """Return the predictions for each pair, from the answers of all shards, numbered where there are several."""
-    answers = [
-        read_answers(path, len(take_shard(pairs, shard, len(shards))), each) for shard, path in enumerate(shards)
-    ]
+    answers = gather_answers(shards, len(pairs), each)
     return [
         to_prediction(pair, answer) | ({"answer": number} if each > 1 else {})
-        for pair, rows in zip(pairs, join_shards(answers), strict=True)
+        for pair, rows in zip(pairs, answers, strict=True)
         for number, answer in enumerate(rows, 1)
     ]
 

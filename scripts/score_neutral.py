@@ -47,15 +47,11 @@ def score_passages(args: argparse.Namespace, rows: list[dict[str, Any]]) -> list
     """Return the rows of the scores."""
     from pipeline.models.answer_logps import list_batches, load_model, prepare_cpu, score_batches
 
-    infer, experts_impl = args.settings["infer"], args.settings["dpo"]["experts_impl"]
-    if not infer["gpus"]:
+    if not args.settings["infer"]["gpus"]:
         prepare_cpu()
     passages = encode_passages(args, rows)
     batches = list_batches(passages, args.settings["evaluate"]["batch_size"])
-    chosen = {"dtype": infer["torch_dtype"], "attn_implementation": infer["attn_impl"]}
-    if experts_impl:
-        chosen["experts_implementation"] = experts_impl
-    model = load_model(args.model, args.adapter, infer["gpus"], **chosen)
+    model = load_model(args.model, args.adapter, args.settings)
     scores = {n: score for scored in score_batches(model, passages, batches) for n, (score,) in scored.items()}
     for n, row in enumerate(rows):
         if not math.isfinite(scores[n]):

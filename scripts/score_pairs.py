@@ -73,18 +73,14 @@ def score_rows(args: argparse.Namespace, rows: list[dict[str, Any]], finished: F
     """Score every batch that lacks a row, and keep its rows by their numbers."""
     from pipeline.models.answer_logps import list_batches, load_model, prepare_cpu, score_batches
 
-    infer, experts_impl = args.settings["infer"], args.settings["dpo"]["experts_impl"]
-    if not infer["gpus"]:
+    if not args.settings["infer"]["gpus"]:
         prepare_cpu()
     pairs = encode_pairs(args, rows)
     batches = list_batches(pairs, args.settings["evaluate"]["batch_size"])
     missing = [batch for batch in batches if any(str(number) not in finished for number in batch)]
     if not missing:
         return
-    chosen = {"dtype": infer["torch_dtype"], "attn_implementation": infer["attn_impl"]}
-    if experts_impl:
-        chosen["experts_implementation"] = experts_impl
-    model = load_model(args.model, args.adapter, infer["gpus"], **chosen)
+    model = load_model(args.model, args.adapter, args.settings)
     for scored in score_batches(model, pairs, missing):
         finished.add({str(n): to_row(rows[n], pairs[n], scores) for n, scores in scored.items()})
         print(f"{len(finished)} of {len(rows)} pairs", flush=True)

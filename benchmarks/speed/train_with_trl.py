@@ -18,9 +18,8 @@ from pipeline.models.render_chat import load_renderer
 
 def render_pairs(folder: Path, pairs: Path) -> Dataset:
     """Return prompts, chosen and rejected answers as text, rendered as ms-swift renders them."""
-    environment = os.environ
-    said = {"date": environment["PROMPT_DATE"], "reasoning_effort": environment["REASONING_EFFORT"]}
-    render = load_renderer(folder, said)
+    prompt_of_all = {"date": os.environ["PROMPT_DATE"], "reasoning_effort": os.environ["REASONING_EFFORT"]}
+    render = load_renderer(folder, prompt_of_all)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = []
     for pair in map(json.loads, pairs.read_text(encoding="utf-8").splitlines()):

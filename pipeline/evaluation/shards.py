@@ -40,6 +40,12 @@ def read_answers(path: Path, prompts: int, each: int) -> list[list[dict[str, Any
     return [rows[start : start + each] for start in range(0, len(rows), each)]
 
 
+def gather_answers(shards: Sequence[Path], prompts: int, each: int) -> list[list[dict[str, Any]]]:
+    """Return the answers to each prompt from the files of all shards; stop with one line if any is missing."""
+    counts = [len(take_shard(range(prompts), shard, len(shards))) for shard in range(len(shards))]
+    return join_shards([read_answers(path, count, each) for path, count in zip(shards, counts, strict=True)])
+
+
 def gates_beside(answers: Path) -> Path:
     """Return the path of the gates of a shard's answers."""
     return answers.with_suffix(".gates.json")

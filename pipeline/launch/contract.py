@@ -1,8 +1,8 @@
 """What a training is told beside its flags: one file, written by who starts it and read by the files of plugins/.
 
 It lies in the folder of the checkpoints, and so do the files by which both sides tell each other something. The
-environment variable TRAINING_CONTRACT names it. (What goes
-into every prompt stays in variables of its own, since inference reads it, too.)
+environment variable TRAINING_CONTRACT names it. (What goes into every prompt stays in variables of its own, since
+inference reads it, too.)
 """
 
 import json

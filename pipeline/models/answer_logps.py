@@ -6,7 +6,7 @@ model. Here the model is run up to its last hidden states, and logits are taken 
 
 import sys
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -49,13 +49,16 @@ def prepare_cpu() -> None:
     )  # with several threads the order of additions, and so the rounding, would vary
 
 
-def load_model(folder: Path, adapter: Path | None, gpus: int, **implementations: Any) -> Any:
+def load_model(folder: Path, adapter: Path | None, settings: Mapping[str, Any]) -> Any:
     """Return a model, with an adapter on it if one is given, on as many GPUs as are claimed.
 
-    `implementations` are those of transformers: dtype, attn_implementation, experts_implementation. Stops with one line
-    if it cannot be loaded.
+    Of the settings it takes type, attention and experts of `infer` and `dpo`. Stops with one line if the model cannot
+    be loaded.
     """
-    placed = {"device_map": "auto"} if gpus else {}
+    infer, experts_impl = settings["infer"], settings["dpo"]["experts_impl"]
+    implementations = {"dtype": infer["torch_dtype"], "attn_implementation": infer["attn_impl"]}
+    implementations |= {"experts_implementation": experts_impl} if experts_impl else {}
+    placed = {"device_map": "auto"} if infer["gpus"] else {}
     keep_packed()
     note_loading()
     try:

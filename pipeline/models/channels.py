@@ -2,6 +2,11 @@
 
 import re
 
+# Harmony's marks: before a message of any channel, of the final one, and of one with a preamble or a call.
+CHANNEL = "<|channel|>"
+FINAL = f"{CHANNEL}final<|message|>"
+COMMENTARY = f"{CHANNEL}commentary"
+PREAMBLE = f"{COMMENTARY}<|message|>"  # what an assistant tells the user before it calls
 # What stands before another message of the same answer, and what ends an answer.
 NEXT = re.compile(r"(?:<\|(?:end|call)\|>)?<\|start\|>assistant(?= to=|<\|channel\|>)")
 END = re.compile(r"<\|(?:end|call|return|endoftext)\|>\Z")

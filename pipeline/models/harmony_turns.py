@@ -2,13 +2,11 @@
 
 import json
 
+from pipeline.models.channels import CHANNEL, PREAMBLE
 from pipeline.models.harmony_tools import write_call, write_response
 
 Messages = list[dict[str, str]]
 
-CHANNEL = "<|channel|>"
-FINAL = f"{CHANNEL}final<|message|>"
-PREAMBLE = f"{CHANNEL}commentary<|message|>"  # what an assistant tells the user before it calls
 END = "<|end|>"
 ANSWER = "<|start|>assistant"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from pipeline.models.channels import CHANNEL, FINAL, PREAMBLE
 from pipeline.preferences.formats.source import Source
 from pipeline.preferences.marks import MARKS_OF
 from pipeline.preferences.options import Options
@@ -18,7 +19,6 @@ from pipeline.preferences.tool_turns import write_call
 SIGNS = re.compile(rb"<\|channel\|>|easoning(?: effort)?:|tool_(?:call|response)|\\u00[0-7]")
 QUICK_SIGNS = (b"<|channel|>", b"easoning", b"tool_", b"\\u00")  # a line with a sign holds one of these
 ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*(?:<\|end\|><\|start\|>assistant|\Z)", re.DOTALL)
-CHANNEL, FINAL, PREAMBLE = (f"<|channel|>{name}" for name in ("", "final<|message|>", "commentary<|message|>"))
 BEFORE_NEXT = "<|end|><|start|>assistant"
 (EFFORT_LINE,) = (mark.pattern for mark in MARKS_OF["reasoning-effort"])
 WORD = re.compile(r"low|medium|high", re.IGNORECASE)

@@ -9,20 +9,17 @@ from openai_harmony import (
     Author,
     Conversation,
     DeveloperContent,
-    HarmonyEncodingName,
     Message,
     ReasoningEffort,
     RenderConversationConfig,
     Role,
     SystemContent,
     ToolDescription,
-    load_harmony_encoding,
 )
 from transformers import AutoTokenizer
 
 from tests.support.golden_prompts import NAMES, PROMPT, read_golden
 from tests.support.random_texts import random_text
-from tools.build_gpt_oss_tokenizer import read_vocabulary
 
 pytestmark = pytest.mark.training_environment
 
@@ -31,15 +28,6 @@ KEEP_ANALYSIS = RenderConversationConfig(auto_drop_analysis=False)
 END, RETURN = 200007, 200002
 WITH_EARLIER_THINKING = ["thinking-in-turns"]
 OTHERS = sorted(set(NAMES) - set(WITH_EARLIER_THINKING))
-
-
-@pytest.fixture(scope="module")
-def harmony(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("encodings")
-    (folder / "o200k_base.tiktoken").write_bytes(read_vocabulary())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
-        return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
 def to_harmony(message: dict[str, str], calls: list[str], is_last: bool) -> list[Message]:

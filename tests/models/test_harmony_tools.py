@@ -9,15 +9,12 @@ from openai_harmony import (
     Author,
     Conversation,
     DeveloperContent,
-    HarmonyEncodingName,
     Message,
     Role,
     ToolDescription,
-    load_harmony_encoding,
 )
 
 from pipeline.models.harmony_tools import write_call, write_response, write_tools
-from tools.build_gpt_oss_tokenizer import read_vocabulary
 
 pytestmark = pytest.mark.training_environment
 
@@ -69,15 +66,6 @@ PARAMETERS: dict[str, Any] = {
     "a choice as the whole": {"oneOf": [of_one(PORT), {"type": "string", "enum": ["a"], "default": "a"}]},
 }
 DESCRIPTIONS = ["", "Tide of a port", "One.\nTwo.", "One.\r\n\nThree.\n", "\n"]
-
-
-@pytest.fixture(scope="module")
-def harmony(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("encodings")
-    (folder / "o200k_base.tiktoken").write_bytes(read_vocabulary())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
-        return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
 def tool(name: str, description: str | None, parameters: Any) -> dict[str, Any]:

@@ -97,6 +97,20 @@ def gpt_oss(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def harmony(tmp_path_factory):
+    """Return openai-harmony's encoding of gpt-oss, with the vocabulary that the tokenizer is built of."""
+    from openai_harmony import HarmonyEncodingName, load_harmony_encoding
+
+    from tools.build_gpt_oss_tokenizer import read_vocabulary
+
+    folder = tmp_path_factory.mktemp("encodings")
+    (folder / "o200k_base.tiktoken").write_bytes(read_vocabulary())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
+        return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
+
+
 @pytest.fixture
 def compiler() -> None:
     """See that torch finds what it compiles with on a CPU; it is Debian's, installed if need be."""
