@@ -36,10 +36,10 @@ def run_seed(seed: int) -> Path:
 
 
 def show(figure: dict[str, float]) -> str:
-    """Return a figure with its interval: a share in percent, chrF as it is."""
+    """Return a figure, with its interval if it has one: a share in percent, chrF as it is."""
     times = 1 if figure["value"] > 1 else 100
-    value, low, high = (f"{figure[name] * times:.0f}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+    value, *ends = (f"{figure[name] * times:.0f}" for name in ("value", "low", "high") if figure[name] is not None)
+    return f"{value} [{', '.join(ends)}]" if ends else value
 
 
 def main(argv: list[str] | None = None) -> None:

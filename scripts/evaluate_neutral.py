@@ -37,6 +37,8 @@ LOSS = "neutral_loss"
 class LossPerToken:
     """The loss in nats a token."""
 
+    unit = "nats a token"
+
     def score(self, sums: Statistics) -> float:
         """Return the loss of sums: of the negative log-probabilities, and of the tokens."""
         return float(sums[0] / sums[1])
@@ -82,8 +84,9 @@ def evaluate(args: argparse.Namespace, scores: dict[str, Rows]) -> dict[str, Any
 def judge_forgotten(rise: Figure, first: str, bound: float) -> Gate:
     """Return the gate that the loss on the neutral text did not rise by more than the bound over the first model's."""
     value, low, high = (rise[name] for name in ("value", "low", "high"))
+    interval = "without an interval" if low is None else f"95 % [{low:.4g}, {high:.4g}]"
     expected = f"at most {bound:g} nats a token above {first}"
-    return gate("forgotten", value <= bound, f"{value:.4g} nats a token above, 95 % [{low:.4g}, {high:.4g}]", expected)
+    return gate("forgotten", value <= bound, f"{value:.4g} nats a token above, {interval}", expected)
 
 
 def list_rows(scores: dict[str, Rows]) -> Rows:

@@ -36,14 +36,18 @@ BY_GROUP = ("reward_accuracy", "reward_margin")
 
 
 class Mean:
-    """The mean of a value over the pairs."""
+    """The mean of a value over the pairs; where the values are true or false, a share."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
 
     def score(self, sums: Statistics) -> float:
         """Return the mean of sums: of the values, and of the pairs."""
         return float(sums[0] / sums[1]) if sums[1] else float("nan")
 
 
-MEAN = Mean()
+MEAN, SHARE = Mean("nats"), Mean("share")
+SHARES = ("preference_accuracy", "reward_accuracy")
 # Of the model alone: log-probabilities in nats, and whether it prefers the chosen answer.
 PLAIN: dict[str, Column] = {
     "chosen_logp": lambda pairs, model: pairs.chosen[model],
@@ -57,6 +61,11 @@ REWARDS: dict[str, Column] = {
     "reward_chosen": lambda pairs, model: pairs.reward(pairs.chosen, model),
     "reward_rejected": lambda pairs, model: pairs.reward(pairs.rejected, model),
 }
+
+
+def metric_of(name: str) -> Mean:
+    """Return how a figure is computed from its column."""
+    return SHARE if name in SHARES else MEAN
 
 
 def columns_of(pairs: PairScores, model: str) -> dict[str, Column]:
@@ -81,7 +90,7 @@ def evaluate(args: argparse.Namespace, pairs: PairScores) -> dict[str, Any]:
     resampled = resample(args, pairs, statistics)
     figures: dict[str, dict[str, Any]] = {model: {} for model in pairs.models}
     for name, model in statistics:
-        figures[model][name] = resampled.figure(name, MEAN, model, command)
+        figures[model][name] = resampled.figure(name, metric_of(name), model, command)
     for model in pairs.models:
         if model != pairs.reference:
             figures[model] |= evaluate_groups(args, pairs, model)
@@ -92,7 +101,7 @@ def compare(pairs: PairScores, resampled: Resampled, command: str) -> dict[str, 
     """Return the difference of each figure that both models have."""
     return {
         f"{two}-{one}": {
-            name: resampled.comparison(name, MEAN, one, two, command)
+            name: resampled.comparison(name, metric_of(name), one, two, command)
             for name in columns_of(pairs, one)
             if name in columns_of(pairs, two)
         }
@@ -114,7 +123,8 @@ def evaluate_groups(args: argparse.Namespace, pairs: PairScores, model: str) -> 
             continue
         resampled = resample(args, pairs, statistics)
         found[kind] = {
-            group: {name: resampled.figure(name, MEAN, group, command) for name in BY_GROUP} for group in groups
+            group: {name: resampled.figure(name, metric_of(name), group, command) for name in BY_GROUP}
+            for group in groups
         }
     return found
 

@@ -133,9 +133,10 @@ def figures_text(evaluation: dict[str, Any]) -> str:
     }
     shown = [f"{title}\n\n{text}" for title, text in parts.items() if text]
     lead = (
-        "In brackets is the 95 % interval, which depends on the choice of held-out prompts; with few rows, or with "
-        "equal ends, it says little. The command for each figure is in `evaluate/metrics.json`. Final answers are "
-        "scored; one that was cut (`cut answers`) or has no final (`no final`) counts as empty."
+        "In brackets is the 95 % interval, which depends on the choice of held-out prompts: Wilson's or Newcombe's for "
+        "a share, by resampling of prompts for others, and none where the prompts say too little. The command for each "
+        "figure is in `evaluate/metrics.json`. Final answers are scored; one that was cut (`cut answers`) or has no "
+        "final (`no final`) counts as empty."
     )
     return "\n\n".join([lead, *shown])
 

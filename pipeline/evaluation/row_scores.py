@@ -16,9 +16,9 @@ POINTS = {"tie": 0.5}
 class Scored(Ratio):
     """The mean of scores that were given to rows, by their id, the number of the answer, and the model."""
 
-    def __init__(self, scores: dict[tuple[AnswerId, str], float]) -> None:
+    def __init__(self, scores: dict[tuple[AnswerId, str], float], unit: str) -> None:
         self.scores = scores
-        self.unit = "mean"
+        self.unit = unit
 
     def statistics(self, rows: SideBySide, model: str) -> Statistics:
         """Return, rows x 2: the score, and one; NaN for a row without a score."""
@@ -34,11 +34,13 @@ def name_answer(row: dict[str, Any]) -> AnswerId:
 def read_scores(path: Path) -> Scored:
     """Return the mean of the scores in a file of score_comet.py."""
     rows: list[dict[str, Any]] = list(iterate_json_lines(path))
-    return Scored({(name_answer(row), model): float(score) for row in rows for model, score in row["scores"].items()})
+    return Scored(
+        {(name_answer(row), model): float(score) for row in rows for model, score in row["scores"].items()}, "mean"
+    )
 
 
 def judged_metric(path: Path, one: str, two: str) -> Scored:
     """Return the win rate of `two` over `one` in the rows of judge_answers.py; invalid verdicts do not count."""
     points = {one: 0.0, two: 1.0} | POINTS
     rows = (row for row in iterate_json_lines(path) if set(row["first"]["order"]) == {one, two})
-    return Scored({(name_answer(row), two): points[row["winner"]] for row in rows if row["winner"] in points})
+    return Scored({(name_answer(row), two): points[row["winner"]] for row in rows if row["winner"] in points}, "share")

@@ -131,10 +131,15 @@ def test_scores_are_those_of_sacrebleus_own_command(name, evaluated, tmp_path):
     assert theirs["signature"] == evaluated["signatures"][name]
 
 
-def test_every_figure_has_an_interval_around_it(evaluated):
+def test_every_share_has_an_interval_around_it_and_scores_of_five_prompts_have_none(evaluated):
+    shares = {"numbers_kept", "placeholders_kept", "tags_kept", "urls_kept", "empty", "refusals"}
+    shares |= {"cut_answers", "no_final"}
     for figures in [*evaluated["answers"].values(), *evaluated["comparisons"].values()]:
         for name, figure in figures.items():
-            assert figure["low"] <= figure["value"] <= figure["high"], name
+            if name in shares:
+                assert figure["low"] <= figure["value"] <= figure["high"], name
+            else:
+                assert figure["low"] is figure["high"] is None, name
 
 
 def test_a_comparison_says_what_was_gained_and_how_likely_chance_does_that(evaluated):
