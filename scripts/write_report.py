@@ -22,6 +22,7 @@ from pipeline.report.facts import hash_inputs, read_all_gates, read_machine
 from pipeline.report.page import write_page
 from pipeline.report.pick_changes import pick_changes
 from pipeline.report.report_values import (
+    about_own,
     answer_values,
     chart_parts,
     coverage_values,
@@ -29,10 +30,12 @@ from pipeline.report.report_values import (
     evaluation_values,
     gate_values,
     list_limits,
+    pick_headline,
     prompt_values,
-    reproduce,
+    reproduce_in_all,
     setting_values,
 )
+from pipeline.report.verdict import find_verdict
 from pipeline.settings.check import load_config
 from pipeline.settings.run_files import RunFiles, add_run, files_of, require_files
 from pipeline.settings.stage import stage_parser
@@ -95,7 +98,10 @@ def gather_values(
         "losses": find_losses(read_json_lines(files.curves)),
         "part_tables": tables,
         "hashes": hash_inputs({"pairs": files.pairs, "model": files.model, "adapter": files.adapter}),
-        "reproduction": reproduce(machines["dpo"], settings),
+        "headline": pick_headline([chart.file for chart in groups["dpo"]]),
+        "verdict": find_verdict(metrics, settings["infer"]["answers_per_prompt"]),
+        "about": about_own(settings["evaluate"]["own"]),
+        "reproduction": reproduce_in_all(machines["dpo"], settings),
         "limits": list_limits(settings, bool(tables), bool(groups["speed"])),
     }
     names = list(settings["infer"]["prompts"] or {})

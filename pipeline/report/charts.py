@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.report.curves import Chart
 from pipeline.report.messages import has_message, say, say_name
 from pipeline.report.numbers_in_words import is_number
+from pipeline.report.phrases import say_phrase
 
 Spec = dict[str, Any]
 Colours = dict[str, str]
@@ -90,7 +91,7 @@ def scale(field: str, words: dict[str, str], values: list[Any], legend: Spec | N
 def draw_parts(chart: Chart, language: str, colours: Colours) -> Spec:
     """Return the specification of a chart with a row for each part: its value, and its interval if there is one."""
     across = axis("value", None, zero=False, tickCount=5)
-    down: Spec = {"field": "part", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
+    down: Spec = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
     titles = {"value": say_name(language, "figure", chart.name)}
     interval = {
         "mark": {"type": "rule", "strokeWidth": 2, "color": colours["first"]},
@@ -108,11 +109,20 @@ def draw_parts(chart: Chart, language: str, colours: Colours) -> Spec:
     return {
         "$schema": SCHEMA,
         "data": {"values": chart.points},
+        "transform": [{"calculate": name_parts(chart, language), "as": "label"}],
         "width": "container",
         "height": ROW_HEIGHT * len(chart.points),
-        "encoding": {"y": down, "tooltip": [{"field": "part", "title": say(language, "axis.part")}, *numbers]},
+        "encoding": {"y": down, "tooltip": [{"field": "label", "title": say(language, "axis.part")}, *numbers]},
         "layer": layers,
     }
+
+
+def name_parts(chart: Chart, language: str) -> str:
+    """Return the expression of a part's name in a language."""
+    if chart.by != "length":  # tags are the user's own words
+        return "datum.part"
+    names = {point["part"]: say_phrase(language, point["part"]) for point in chart.points}
+    return f"{json.dumps(names, ensure_ascii=False)}[datum.part]"
 
 
 def specify(chart: Chart, language: str, colours: Colours, font: str) -> Spec:

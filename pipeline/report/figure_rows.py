@@ -125,7 +125,7 @@ def show_change(change: Figure | None, decimals: int, better: str | None) -> Row
 def judge_change(change: Figure, better: str | None) -> str:
     """Return better, worse, changed (if neither is better), same, or unclear (no interval, or 0 is inside)."""
     low, high = change.get("low"), change.get("high")
-    if low == high == 0:
+    if change["value"] == 0:
         return "same"
     if not (is_number(low) and is_number(high)) or low <= 0 <= high:  # type: ignore[operator]
         return "unclear"

@@ -67,11 +67,13 @@ def has_message(key: str) -> bool:
     return key in read_messages(next(iter(LANGUAGES)))
 
 
-def messages_for_script(prefix: str = "js.") -> dict[str, dict[str, str]]:
-    """Return the messages that the page's script uses, by language and key without the prefix."""
+def messages_for_script() -> dict[str, dict[str, str]]:
+    """Return the messages that the page's script uses, by language and key without `js.`; models have names too."""
     return {
         language: {
-            key.removeprefix(prefix): text for key, text in read_messages(language).items() if key.startswith(prefix)
+            key.removeprefix("js."): text
+            for key, text in read_messages(language).items()
+            if key.startswith(("js.", "model."))
         }
         for language in LANGUAGES
     }

@@ -23,7 +23,7 @@ def only_number(value: Any) -> Any:
 def choose_decimals(values: Iterable[object]) -> int:
     """Return the number of decimals that shows at least three digits of the largest of these numbers."""
     largest = max((abs(float(value)) for value in values if is_number(value)), default=0.0)  # type: ignore[arg-type]
-    return next((decimals for limit, decimals in ((100, 1), (1, 2)) if largest >= limit), 3)
+    return 1 if largest >= 100 else 2 if largest > 1 else 3  # a share of 1 has three, as other shares have
 
 
 def show_number(value: object, decimals: int | None = None, signed: bool = False) -> str:
@@ -51,14 +51,18 @@ def show_p(value: object) -> str:
 
 
 def show_duration(seconds: object) -> str:
-    """Return seconds as hours, minutes and seconds, without leading zeros."""
+    """Return seconds as hours, minutes and seconds, in English."""
     if not is_number(seconds):
         return NONE
-    hours, rest = divmod(round(float(seconds)), 3600)  # type: ignore[arg-type]
+    return " ".join(f"{amount} {unit}" for amount, unit in split_duration(float(seconds)))  # type: ignore[arg-type]
+
+
+def split_duration(seconds: float) -> list[tuple[int, str]]:
+    """Return seconds as the two largest of hours, minutes and seconds, without zeros."""
+    hours, rest = divmod(round(seconds), 3600)
     minutes, left = divmod(rest, 60)
     parts = [(hours, "h"), (minutes, "min"), (left, "s")]
-    shown = [f"{amount} {unit}" for amount, unit in parts if amount]
-    return " ".join(shown[:2]) or "0 s"
+    return [part for part in parts if part[0]][:2] or [(0, "s")]
 
 
 def show_time(text: object) -> str:

@@ -18,6 +18,7 @@ from pipeline.report.curves import Chart
 from pipeline.report.draw_charts import chart_script, specify_for_page
 from pipeline.report.messages import (
     LANGUAGES,
+    has_message,
     messages_for_script,
     name_in_all,
     say_in_all,
@@ -25,7 +26,8 @@ from pipeline.report.messages import (
     say_name,
     words_in_attributes,
 )
-from pipeline.report.numbers_in_words import count_alike, show_duration, show_number, show_time
+from pipeline.report.numbers_in_words import NONE, count_alike, is_number, show_number, show_time, split_duration
+from pipeline.report.phrases import phrase_in_all
 
 FOLDER = Path(__file__).parent / "template"
 MOST_TABLE_ROWS = 60  # of a chart's data
@@ -69,10 +71,12 @@ def environment() -> Environment:
         "t": say_in_all,
         "attr": say_in_attributes,
         "label": name_in_all,
+        "has": has_message,
+        "phrase": phrase_in_all,
         "chart_name": chart_name,
         "table_rows": table_rows,
     }
-    found.filters |= {"number": show_number, "duration": show_duration, "time": show_time, "alike": count_alike}
+    found.filters |= {"number": show_number, "duration": duration_in_all, "time": show_time, "alike": count_alike}
     return found
 
 
@@ -87,6 +91,12 @@ def content_policy(scripts: list[str]) -> str:
     digests = [hashlib.sha256(f"\n{script}\n".encode()).digest() for script in scripts]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+
+
+def duration_in_all(seconds: Any) -> Markup:
+    """Return seconds as hours, minutes and seconds in every language."""
+    parts = split_duration(seconds) if is_number(seconds) else []
+    return Markup(" ").join(say_in_all(f"duration.{unit}", amount=amount) for amount, unit in parts) or Markup(NONE)
 
 
 def chart_name(chart: Chart) -> Markup:

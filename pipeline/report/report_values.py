@@ -14,7 +14,7 @@ from pipeline.gates import Gate
 from pipeline.report.curves import Chart
 from pipeline.report.facts import list_settings
 from pipeline.report.figure_rows import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
-from pipeline.report.messages import say_in_all
+from pipeline.report.messages import LANGUAGES, has_message, say, say_in_all
 from pipeline.report.numbers_in_words import is_number, only_number
 from pipeline.report.pick_changes import Picked
 from pipeline.settings.embedded_data import EMBEDDED, INTERFACE
@@ -24,6 +24,8 @@ Row = dict[str, Any]
 Values = dict[str, Any]
 
 MOST_TAGS = 200  # to choose from
+FIRST_CHARTS = ["reward_accuracy", "loss"]
+HABIT = "pipeline/interface_strings/habit.py"  # the functions of the default run's own figures
 ASKED_FOR = ("neutral", "external")  # groups of figures that only some runs have
 
 
@@ -91,9 +93,25 @@ def chart_table(table: PartTable, parts: dict[str, Row]) -> Chart:
 
 
 def gate_values(gates: list[tuple[str, list[Gate]]]) -> Values:
-    """Return all gates, and their number."""
+    """Return all gates, their number, and the names of those that failed."""
     rows = [row for _, found in gates for row in found]
-    return {"gates": gates, "gates_count": len(rows), "gates_passed": sum(bool(row["passed"]) for row in rows)}
+    failed = [row["gate"] for row in rows if not row["passed"]]
+    return {"gates": gates, "gates_count": len(rows), "gates_passed": len(rows) - len(failed), "failed": failed}
+
+
+def about_own(own: list[Row]) -> dict[str, Markup]:
+    """Return a line about each figure of the user's own: its function, or words where the project knows it."""
+    found = {}
+    for figure in own:
+        file, _, function = figure["function"].partition(":")
+        known = file == HABIT and has_message(f"about.own.{function}")
+        found[figure["name"]] = say_in_all(f"about.own.{function}" if known else "about.own", place=figure["function"])
+    return found
+
+
+def pick_headline(names: list[str]) -> list[str]:
+    """Return the chart to show first, of those of the preference training; none if it has neither of these."""
+    return [name for name in FIRST_CHARTS if name in names][:1]
 
 
 def setting_values(settings: Row, usual: Row, in_force: Row) -> Values:
@@ -125,16 +143,29 @@ def answer_values(picked: Picked) -> Values:
     }
 
 
-def reproduce(machine: Row, settings: Row) -> str:
+def reproduce_in_all(machine: Row, settings: Row) -> Row:
+    """Return the commands that reproduce the run, by language: their comments differ."""
+    return {language: reproduce(machine, settings, language) for language in LANGUAGES}
+
+
+def reproduce(machine: Row, settings: Row, language: str) -> str:
     """Return the commands that reproduce the run."""
     commit = machine.get("commit")
-    command = machine.get("command") or "snakemake --cores all  # not recorded: an overlay goes with --configfile"
+    command = machine.get("command") or f"snakemake --cores all  # {say(language, 'reproduce.no_command')}"
     lines = [
         *([f"git checkout {commit}"] if commit else []),
         "make setup",
         ". .venv/bin/activate",
-        *([] if settings["data"]["raw"] in EMBEDDED else [f"# the pairs: {settings['data']['raw']}"]),
-        *([] if settings["model"]["folder"] is None else [f"# the model: {settings['model']['folder']}"]),
+        *(
+            []
+            if settings["data"]["raw"] in EMBEDDED
+            else [f"# {say(language, 'reproduce.pairs')} {settings['data']['raw']}"]
+        ),
+        *(
+            []
+            if settings["model"]["folder"] is None
+            else [f"# {say(language, 'reproduce.model')} {settings['model']['folder']}"]
+        ),
         command,
         f"sha256sum results/{settings['run']}/data/pairs.jsonl",
     ]

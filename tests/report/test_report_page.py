@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from pipeline.report.messages import read_messages
 from pipeline.settings.check import load_config, merge
 from pipeline.settings.reads import part_for
 from scripts.write_report import main as write_report
@@ -117,6 +118,59 @@ def test_the_page_prints(view):
     assert view.page.pdf(format="A4").startswith(b"%PDF-")
 
 
+WORD = re.compile(r"[A-Za-z][A-Za-z’'-]{2,}")
+# What stays as it is: code, records in English, the user's own texts, names of charts' makers.
+KEPT_AS_IT_IS = "code, pre, [lang=en], #cards, #tag, footer, [dir=auto]"
+SHOWN_WORDS = f"""
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+    for (const kept of document.querySelectorAll("{KEPT_AS_IT_IS}")) kept.remove();
+    const words = [document.title, document.body.innerText];
+    const named = [...document.querySelectorAll("[aria-label]:not(svg *)")];
+    words.push(...named.map((element) => element.getAttribute("aria-label")));
+    return words.join("\\n");
+"""
+
+
+@pytest.mark.parametrize("name", ["report.html", "sweep.html"])
+def test_no_english_word_of_the_messages_is_left_on_the_chinese_page(browser, run_folder, name):
+    english, chinese = (words_of(" ".join(read_messages(language).values())) for language in ("en", "zh"))
+    with Opened(browser, run_folder / name, **CHINESE) as page:
+        text = page.evaluate(f"(() => {{ {SHOWN_WORDS} }})()")
+    assert "偏好" in text or "参数" in text
+    assert words_of(text) & english - chinese == set()
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of Latin letters of a text, in small letters."""
+    return {word.lower() for word in WORD.findall(text)}
+
+
+@pytest.mark.parametrize(
+    "size", [{"width": 1280, "height": 800}, {"width": 390, "height": 844}], ids=["laptop", "phone"]
+)
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE], ids=["english", "chinese"])
+def test_verdict_and_a_curve_are_on_the_first_screen(browser, run_folder, size, language):
+    with Opened(browser, run_folder / "report.html", viewport=size, **language) as page:
+        for shown in (page.locator("#verdict"), page.locator(".overview .plot g.mark-line path").first):
+            box = shown.bounding_box()
+            assert box and box["y"] + box["height"] <= size["height"], (shown, box)
+
+
+def test_charts_are_drawn_before_a_page_is_printed_that_was_opened_just_now(browser, run_folder):
+    context = browser.new_context(**ENGLISH)
+    page = context.new_page()
+    page.add_init_script("window.setTimeout = () => 0;")  # no pause ends, so that only printing draws
+    page.goto((run_folder / "report.html").as_uri())
+    assert page.locator(".plot[data-drawn]").count() == 0
+    page.pdf(format="A4")
+    assert page.locator(".plot:not([data-drawn])").count() == 0
+    context.close()
+
+
+def test_the_button_of_languages_can_be_read_without_chinese_fonts(page):
+    assert page.locator("#language").inner_text() == "中文 Chinese"
+
+
 def test_every_chart_has_its_numbers_in_a_table(page):
     charts = page.locator("figure.chart")
     assert charts.count() == charts.locator("details table").count()
@@ -145,7 +199,7 @@ def find_card(page: Page, name: str) -> Locator:
 def test_thinking_is_folded_above_the_answer_and_opens_by_keyboard(page):
     card = find_card(page, "ui-000002")
     thinking = card.locator("dd > details.thinking")
-    expect(thinking.locator("summary")).to_have_text("Thinking (BASE)")
+    expect(thinking.locator("summary")).to_have_text("Thinking (Base)")
     expect(thinking.locator(".text")).to_be_hidden()
     assert thinking.evaluate("element => element.nextElementSibling.className") == "text"
     thinking.locator("summary").focus()

@@ -20,6 +20,7 @@ from pipeline.report.facts import list_settings
 from pipeline.report.figure_rows import find_better, judge_change, summarize_figures
 from pipeline.report.messages import say_in_all
 from pipeline.report.numbers_in_words import show_duration, show_number
+from pipeline.report.phrases import say_phrase
 from pipeline.report.pick_changes import pick_changes
 from pipeline.report.report_values import ending_values, reproduce
 from pipeline.report.sweep_values import chart_points
@@ -40,6 +41,11 @@ SOURCES = "\n".join(
     for folder in ("scripts", "pipeline")
     for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in (".py", ".html", ".js")
+)
+GATED = "\n".join(
+    path.read_text(encoding="utf-8")
+    for folder in ("scripts", "pipeline", "plugins")
+    for path in sorted((ROOT / folder).rglob("*.py"))
 )
 SETTINGS = {"run": "mine", "data": {"raw": "my.jsonl"}, "model": {"folder": "models/gpt-oss-20b"}}
 
@@ -89,9 +95,40 @@ def test_every_message_that_a_template_names_is_there():
 
 def test_no_message_is_left_over():
     words = set(re.findall(r"[\w.]+", SOURCES))
-    kinds = {key for key in MESSAGES["en"] if key.partition(".")[0] in ("figure", "chart", "line", "axis")}
+    kinds = {
+        key for key in MESSAGES["en"] if key.partition(".")[0] in ("figure", "chart", "line", "axis", "gate", "phrase")
+    }
     left = {key for key in MESSAGES["en"] if not {key, key.removeprefix("js."), key.rpartition(".")[2]} & words}
     assert left - kinds == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("760 used + 0 rejected", "使用 760 + 拒绝 0"),
+        ("at most 0.199 of their norm, and nearer than the base's", "不超过其范数的 0.199，且比基础模型更近"),
+        ("at most 0.0078125", "不超过 0.0078125"),
+        ("9 to 14 tokens", "9 至 14 个词元"),
+        ("1 differs from m.sha256; fetch or make it again", "1 differs from m.sha256; fetch or make it again"),
+        ("at most 0.1 (gates.lost_finals); raise it", "at most 0.1 (gates.lost_finals); raise it"),
+    ],
+)
+def test_what_files_record_in_english_is_said_in_chinese_if_it_is_known(text, chinese):
+    assert say_phrase("zh", text) == chinese
+    assert say_phrase("en", text) == text
+
+
+def test_every_known_phrase_is_made_of_words_that_the_code_writes():
+    phrases = " ".join(text for key, text in MESSAGES["en"].items() if key.startswith("phrase."))
+    assert set(re.findall(r"[a-z]{4,}", re.sub(r"{\w+}", "", phrases))) <= set(re.findall(r"[a-z]+", GATED))
+
+
+def test_every_gate_has_a_meaning_in_one_line_and_a_row_in_the_docs():
+    named = set(re.findall(r'\b(?:gate|judge_files)\(\s*"(\w+)"', GATED))
+    told = {key.removeprefix("gate.") for key in MESSAGES["en"] if key.startswith("gate.")}
+    section = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8").partition("## Gates")[2]
+    rows = re.findall(r"^\|[^|]*\|((?: `\w+`,?)+) \|", section, re.MULTILINE)
+    assert named <= told == {name for row in rows for name in re.findall(r"\w+", row)}
 
 
 def test_a_value_in_a_message_is_escaped():
@@ -146,19 +183,20 @@ def test_changes_are_counted_by_kind():
 
 
 @pytest.mark.parametrize(
-    ("better", "low", "high", "meaning"),
+    ("better", "value", "low", "high", "meaning"),
     [
-        ("higher", 0.1, 2, "better"),
-        ("higher", -2, -0.1, "worse"),
-        ("lower", 0.1, 2, "worse"),
-        ("higher", -1, 2, "unclear"),
-        ("higher", None, None, "unclear"),
-        ("lower", 0, 0, "same"),
-        (None, 0.1, 2, "changed"),
+        ("higher", 1, 0.1, 2, "better"),
+        ("higher", -1, -2, -0.1, "worse"),
+        ("lower", 1, 0.1, 2, "worse"),
+        ("higher", 1, -1, 2, "unclear"),
+        ("higher", 1, None, None, "unclear"),
+        ("lower", 0, -0.03, 0.03, "same"),
+        ("lower", 0, None, None, "same"),
+        (None, 1, 0.1, 2, "changed"),
     ],
 )
-def test_a_difference_means_something_where_its_interval_leaves_out_zero(better, low, high, meaning):
-    assert judge_change({"value": 1, "low": low, "high": high}, better) == meaning
+def test_a_difference_means_something_where_its_interval_leaves_out_zero(better, value, low, high, meaning):
+    assert judge_change({"value": value, "low": low, "high": high}, better) == meaning
 
 
 @pytest.mark.parametrize(
@@ -266,7 +304,7 @@ def test_a_setting_that_differs_is_marked():
 
 def test_the_commands_name_the_commit_and_what_git_does_not_have():
     machine = {"commit": "abc", "command": "snakemake --cores all --configfile experiments/mine.yaml"}
-    lines = reproduce(machine, SETTINGS).splitlines()
+    lines = reproduce(machine, SETTINGS, "en").splitlines()
     assert lines[0] == "git checkout abc"
     assert lines[3:5] == ["# the pairs: my.jsonl", "# the model: models/gpt-oss-20b"]
     assert lines[5] == machine["command"]
@@ -287,8 +325,13 @@ def test_the_page_names_no_address_to_load_from(text):
 
 
 def test_a_failed_gate_is_said_to_have_failed(text):
-    row = text.partition("<code>merged_logits</code>")[2].partition("</tr>")[0]
-    assert "failed" in row
+    row = text.rpartition("<code>merged_logits</code>")[2].partition("</tr>")[0]
+    assert MESSAGES["zh"]["gates.failed"] in row
+
+
+def test_failed_gates_are_said_before_the_verdict(text):
+    before = text.partition('id="verdict"')[0]
+    assert "1 of 2 gates failed" in before and "<code>merged_logits</code>" in before
 
 
 def test_every_curve_is_a_file_of_both_kinds(written):

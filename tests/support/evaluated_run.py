@@ -116,13 +116,14 @@ def make_metrics(count: int, models: list[str]) -> Row:
         "by_tag": parts,
         "by_length": {"1-16": part_figures(0.7, 20), "17-64": part_figures(0.85, 30)},
     }
+    both = {model: answers[model] | pairs[model] for model in models}
     return {
         "models": models,
         "answers": answers,
         "pairs": pairs,
         "neutral": neutral,
         "external": external,
-        "comparisons": {f"{models[-1]}-{other}": compare(answers, models[-1], other) for other in models[:-1]},
+        "comparisons": {f"{models[-1]}-{other}": compare(both, models[-1], other) for other in models[:-1]},
         "signatures": {"bleu": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"},
     }
 
@@ -136,12 +137,13 @@ def part_figures(accuracy: float, count: int) -> Row:
     }
 
 
-def compare(answers: Row, last: str, other: str) -> Row:
+def compare(figures: Row, last: str, other: str) -> Row:
     """Return the differences of two models' figures."""
     spreads = {"bleu": 1.9, "chrf": 1.2, "ter": 2.9, "empty": 0.006, "analysis_tokens": 1.6}
+    spreads["preference_accuracy"] = 0.06
     return {
         name: figure(
-            answers[last][name]["value"] - answers[other][name]["value"], answers[last][name]["n"], spread, name
+            figures[last][name]["value"] - figures[other][name]["value"], figures[last][name]["n"], spread, name
         )
         | {"p": 0.0004 if name == "bleu" else 0.03}
         for name, spread in spreads.items()

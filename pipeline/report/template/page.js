@@ -19,13 +19,15 @@
     return made;
   }
 
-  // One chart at a time, so that the page answers from the start; those of another language give way.
-  async function drawCharts() {
+  // One chart at a time, so that the page answers from the start; those of another language give way. Before printing
+  // there is no time to give: without pauses, all are drawn when the event ends.
+  async function drawCharts(pauses) {
     const own = language;
-    for (const chart of data.charts) {
-      await new Promise((next) => setTimeout(next));
+    for (const place of document.querySelectorAll(".plot")) {
+      if (pauses) await new Promise((next) => setTimeout(next));
       if (own !== language) return;
-      const place = find(`chart-${chart.name}`);
+      if (place.dataset.drawn === own) continue;
+      const chart = data.charts.find((chart) => chart.name === place.dataset.chart);
       const spec = { ...chart.specs[own], data: { values: chart.points } };
       // The expressions are interpreted, because the page's policy forbids making scripts of text.
       await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: true, defaultStyle: false });
@@ -47,7 +49,7 @@
       element.setAttribute("aria-label", element.dataset[`ariaLabel${suffix}`]);
     }
     showCards();
-    drawCharts();
+    drawCharts(true);
   }
 
   function showDifference(pieces) {
@@ -84,13 +86,17 @@
     return data.messages[language][`role.${role}`] ?? role;
   }
 
+  function modelName(model) {
+    return data.messages[language][`model.${model}`] ?? model;
+  }
+
   // The thinking of each model, and which of them did not end with a final.
   function showEnds(card) {
     const thinking = Object.entries(card.thinking);
     const ends = Object.entries(card.ends);
     return [
-      ...thinking.map(([model, text]) => fold(say("thinking_of", { model: model.toUpperCase() }), text)),
-      ...ends.map(([model, finish]) => make("p", "end", say(`finish.${finish}`, { model: model.toUpperCase() }))),
+      ...thinking.map(([model, text]) => fold(say("thinking_of", { model: modelName(model) }), text)),
+      ...ends.map(([model, finish]) => make("p", "end", say(`finish.${finish}`, { model: modelName(model) }))),
     ];
   }
 
@@ -118,7 +124,7 @@
     more.append(make("summary", "", say("details")));
     const rest = make("dl");
     for (const [role, text] of card.prompt) if (role === "system") addEntry(rest, roleName(role), showText(text));
-    for (const [model, text] of Object.entries(card.between)) addEntry(rest, model.toUpperCase(), showText(text));
+    for (const [model, text] of Object.entries(card.between)) addEntry(rest, modelName(model), showText(text));
     for (const side of ["chosen", "rejected"]) {
       const thinking = card.references[side];
       addEntry(rest, say(side), ...(thinking ? [fold(say("thinking"), thinking)] : []), showText(card[side]));
@@ -175,6 +181,7 @@
       next?.focus();
     });
   }
+  addEventListener("beforeprint", () => drawCharts(false));
   find("language").addEventListener("click", () => useLanguage(language === "en" ? "zh" : "en"));
   useLanguage((navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en");
 })();
