@@ -10,14 +10,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from pipeline.settings.stage import stage_parser
-from pipeline.tracking.swanlab_records import Training, find_trainings, read_records
+from pipeline.tracking.swanlab_records import Training, find_trainings, is_finished, read_records
 
 LOOPBACK = "127.0.0.1"
+FIRST = (
+    "train/loss",
+    "eval/loss",
+    "rewards/accuracies",
+    "rewards/margins",
+    "rewards/",
+)  # parts of the keys of the first charts
+LAST = 9
 COLORS = ("#528d59", "#587ad2", "#c24d46", "#9cbe5d", "#6ebad3", "#dfb142", "#6d4ba4", "#8cc5b7")
 
 
@@ -33,21 +42,37 @@ def add_training(folder: Path, training: Training, color: str) -> None:
 
     callbacker = LocalCallbacker()
     callbacker._check_exp_status = lambda: None  # asks the database, for every figure, whether somebody stopped it
-    first = next(read_records(training.files[0])).start
+    records = [record for file in training.files for record in read_records(file)]
+    first = next(record.start for record in records if record.HasField("start"))
     settings: Any = SimpleNamespace(
         project=SimpleNamespace(name=first.project),
         experiment=SimpleNamespace(name=first.name, description=first.description, color=color),
         run=SimpleNamespace(id=training.id),
     )
     callbacker.on_run_initialized(folder, "", settings)
-    ended = False
     for file in training.files:
         shutil.copytree(file.parent / "files", folder / "files", dirs_exist_ok=True)
-        records = list(read_records(file))
-        callbacker.on_scalar_flush([record.scalar for record in records if record.HasField("scalar")])
-        ended = any(record.HasField("finish") for record in records)
-    if ended:
+    # The dashboard shows charts in the order of their first figures.
+    callbacker.on_scalar_flush(sorted((record.scalar for record in records if record.HasField("scalar")), key=rank))
+    if is_finished(training):
         callbacker.on_run_finished("success")
+    keep_times(callbacker.exp, first.started_at, records[-1].timestamp)
+
+
+def rank(scalar: Any) -> tuple[int, str]:
+    """Return the place of a figure: loss and rewards first, then what else the training logs, the machine last."""
+    key = scalar.key
+    if key.startswith("__swanlab__"):
+        return LAST, key
+    return next((place for place, part in enumerate(FIRST) if part in key), len(FIRST)), ""
+
+
+def keep_times(experiment: Any, start: Any, end: Any) -> None:
+    """Give an experiment the times of its training, not those of this copy of it."""
+    experiment.create_time, experiment.update_time = (time.ToDatetime(UTC).isoformat() for time in (start, end))
+    if experiment.finish_time:
+        experiment.finish_time = experiment.update_time
+    type(experiment).bulk_update([experiment], ["create_time", "update_time", "finish_time"])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -59,7 +84,8 @@ def main(argv: list[str] | None = None) -> None:
     trainings = find_trainings(args.results)
     with tempfile.TemporaryDirectory(prefix="board-") as board:
         fill_board(Path(board), trainings)
-        print(f"{len(trainings)} trainings at http://{args.host}:{args.port}, until Ctrl-C", flush=True)
+        number = "1 training" if len(trainings) == 1 else f"{len(trainings)} trainings"
+        print(f"{number} at http://{args.host}:{args.port}, until Ctrl-C", flush=True)
         try:
             done = subprocess.run(["swanlab", "watch", "--host", args.host, "--port", args.port, board], check=False)
         except KeyboardInterrupt:

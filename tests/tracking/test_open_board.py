@@ -7,15 +7,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.launch.on_nodes import free_port
+from pipeline.tracking.swanlab_records import find_trainings, read_records
 from tests.support.processes import PATIENCE, wait_until
 from tests.support.project import ROOT
 from tests.support.swanlab_recording import STEPS, Recording, read_losses
+from tools.open_board import rank
 
 pytestmark = pytest.mark.training_environment
 
@@ -74,6 +78,23 @@ def test_the_board_shows_the_whole_curve_also_of_a_training_that_went_on(ask, ex
     assert [(point["index"], point["data"]) for point in points] == [
         (step, pytest.approx(1 / (step + 1))) for step in range(STEPS)
     ]
+
+
+def test_charts_of_loss_and_rewards_come_first_and_those_of_the_machine_last():
+    keys = ["__swanlab__.cpu.pct", "eval/runtime", "train/rewards/chosen", "train/rewards/margins", "train/loss"]
+    scalars = [SimpleNamespace(key=key) for key in keys]
+    assert [scalar.key for scalar in sorted(scalars, key=rank)] == keys[::-1]
+
+
+def test_the_board_shows_charts_in_that_order(ask):
+    assert ask("experiment/1/chart")["charts"][0]["name"] == "train/loss"
+
+
+def test_a_training_has_its_own_duration_and_not_that_of_its_copy(ask, results):
+    shown = next(row for row in ask("project")["experiments"] if row["run_id"].startswith("run-0-"))
+    first, *_, last = read_records(find_trainings(results)[0].files[-1])
+    assert datetime.fromisoformat(shown["create_time"]) == first.start.started_at.ToDatetime(UTC)
+    assert datetime.fromisoformat(shown["finish_time"]) == last.timestamp.ToDatetime(UTC)
 
 
 def test_without_a_record_there_is_one_line(tmp_path):
