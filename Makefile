@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run find-overlay setup setup-tests plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup setup-tests plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
@@ -23,6 +23,7 @@ run: find-overlay setup ## Run config.yaml: tiny model, CPU, offline; or an over
 	@snakemake --cores $(CORES) $(overlay:%=--configfile %)
 	@python -m tools.show_results $(overlay)
 
+.PHONY: find-overlay
 find-overlay:
 	@[ -z "$(overlay)" ] || [ -f "$(overlay)" ] || { echo "$(overlay): no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
@@ -33,7 +34,7 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
-setup-tests: setup
+setup-tests: setup ## Install what only tests and checks need, too
 	@envs/install.sh tests .venv-tests
 
 plan: find-overlay setup ## Estimate the cost of a real run: make plan EXPERIMENT=tutorial [COMMANDS=1: and show its commands]
@@ -64,6 +65,7 @@ publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock a
 	@rm -rf .dvc/cache/runs .dvc/store
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
+	@python -m tools.draw_pictures
 
 # Tests by the marks of pyproject.toml, in both environments, each file in one of WORKERS processes. A failure in one
 # environment does not hide those of the other. Threads that wait sleep, and leave the cores to the other worker; results
@@ -104,6 +106,7 @@ check: setup-tests ## Check form, types and generated files, changing nothing
 	@python -m tools.document_formats --check
 	@python -m tools.document_tutorial --check
 	@python -m tools.document_hardware --check
+	@python -m tools.document_graph --check
 	@python -m benchmarks.document_performance --check
 	@python -m tools.write_conda_envs --check
 
@@ -118,6 +121,7 @@ docs: setup ## Rewrite docs/configuration.md, problems.md, formats.md, tutorial.
 	@python -m tools.document_formats
 	@python -m tools.document_tutorial
 	@python -m tools.document_hardware
+	@python -m tools.document_graph
 	@python -m benchmarks.document_performance
 
 bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour
