@@ -54,6 +54,11 @@ def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(published, r
     assert run("git", "status", "--porcelain", cwd=published).stdout == ""
 
 
+def test_the_pictures_in_readme_show_the_published_results(published, run):
+    checked = run("python", "-m", "tools.draw_pictures", "--check", cwd=published)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 def test_the_order_of_times_does_not_matter(published):
     files = sorted((path for path in (published / "results").rglob("*") if path.is_file()), reverse=True)
     code = [path for name in ("scripts", "pipeline") for path in (published / name).rglob("*.py")]
