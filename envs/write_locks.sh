@@ -20,6 +20,7 @@ write_lock() { # write_lock NAME [OPTION…]
 for name in build workflow training fidelity provenance engines kubernetes mutants; do
     write_lock "$name" $(printf -- '--no-emit-package %s ' $gpu)
 done
+write_lock serving --no-deps
 # vLLM is built for one torch and one CUDA, which are locked like the rest. Where it leaves a choice, the training's.
 [ -f envs/vllm.lock ] || cp envs/training.lock envs/vllm.lock
 write_lock vllm

@@ -10,7 +10,7 @@ from tools.write_conda_envs import PIN, conda_env
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
 ENGINES = ["engines", "kubernetes"]
-LOCKED = ["build", *NAMES, "fidelity", "provenance", "mutants", *ENGINES, "vllm"]
+LOCKED = ["build", *NAMES, "fidelity", "provenance", "mutants", *ENGINES, "serving", "vllm"]
 OF_RULES = [*NAMES, "vllm"]
 
 
