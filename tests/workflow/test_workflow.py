@@ -28,7 +28,7 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequantise_model"}
-ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses", "export_gguf"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
     *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
