@@ -96,7 +96,7 @@ rule all:
         [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
         [f"results/{point.run}/report.html" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg", f"{SHARED}/sweep.html"] if config["sweep"] else [],
-        [f"{point.training}/export/{Path(point.training).name}.gguf" for point in POINTS if config["export"]["gguf"]],
+        [f"results/{point.training}/export/{point.training}.gguf" for point in POINTS if config["export"]["gguf"]],
 
 
 include: "rules/data.smk"

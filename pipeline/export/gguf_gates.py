@@ -1,5 +1,6 @@
 """The gates of a GGUF: it has the folder's numbers, tokens and prompts."""
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,15 @@ def judge_prompts(template: str, model: Path, val: Path, prompt: Prompt) -> Gate
         )
         differing += ids != render(pair)
     value = f"{len(pairs) - differing} of {len(pairs)} as in the training"
+    marked = [any(map(has_marks, pair["messages"][:-1])) for pair in iterate_json_lines(val)]
+    if any(marked):
+        value += f"; {sum(marked)} of {len(marked)} have combining marks, before which llama.cpp ends a word"
     return gate("gguf_prompts", not differing, value, "all as in the training")
+
+
+def has_marks(turn: Any) -> bool:
+    """Say whether a turn has combining marks, as Thai and Hindi do: llama.cpp splits words there, gpt-oss does not."""
+    return any(unicodedata.category(letter).startswith("M") for letter in turn["content"])
 
 
 def is_text(pair: Any) -> bool:
