@@ -152,6 +152,19 @@ def test_the_same_model_gives_the_same_bytes_with_another_card(exported, publish
     assert convert_model(model, tmp_path / "again.gguf").read_bytes() == (exported / "tiny.gguf").read_bytes()
 
 
+def test_code_that_the_folder_names_is_not_run(published, exported, tmp_path):
+    model = shutil.copytree(published.model, tmp_path / "model")
+    (model / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", encoding="utf-8")
+    for name, auto_map in (
+        ("config.json", {"AutoConfig": "own.C"}),
+        ("tokenizer_config.json", {"AutoTokenizer": ["own.T", None]}),
+    ):
+        settings = json.loads((model / name).read_text(encoding="utf-8")) | {"auto_map": auto_map}
+        (model / name).write_text(json.dumps(settings), encoding="utf-8")
+    assert convert_model(model, tmp_path / "tiny.gguf").read_bytes() == (exported / "tiny.gguf").read_bytes()
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("reverse", [False, True], ids=["scales-first", "reversed"])
 def test_tensors_in_any_order_give_the_same_bytes(exported, published, tmp_path, reverse):
     model = shutil.copytree(published.model, tmp_path / "model", ignore=shutil.ignore_patterns("*.safetensors", INDEX))
