@@ -87,6 +87,7 @@ test-ci: check ## That, and all whose loss would be a wrong result; Slurm's test
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@envs/install.sh provenance .venv-provenance
+	@envs/install.sh serving .venv-serving
 	$(call run_tests,not nightly,--hypothesis-profile=ci)
 
 test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; an hour or more

@@ -140,6 +140,13 @@ def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
     assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
 
 
+def test_an_export_takes_the_disk_of_the_tuned_model(plan):
+    _, usual = plan()
+    _, asked = plan(export={"gguf": True})
+    assert "exported" not in usual["disk"]
+    assert asked["disk"]["exported"] == asked["disk"]["merged"] == usual["disk"]["merged"]
+
+
 def test_several_answers_and_prompts_of_ones_own_take_disk_and_a_fault_of_theirs_stops_the_plan(plan, project):
     (project / "own.txt").write_text("one\ntwo\n", encoding="utf-8")
     _, usual = plan()
