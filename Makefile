@@ -1,14 +1,14 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup plan chat serve board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 CORES ?= all
 EXPERIMENT ?= tutorial
-# Not from the environment, where HOST may be this machine's name, and open the board to others.
+# Not from the environment, where HOST may be this machine's name, and open a server to others.
 HOST := 127.0.0.1
-PORT := 5092
+PORT :=
 RUN :=
 
 run: setup ## Run config.yaml: tiny model, CPU, offline
@@ -28,8 +28,14 @@ plan: setup ## Estimate the cost of a real run, and show its commands: make plan
 	@echo
 	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
 
+chat: setup ## Talk to a run's model, before DPO and after it, side by side: make chat RUN=tiny
+	@envs/with-training python -m tools.chat_with_run --run '$(or $(RUN),tiny)'
+
+serve: setup ## Serve the tuned model to OpenAI's clients, for this machine only: make serve RUN=tiny [HOST=…] [PORT=8000]
+	@envs/with-training python -m tools.serve_run --run '$(or $(RUN),tiny)' --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
-	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
+	@envs/with-training python -m tools.open_board --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
 
 sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
 	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
