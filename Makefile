@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan chat serve board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup plan chat serve push-model board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -10,6 +10,9 @@ EXPERIMENT ?= tutorial
 HOST := 127.0.0.1
 PORT :=
 RUN :=
+TO :=
+SEND :=
+PUBLIC :=
 
 run: setup ## Run config.yaml: tiny model, CPU, offline
 	@snakemake --cores $(CORES)
@@ -33,6 +36,10 @@ chat: setup ## Talk to a run's model, before DPO and after it, side by side: mak
 
 serve: setup ## Serve the tuned model to OpenAI's clients, for this machine only: make serve RUN=tiny [HOST=…] [PORT=8000]
 	@envs/with-training python -m tools.serve_run --run '$(or $(RUN),tiny)' --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+
+push-model: setup ## Show what would go to a model hub, and send it with SEND=1: make push-model RUN=tiny TO=org/name [PUBLIC=1]
+	@envs/with-training python -m tools.push_model --run '$(or $(RUN),tiny)' --to '$(TO)' \
+	$(if $(filter 1,$(PUBLIC)),--public) $(if $(filter 1,$(SEND)),--send)
 
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
 	@envs/with-training python -m tools.open_board --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
