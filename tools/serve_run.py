@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from pipeline.launch.claim_gpus import claim_gpus, list_gpus
 from pipeline.launch.run_swift import NOT_PASSED_ON, swift_environment
-from pipeline.serving.address import LOOPBACK, listen, require_key, write_address, write_curl
-from pipeline.serving.served_run import TUNED, find_run
+from pipeline.serving.address import LOOPBACK, TUNED, listen, require_key, write_address, write_curl
+from pipeline.serving.served_run import find_run
 from pipeline.settings.stage import stage_parser
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -54,7 +54,8 @@ def main(argv: list[str] | None = None) -> None:
         from pipeline.serving.openai_server import serve  # ms-swift reads the environment when it is imported
 
         ready = f"Serving {' and '.join(served.names)} at {address}, until Ctrl-C. Ask it:\n"
-        ready += write_curl(address, TUNED, served.question, bool(key))
+        asked = {"model": TUNED, "messages": [{"role": "user", "content": served.question}]}
+        ready += write_curl(address, asked, with_key=bool(key))
         serve(served, key, listening, ready)
     except KeyboardInterrupt:
         end(130)

@@ -1,4 +1,4 @@
-"""Where a server listens: on this machine alone, unless told otherwise, and then with a key."""
+"""Where a server listens: on this machine alone, unless told otherwise, and then with a key; and how it is asked."""
 
 import errno
 import ipaddress
@@ -7,9 +7,11 @@ import os
 import shlex
 import socket
 import sys
+from typing import Any
 
 LOOPBACK = "127.0.0.1"
 KEY_VARIABLE = "SERVE_API_KEY"
+BASE, TUNED = "base", "tuned"  # the models' names in requests
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -44,9 +46,8 @@ def write_address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def write_curl(address: str, model: str, question: str, with_key: bool) -> str:
-    """Return a command that asks the server; a key is named, and not shown."""
-    body = {"model": model, "messages": [{"role": "user", "content": question}]}
+def write_curl(address: str, body: dict[str, Any], with_key: bool) -> str:
+    """Return a command that asks a server; a key is named, and not shown."""
     key = f' -H "Authorization: Bearer ${KEY_VARIABLE}"' if with_key else ""
     said = shlex.quote(json.dumps(body, ensure_ascii=False))
     return f"curl {address}/v1/chat/completions{key} -H 'Content-Type: application/json' -d {said}"

@@ -4,7 +4,6 @@ It is imported after the environment has what plugins/harmony.py reads.
 """
 
 import socket
-from dataclasses import fields
 from types import MethodType
 from typing import Any
 
@@ -15,16 +14,11 @@ from swift.infer_engine.protocol import ChatCompletionRequest
 from swift.pipelines.infer.deploy import SwiftDeploy
 
 from pipeline.models.channels import split_channels
-from pipeline.models.system_message import EFFORTS
 from pipeline.serving.channel_stream import ChannelStream
+from pipeline.serving.openai_requests import find_problem, take_names
 from pipeline.serving.served_run import ServedRun
 
 GRACE = 1  # seconds for open connections after Ctrl-C
-# Of OpenAI's, and without a meaning for an answer's text.
-WITHOUT_EFFECT = {"user", "metadata", "store", "service_tier", "stream_options", "parallel_tool_calls"}
-# Under other names there.
-OPENAI_NAMES = {"reasoning_effort", "max_completion_tokens"}
-KNOWN = {field.name for field in fields(ChatCompletionRequest)} - {"images", "audios", "videos", "objects"}
 
 
 class HarmonyServer(SwiftDeploy):  # type: ignore[misc]
@@ -53,7 +47,7 @@ class HarmonyServer(SwiftDeploy):  # type: ignore[misc]
         body = await raw_request.json()
         if problem := find_problem(body):
             return self.create_error_response(400, problem)
-        take_openai_names(request, body)
+        take_names(request, body)
         if self.system and request.messages[0]["role"] != "system":
             request.messages.insert(0, {"role": "system", "content": self.system})
         return await self.create_chat_completion(request, raw_request)
@@ -68,31 +62,6 @@ class HarmonyServer(SwiftDeploy):  # type: ignore[misc]
             else:
                 choice.message.reasoning_content, choice.message.content = split_channels(choice.message.content)
         return super()._post_process(request_info, response, return_cmpl_response)
-
-
-def find_problem(body: dict[str, Any]) -> str | None:
-    """Return in one line what of a request this server cannot do, None if it can do all."""
-    if unknown := sorted(body.keys() - KNOWN - OPENAI_NAMES - WITHOUT_EFFECT):
-        return f"{unknown[0]}: not known to this server; leave it out"
-    for place in (body, body.get("chat_template_kwargs") or {}):
-        effort = place.get("reasoning_effort")
-        if effort is not None and effort not in EFFORTS:
-            return f"reasoning_effort: {effort!r} is not one of {', '.join(EFFORTS)}"
-    for message in body["messages"]:
-        content = message.get("content")
-        if isinstance(content, list) and any(part.get("type") != "text" for part in content):
-            return "messages: the model reads text alone; leave out parts of another type"
-    return None
-
-
-def take_openai_names(request: ChatCompletionRequest, body: dict[str, Any]) -> None:
-    """Give a request what OpenAI's clients say under other names than ms-swift's."""
-    if effort := body.get("reasoning_effort"):
-        request.chat_template_kwargs = {**request.chat_template_kwargs, "reasoning_effort": effort}
-    request.max_tokens = body.get("max_completion_tokens") or request.max_tokens
-    for message in request.messages:
-        if message["role"] == "developer":
-            message["role"] = "system"
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]

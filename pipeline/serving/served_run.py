@@ -11,10 +11,10 @@ from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import EVERY_STAGE, plugin_flags
 from pipeline.launch.run_swift import Prompt
 from pipeline.models.model_folder import find_model_problem
+from pipeline.serving.address import BASE, TUNED
 from pipeline.settings.flags import flag_words
 from pipeline.settings.run_files import RunFiles
 
-BASE, TUNED = "base", "tuned"  # the models' names in requests
 MAX_NEW_TOKENS = 2048  # of an answer whose request names no number
 EXAMPLE_LENGTH = 80  # of a question on one line of a terminal
 

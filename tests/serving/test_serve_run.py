@@ -19,6 +19,7 @@ from pipeline.files.json_lines import read_json_lines
 from pipeline.models.render_chat import load_renderer
 from tests.support import another_day
 from tests.support.processes import PATIENCE, members, wait_until, with_variable
+from tests.support.project import ROOT
 
 pytestmark = [pytest.mark.training_environment, pytest.mark.ci("a tuned model that answers other prompts than trained")]
 KEY = "a-key-that-nobody-sees"
@@ -145,6 +146,15 @@ def test_the_curl_line_works_as_it_is_written(tuned):
     assert (answer["model"], answer["choices"][0]["message"]["content"]) == ("tuned", "Step 6: Lock all endpoints")
 
 
+def test_the_curl_line_of_the_page_works_as_it_is_written(tuned):
+    page = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    (line,) = (line.strip() for line in page.splitlines() if line.startswith("    curl "))
+    assert "http://127.0.0.1:8000/" in line
+    here = line.replace("http://127.0.0.1:8000", tuned.address)
+    done = subprocess.run(here, shell=True, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["choices"][0]["message"]["content"] == "Step 6: Lock all endpoints"
+
+
 def test_openai_s_names_mean_what_they_mean_there(tuned):
     said = {"role": "user", "content": QUESTION}
     swift = tuned.ask(
@@ -158,6 +168,8 @@ def test_openai_s_names_mean_what_they_mean_there(tuned):
         reasoning_effort="low",
         max_completion_tokens=5,
         user="somebody",
+        seed=3,
+        presence_penalty=0,
         return_details=True,
     )
     assert openai["prompt_token_ids"] == swift["prompt_token_ids"]
@@ -169,6 +181,10 @@ def test_openai_s_names_mean_what_they_mean_there(tuned):
     [
         ({"logit_bias": {}}, "logit_bias: not known to this server; leave it out"),
         ({"images": ["/etc/hostname"]}, "images: not known to this server; leave it out"),
+        ({"presence_penalty": 0.5}, "presence_penalty: without effect on this server; leave it out"),
+        ({"temperature": 1, "seed": 3}, "seed: without effect on this server; leave it out, or set temperature to 0"),
+        ({"stream": True, "n": 2}, "n: a stream has one answer; leave it out"),
+        ({"tool_choice": "required"}, "tool_choice: the model decides on calls; set auto or none"),
         ({"reasoning_effort": "lots"}, "reasoning_effort: 'lots' is not one of low, medium, high"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]}, "text"),
         ({"model": "other"}, "`other` is not in the model_list: `['tuned']`."),
@@ -222,7 +238,10 @@ def test_a_chat_shows_both_answers_and_leaves_no_server(template):
         check=False,
     )
     assert (talk.returncode, talk.stderr) == (0, "")
-    assert "base: Step 6: Locking all endpoints\ntuned: Step 6: Lock all endpoints\n" in talk.stdout
+    page = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    shown = page.partition(f"    > {QUESTION}\n")[2].partition("\n\n")[0]
+    assert shown.replace("    ", "") == "base: Step 6: Locking all endpoints\ntuned: Step 6: Lock all endpoints"
+    assert f"> {QUESTION}\n{shown.replace('    ', '')}\n" in talk.stdout
     assert "effort: low" in talk.stdout
 
 
