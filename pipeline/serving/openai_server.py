@@ -3,6 +3,7 @@
 It is imported after the environment has what plugins/harmony.py reads.
 """
 
+import logging
 import socket
 from types import MethodType
 from typing import Any
@@ -83,7 +84,7 @@ def choose_adapter(engine: Any, request: Any) -> None:
 
 
 class AnnouncedServer(uvicorn.Server):  # type: ignore[misc]
-    """Says that it listens, once it does."""
+    """Says that it listens, once it does, and at its end nothing of answers that were not whole."""
 
     def __init__(self, app: Any, words: str) -> None:
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE))
@@ -93,6 +94,11 @@ class AnnouncedServer(uvicorn.Server):  # type: ignore[misc]
         """Begin to listen, and say so."""
         await super().startup(sockets)
         print(self.words, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: what is still open is cancelled, which uvicorn would show as errors."""
+        logging.getLogger("uvicorn.error").disabled = True
+        await super().shutdown(sockets)
 
 
 def serve(served: ServedRun, key: str | None, listening: socket.socket, words: str) -> None:

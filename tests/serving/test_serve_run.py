@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -12,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from pipeline.files.json_lines import read_json_lines
 from pipeline.models.render_chat import load_renderer
 from tests.support import another_day
-from tests.support.processes import PATIENCE, members, wait_until, with_variable
+from tests.support.processes import PATIENCE, kill_all, members, wait_until, with_variable
 from tests.support.project import ROOT
 
 pytestmark = [pytest.mark.training_environment, pytest.mark.ci("a tuned model that answers other prompts than trained")]
@@ -29,12 +31,11 @@ SYSTEM = "Translate the user interface text from Chinese into English."
 
 @dataclass
 class Served:
-    """A server that was started, the lines that it printed first, and what it printed at its end."""
+    """A server that was started, and the lines that it printed first."""
 
     process: "subprocess.Popen[str]"
     lines: list[str]
     key: str | None
-    rest: str = ""
 
     @property
     def address(self) -> str:
@@ -65,7 +66,7 @@ class Served:
 
 @contextmanager
 def serving(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
-    """Serve the run of a folder on a free port, and stop it by Ctrl-C."""
+    """Serve the run of a folder on a free port."""
     command = [sys.executable, "-m", "tools.serve_run", "--run", "tiny", "--port", "0", *options]
     with subprocess.Popen(
         command,
@@ -84,11 +85,9 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[Served]
                 if line.startswith("curl "):
                     break
             assert process.poll() is None, lines
-            served = Served(process, lines, environment.get("SERVE_API_KEY"))
-            yield served
+            yield Served(process, lines, environment.get("SERVE_API_KEY"))
         finally:
-            os.killpg(process.pid, signal.SIGINT)
-            served.rest = process.communicate(timeout=PATIENCE)[0]
+            kill_all(lambda: members(process.pid))
 
 
 @pytest.fixture(scope="module")
@@ -202,8 +201,6 @@ def both(template) -> Iterator[Served]:
     """Serve the model before DPO beside the tuned one, with a key."""
     with serving(template, "--with-base", SERVE_API_KEY=KEY) as served:
         yield served
-    assert (served.process.returncode, served.rest) == (130, "")
-    assert members(served.process.pid) == []
 
 
 def test_one_server_has_the_model_before_and_the_tuned_one_in_any_order(both):
@@ -226,6 +223,17 @@ def test_the_key_is_neither_printed_nor_in_the_list_of_processes(both):
     assert lists and not any(KEY in words for words in [*lists, *both.lines])
     done = subprocess.run(both.lines[-1], shell=True, env=os.environ | {"SERVE_API_KEY": KEY}, capture_output=True)
     assert json.loads(done.stdout)["choices"][0]["message"]["content"] == "Step 6: Lock all endpoints"
+
+
+def test_ctrl_c_ends_it_without_a_word_also_with_a_request_that_is_open(both):
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(both.address).port)) as connection:
+        connection.sendall(f"{head}Authorization: Bearer {KEY}\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # it waits for the rest
+        os.killpg(both.process.pid, signal.SIGINT)
+        assert both.process.communicate(timeout=PATIENCE) == ("", None)
+    assert both.process.returncode == 130
+    assert members(both.process.pid) == []
 
 
 def test_a_chat_shows_both_answers_and_leaves_no_server(template):
