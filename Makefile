@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup setup-tests plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup setup-tests plan chat serve push-model board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
@@ -8,14 +8,17 @@ CORES ?= all
 # An overlay of config.yaml: its path, or its name under experiments/, with or without the ending.
 EXPERIMENT :=
 overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),$(EXPERIMENT:%=experiments/$(basename $(EXPERIMENT)).yaml)))
-# Not from the environment, where HOST may be this machine's name, and open the board to others.
+# Not from the environment, where HOST may be this machine's name, and open a server to others.
 HOST := 127.0.0.1
-PORT := 5092
+PORT :=
 RUN :=
 COMMANDS :=
+TO :=
+SEND :=
+PUBLIC :=
 
 # A name that nothing reads would be ignored in silence.
-VARIABLES := CORES EXPERIMENT COMMANDS HOST PORT RUN WORKERS PYTHON TORCH_INDEX
+VARIABLES := CORES EXPERIMENT COMMANDS RUN HOST PORT TO SEND PUBLIC WORKERS PYTHON TORCH_INDEX
 unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(if $(unknown),$(error $(unknown): not known; make takes $(VARIABLES)))
 
@@ -44,8 +47,18 @@ ifneq ($(COMMANDS),)
 	@snakemake --dry-run --printshellcmds --configfile $(or $(overlay),experiments/tutorial.yaml)
 endif
 
+chat: setup ## Talk to a run's model, before DPO and after it, side by side: make chat RUN=tiny
+	@envs/with-training python -m tools.chat_with_run --run '$(or $(RUN),tiny)'
+
+serve: setup ## Serve the tuned model to OpenAI's clients, for this machine only: make serve RUN=tiny [HOST=…] [PORT=8000]
+	@envs/with-training python -m tools.serve_run --run '$(or $(RUN),tiny)' --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+
+push-model: setup ## Show what would go to a model hub, and send it with SEND=1: make push-model RUN=tiny TO=org/name [PUBLIC=1]
+	@envs/with-training python -m tools.push_model --run '$(or $(RUN),tiny)' --to '$(TO)' \
+	$(if $(filter 1,$(PUBLIC)),--public) $(if $(filter 1,$(SEND)),--send)
+
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
-	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
+	@envs/with-training python -m tools.open_board --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
 
 sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
 	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
