@@ -64,6 +64,7 @@ rule write_provenance:
             f"results/{wildcards.run}/infer/predictions.jsonl",
             *(f"results/{wildcards.run}/infer/{name}/predictions.jsonl" for name in PROMPTS),
             f"results/{wildcards.run}/evaluate/metrics.json",
+            *([f"results/{wildcards.run}/evaluate/tracked.json"] if TRACKED else []),
             f"results/{wildcards.run}/model_card.md",
             f"results/{wildcards.run}/report.html",
         ],

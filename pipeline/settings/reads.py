@@ -81,6 +81,7 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     "evaluate_neutral": ("evaluate.resamples", "evaluate.seed", "gates.forgotten"),
     "evaluate_pairs": ("dpo.beta", "evaluate.resamples", "evaluate.seed"),
+    "track_answers": ("tracking",),
     "gather_metrics": ("evaluate.external",),
     "judge_answers": ("evaluate.judge", "evaluate.seed"),
     "score_comet": ("evaluate.comet", "infer.gpus"),
@@ -106,7 +107,7 @@ GRAPH = (
         "model.weights",
         "model.random",
     ),
-    *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
+    *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "tracking.mode", "dvc.push_merged"),
 )
 
 

@@ -20,7 +20,7 @@ STORE_BYTES = 8 << 20
 CHANGES = list_changes(load_config([]))
 GRAPH_SETTINGS = {
     *("data.val", "data.val_overlap", "data.analyses", "model.folder", "model.weights", "model.random", "sft.enabled"),
-    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral"),
+    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral", "tracking.mode"),
 }
 DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
 

@@ -31,7 +31,7 @@ MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequant
 ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
+    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics", "track_answers"),
     *("write_report", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
