@@ -52,6 +52,7 @@ POINTS = list_points(config)
 RUNS = list_runs(config)
 SHARED = f"results/{config['run']}"
 SPLIT = f"{SHARED}/data/analyses" if config["data"]["analyses"] else f"{SHARED}/data"
+ANALYSES = [f"{SPLIT}/{side}.json" for side in ("train", "val")] if config["data"]["analyses"] else []  # their accounts
 SOURCES = list_sources(config["data"]["raw"], f"{SHARED}/data")
 PROMPTS = list(config["infer"]["prompts"] or [])  # names of the user's own ones
 
@@ -73,7 +74,6 @@ wildcard_constraints:
 # Of seconds each: not worth a job on a cluster.
 localrules:
     all,
-    add_analyses,
     tabulate_curves,
     gather_predictions,
     gather_predictions_before,

@@ -24,6 +24,7 @@ rule write_model_card:
         merged=ancient(lambda wildcards: RUNS[wildcards.run].tuned.folder),
         train=f"{SHARED}/dpo/train.jsonl",
         val=f"{SHARED}/dpo/val.jsonl",
+        analyses=ANALYSES,
     output:
         card="results/{run}/model_card.md",
     log:

@@ -92,30 +92,36 @@ if config["data"]["analyses"]:
             "results/{run}/benchmarks/infer_shard_analyses.{model}.{side}.{shard}.tsv"
 
     rule add_analyses:
-        """Give the {wildcards.side} pairs the analyses of the base model."""
+        """Give the {wildcards.side} pairs the analyses of the base model, where they fit into dpo.max_length."""
         input:
             pairs="results/{run}/data/{side}.jsonl",
             shards=expand(
                 "results/{{run}}/data/analyses/base/{{side}}/shards/{shard}.jsonl",
                 shard=range(config["infer"]["shards"]),
             ),
+            manifest="results/{run}/model.sha256",
+            model=ancient(lambda wildcards: RUNS[wildcards.run].published.built),
         output:
             pairs="results/{run}/data/analyses/{side}.jsonl",
+            account="results/{run}/data/analyses/{side}.json",
         log:
             "results/{run}/logs/add_analyses.{side}.log",
         benchmark:
             "results/{run}/benchmarks/add_analyses.{side}.tsv"
         conda:
-            "../envs/workflow.yaml"
+            "../envs/training.yaml"
         params:
             *code_of("add_analyses"),
             settings=part("add_analyses"),
+            model=lambda wildcards: RUNS[wildcards.run].published.folder,
         shell:
             """
-            python -m scripts.add_analyses {input.shards:q} \
+            envs/with-training python -m scripts.add_analyses {input.shards:q} \
                 --settings {params.settings:q} \
+                --model {params.model:q} \
                 --pairs {input.pairs:q} \
-                --out {output.pairs:q} >{log:q} 2>&1
+                --out {output.pairs:q} \
+                --account {output.account:q} >{log:q} 2>&1
             """
 
 
