@@ -77,8 +77,28 @@ rule gather_predictions:
 
 if config["data"]["analyses"]:
 
+    # A pair that no training takes, with or without an analysis, stops the run before a model answers its prompt. Those
+    # that data.on_problem drops are dropped, and counted, by check_tokens.
+    use rule check_tokens as check_tokens_early with:
+        input:
+            train="results/{run}/data/train.jsonl",
+            val="results/{run}/data/val.jsonl",
+            converted=rules.check_tokens.input.converted,
+            manifest="results/{run}/model.sha256",
+            model=ancient(lambda wildcards: RUNS[wildcards.run].published.built),
+        output:
+            train="results/{run}/data/analyses/checked/train.jsonl",
+            val="results/{run}/data/analyses/checked/val.jsonl",
+            tokens="results/{run}/data/analyses/checked/tokens.json",
+        log:
+            "results/{run}/logs/check_tokens_early.log",
+            rejects="results/{run}/data/analyses/checked/token_rejects.jsonl",
+        benchmark:
+            "results/{run}/benchmarks/check_tokens_early.tsv"
+
     use rule infer_shard as infer_shard_analyses with:
         input:
+            checked="results/{run}/data/analyses/checked/tokens.json",
             manifest=lambda wildcards: model_of(wildcards).manifest,
             merged=ancient(lambda wildcards: model_of(wildcards).built),
             adapter=lambda wildcards: model_of(wildcards).adapter,

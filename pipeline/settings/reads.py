@@ -51,6 +51,7 @@ READS: dict[str, tuple[str, ...]] = {
     "check_model": ("model.folder",),
     "dequantise_model": ("model.folder",),
     "check_tokens": ("data.on_problem", *TOKENS),
+    "check_tokens_early": ("data.on_problem", *TOKENS),
     "prepare_sft": ("sft.data", "data.analyses"),
     "train_sft": (*(f"sft.{name}" for name in SFT), *(f"dpo.{name}" for name in SFT_FROM_DPO), *TRAINING),
     "train_dpo": ("dpo", "train.fast", *TRAINING),
