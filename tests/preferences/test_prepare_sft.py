@@ -47,6 +47,7 @@ def test_data_of_its_own_takes_their_place(prepare):
         ({"text": "x"}, 'no list "messages"'),
         ([talk("c", "C")], 'no list "messages"'),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0] has no text in content"),
         ({"messages": [{"role": "user", "content": "x"}]}, "the last message is not the assistant's"),
         (talk("c", "C</s>"), "messages[1].content: </s> inside a message; remove the token"),
