@@ -27,7 +27,7 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
     if found := [key for key in ("tools", "reasoning_effort", "chat_template_kwargs") if row.get(key)]:
         return f"{found[0]} is read in pairs alone; take the key out, or the row"
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in PLAIN_ROLES:
+        if not isinstance(message, dict) or str(message.get("role")) not in PLAIN_ROLES:
             return f"messages[{number}] has no role of {', '.join(PLAIN_ROLES)}; give it one"
         if found := [key for key in THINKING if message.get(key)]:
             analysis = ANALYSIS.format("…", "…")

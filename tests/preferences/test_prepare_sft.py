@@ -58,6 +58,7 @@ def test_data_of_its_own_that_does_not_think_is_named_where_pairs_get_analyses(p
         ({"text": "x"}, 'no list "messages"'),
         ([talk("c", "C")], 'no list "messages"'),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0] has no text in content"),
         (
             {"messages": [{"role": "assistant", "content": "x", "thinking": "y"}]},

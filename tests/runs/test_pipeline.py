@@ -90,7 +90,7 @@ def test_no_pair_is_lost(run_folder):
     rows = {name: read_rows(run_folder / "data" / f"{name}.jsonl") for name in ("pairs", "train", "val")}
     assert len(rows["pairs"]) == len(rows["train"]) + len(rows["val"]) == 760
     settings = json.loads((run_folder / "dpo" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["arguments"]["dataset"] == ["results/tiny/dpo/train.jsonl"]
+    assert settings["arguments"]["dataset"] == ["results/tiny/checkpoints/dpo/train.jsonl"]
     assert settings["contract"]["train_rows"] == len(rows["train"])  # checked by plugins/count_rows.py
     assert f"size={len(rows['train'])}" in (run_folder / "logs" / "train_dpo.log").read_text(encoding="utf-8")
 
