@@ -32,10 +32,14 @@ from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.own_figures import own_files
 from pipeline.settings.reads import hand_parts
 from pipeline.settings.runs import list_runs, name_models
+from pipeline.settings.strict_yaml import read_settings
 from pipeline.settings.sweep import list_points
 from pipeline.launch.plugins import INFERENCE, plugin_files, training_plugins
 from pipeline.graph.tabulate_stages import tabulate_stages
 from pipeline.settings.resources import training_resources
+
+# Snakemake reads files whose meaning is in doubt, and of some it prints a traceback.
+read_settings(Path("config.yaml"))
 
 
 configfile: "config.yaml"
