@@ -17,7 +17,7 @@ min_version("9.0")
 
 from pipeline.graph.changed_code import name_changed_code
 from pipeline.settings.check import check_config
-from pipeline.graph.check_machine import check_machine, check_plan, require_writable
+from pipeline.graph.check_machine import check_machine, check_plan, refuse_future_times, require_writable
 from pipeline.graph.code_of import code_of, with_used
 from pipeline.graph.explain_failure import explain_failure
 from pipeline.settings.external_results import external_files
@@ -122,8 +122,10 @@ if workflow.is_main_process:
 
 
 onstart:
-    require_writable(Path("results"))
-    unfinished = [spec for job in workflow.dag.needrun_jobs() for spec in job.get_target_spec()]
+    jobs = list(workflow.dag.needrun_jobs())
+    require_writable({Path("results"), *(Path(file).parent for job in jobs for file in [*job.output, *job.log])})
+    refuse_future_times(Path(file) for job in jobs for file in job.input if not file.is_ancient)
+    unfinished = [spec for job in jobs for spec in job.get_target_spec()]
     refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)

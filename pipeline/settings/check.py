@@ -192,7 +192,7 @@ def where_set(problem: str, config: dict[str, Any], files: list[Path]) -> str:
 def check_config(config: dict[str, Any], files: list[Path]) -> None:
     """Stop with one line for each problem of the settings that were merged from `files`, or of a file as such."""
     for file in files:
-        read_settings(file)
+        read_settings(Path(os.path.relpath(file)))
     if problems := find_problems(config):
         sys.exit("\n".join(f"{where_set(problem, config, files)}: {problem}" for problem in problems))
 
