@@ -22,6 +22,7 @@ from pipeline.graph.code_of import code_of, with_used
 from pipeline.graph.explain_failure import explain_failure
 from pipeline.settings.external_results import external_files
 from pipeline.files.folder_manifest import digest_of_folder
+from pipeline.files.stop_once import hear_ctrl_c_once
 from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import name_files
 from pipeline.publishing.code_digests import write_digests
@@ -130,6 +131,7 @@ onstart:
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     show_progress(workflow)
+    hear_ctrl_c_once()
 
 
 onsuccess:

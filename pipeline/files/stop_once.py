@@ -23,6 +23,16 @@ def stop_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def hear_ctrl_c_once() -> None:
+    """Ignore each Ctrl-C after the first one: Snakemake would print tracebacks at the next."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+
+
 def raise_stopped(number: int, frame: Any) -> None:
     """End what runs."""
     for each in SIGNALS:

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from pipeline.files.stop_once import Stopped, stop_once
+from pipeline.files.stop_once import Stopped, hear_ctrl_c_once, stop_once
 
 
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "stopped"), (signal.SIGTERM, "ended by SIGTERM")])
@@ -26,3 +26,14 @@ def test_afterwards_signals_mean_what_they_meant():
     with stop_once():
         pass
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_second_ctrl_c_is_not_heard():
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        hear_ctrl_c_once()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
