@@ -1,4 +1,4 @@
-"""Files of the user's that are no preference pairs, of any content: they are read, or one line names the file."""
+"""Files that people name in settings beside their pairs, of any content: they are read, or one line names the file."""
 
 import json
 from collections.abc import Callable
