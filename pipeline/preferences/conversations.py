@@ -11,6 +11,7 @@ from pipeline.preferences.columns import PLAIN_ROLES
 from pipeline.preferences.fold_prompt import fold_prompt
 from pipeline.preferences.prompts import say_finding
 from pipeline.preferences.strict_json import parse_strictly
+from pipeline.preferences.turns import ANALYSIS, THINKING
 
 Messages = list[dict[str, str]]
 
@@ -30,6 +31,9 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or message.get("role") not in list(PLAIN_ROLES):
             return f"messages[{number}] has no role of {', '.join(PLAIN_ROLES)}; give it one"
+        if found := [key for key in THINKING if message.get(key)]:
+            analysis = ANALYSIS.format("…", "…")
+            return f"messages[{number}].{found[0]} is read in pairs alone; write {analysis} as its content"
         if not isinstance(message.get("content"), str) or not message["content"].strip():
             return f"messages[{number}] has no text in content; fill it, or take the row out"
         if said := explain_text(message["content"], PLAIN_ROLES[message["role"]]):
