@@ -17,11 +17,12 @@ min_version("9.0")
 
 from pipeline.graph.changed_code import name_changed_code
 from pipeline.settings.check import check_config
-from pipeline.graph.check_machine import check_machine, check_plan, require_writable
+from pipeline.graph.check_machine import check_machine, check_plan, refuse_future_times, require_writable
 from pipeline.graph.code_of import code_of, with_used
 from pipeline.graph.explain_failure import explain_failure
 from pipeline.settings.external_results import external_files
 from pipeline.files.folder_manifest import digest_of_folder
+from pipeline.files.stop_once import hear_ctrl_c_once
 from pipeline.graph.living_jobs import refuse_living_jobs
 from pipeline.settings.model_words import name_files
 from pipeline.publishing.code_digests import write_digests
@@ -32,10 +33,14 @@ from pipeline.graph.show_progress import show_progress, stop_progress
 from pipeline.settings.own_figures import own_files
 from pipeline.settings.reads import hand_parts
 from pipeline.settings.runs import list_runs, name_models
+from pipeline.settings.strict_yaml import read_settings
 from pipeline.settings.sweep import list_points
 from pipeline.launch.plugins import INFERENCE, plugin_files, training_plugins
 from pipeline.graph.tabulate_stages import tabulate_stages
 from pipeline.settings.resources import training_resources
+
+# Snakemake reads files whose meaning is in doubt, and of some it prints a traceback.
+read_settings(Path("config.yaml"))
 
 
 configfile: "config.yaml"
@@ -123,12 +128,15 @@ if workflow.is_main_process:
 
 
 onstart:
-    require_writable(Path("results"))
-    unfinished = [spec for job in workflow.dag.needrun_jobs() for spec in job.get_target_spec()]
+    jobs = list(workflow.dag.needrun_jobs())
+    require_writable({Path("results"), *(Path(file).parent for job in jobs for file in [*job.output, *job.log])})
+    refuse_future_times(Path(file) for job in jobs for file in job.input if not file.is_ancient)
+    unfinished = [spec for job in jobs for spec in job.get_target_spec()]
     refuse_living_jobs(encode_target_jobs_cli_args(unfinished), Path.cwd())
     if workflow.executor_plugin.common_settings.local_exec:
         check_machine(config, DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method)
     show_progress(workflow)
+    hear_ctrl_c_once()
 
 
 onsuccess:

@@ -13,8 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.files.json_files import write_json
 from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, Shape, find_shape, named_parameters
 from pipeline.planning.batch_memory import largest_batch
@@ -46,23 +44,6 @@ from pipeline.settings.sweep import list_points
 Settings = dict[str, Any]
 
 COMPARED = ("zero3", "zero2", "zero0")  # beside what the run has
-
-
-def read_settings(overlays: list[Path]) -> Settings:
-    """Return the settings of config.yaml with overlays; stop with one line for each that is wrong."""
-    for path in overlays:
-        if not path.is_file():
-            sys.exit(f"{path}: no such file; name an overlay, such as experiments/tutorial.yaml")
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            sys.exit(f"{path}:{line}: {error.problem}; write YAML")
-        except (yaml.YAMLError, UnicodeDecodeError):
-            sys.exit(f"{path}: not text; write YAML in UTF-8")
-        if not isinstance(found, dict):
-            sys.exit(f"{path}: no settings; write sections as in config.yaml")
-    return load_checked(overlays)
 
 
 def plan_training(shape: Shape, training: Training, gpu: Gpu | None, merged: int) -> dict[str, Any]:
@@ -251,7 +232,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same numbers there, in bytes and seconds")
     args = parser.parse_args(argv)
 
-    config = read_settings(args.overlays)
+    config = load_checked(args.overlays)
     try:
         shape = find_shape(config["model"])
     except ValueError as error:

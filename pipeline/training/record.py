@@ -60,7 +60,8 @@ def differing_flags(flags: list[str], in_force: dict[str, Any]) -> list[str]:
     given: dict[str, list[str]] = {}
     for word in flags:
         if word.startswith("--"):
-            values = given.setdefault(word[2:], [])
+            name, _, value = word[2:].partition("=")
+            values = given.setdefault(name, [value] if value else [])
         else:
             values.append(word)
     return [

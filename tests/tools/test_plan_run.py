@@ -13,10 +13,11 @@ from pipeline.models.shape import OF_FOLDER, PUBLISHED, find_shape
 from pipeline.planning import recipes
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
+from pipeline.settings.check import load_checked
 from tests.support.model_folders import write_model_folder
 from tests.support.planned import plan_dpo, same_pairs, settings
 from tests.support.project import ROOT, copy_data, copy_project, run_command
-from tools.plan_run import find_refusal, make_plan, read_settings
+from tools.plan_run import find_refusal, make_plan
 
 SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
 
@@ -63,7 +64,7 @@ def gathered(project) -> Gathered:
     """Return the tutorial's pairs, which changes of its training and of its model leave as they are."""
     with contextlib.chdir(project):
         overlays = [Path("experiments/tutorial.yaml")]
-        return gather_pairs(read_settings(overlays), overlays)
+        return gather_pairs(load_checked(overlays), overlays)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def plan(project, gathered, monkeypatch):
 
     def make(base: str = "tutorial", **sections) -> tuple[str, dict]:
         monkeypatch.chdir(project)
-        config = read_settings([Path(name) for name in overlays_of(project, base, sections)])
+        config = load_checked([Path(name) for name in overlays_of(project, base, sections)])
         numbers = make_plan(find_shape(config["model"]), config, gathered)
         return show_plan(numbers), numbers
 

@@ -87,6 +87,7 @@ def test_a_flag_that_ms_swift_made_something_else_of_is_named():
     assert differing_flags(flags, in_force) == []
     assert differing_flags(["--deepspeed", "zero3_offload"], in_force) == []
     assert differing_flags(flags, in_force | {"bf16": None}) == ["bf16: false became None"]
+    assert differing_flags(["--model_name=-x=y", "--beta", "0.1"], in_force | {"model_name": ["-x=y"]}) == []
     assert differing_flags(["--betta", "1"], in_force) == ["betta: 1 became unknown"]
     assert differing_flags(["--deepspeed", "zero2"], in_force) == [f"deepspeed: zero2 became {zero3}"]
 

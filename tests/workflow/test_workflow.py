@@ -1,6 +1,7 @@
 """The graph: what it plans, what it refuses before it starts, and the rules' common form."""
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from pipeline.graph.check_machine import check_machine, check_plan
+from pipeline.graph.check_machine import check_machine, check_plan, refuse_future_times, require_writable
 from pipeline.settings.check import check_config, load_config, merge
 from pipeline.settings.flags import swift_flags
 from tests.support.both_engines import in_folder
@@ -266,6 +267,11 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "data/**.jsonl: neither a path nor a glob (Invalid pattern: '**' can only be an entire path component); "
             "set data.raw to one",
         ),
+        (
+            {"data": {"val": "data/**.jsonl"}},
+            "data/**.jsonl: neither a path nor a glob (Invalid pattern: '**' can only be an entire path component); "
+            "set data.val to one",
+        ),
         ({"data": {"raw": ["data/*.jsonl", "more"]}}, "more: no such file; put it there, or set data.raw"),
         (
             {"data": {"raw": ["data", {"file": "data/*.jsonl", "limit": 5}]}},
@@ -316,6 +322,54 @@ def test_what_cannot_work_is_named_with_its_fix(tmp_path, monkeypatch, sections,
     file = Path(overlay(tmp_path, **sections))
     with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
         check_before_planning(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("{run}.jsonl", "has { in it, which Snakemake takes for a wildcard; give the file another name"),
+        ("a\nb.jsonl", "has a line break in it; take it out"),
+        ("\udcff.jsonl", "has U+DCFF in it, half of a character; write the whole one"),
+    ],
+)
+def test_a_file_whose_name_snakemake_could_not_take_is_named_where_a_folder_is_data(tmp_path, monkeypatch, name, fault):
+    monkeypatch.chdir(tmp_path)
+    for file in ("mine/a.jsonl", f"mine/{name}"):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(SystemExit) as refused:
+        check_before_planning(Path(overlay(tmp_path, data={"raw": "mine"})))
+    assert refused.value.code == f"data.raw: mine/{ascii(name)[1:-1]}: {fault}"
+
+
+@pytest.mark.parametrize("path", ["results", "results/tiny", "results/tiny/data"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["a file", "a link to nothing"])
+def test_what_stands_where_the_run_needs_a_folder_is_named(tmp_path, monkeypatch, path, is_link):
+    there = tmp_path / path
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.symlink_to("nothing") if is_link else there.touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=f"^{path}: not a folder, but the run writes into it; move it away$"):
+        require_writable({Path("results"), Path("results/tiny/data")})
+
+
+def test_a_file_in_place_of_the_results_is_named_before_anything_is_planned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").touch()
+    with pytest.raises(SystemExit, match=r"^results: not a folder, but the run writes into it; move it away$"):
+        check_before_planning(Path(overlay(tmp_path)))
+
+
+def test_a_file_of_tomorrow_is_named_with_the_command_that_sets_its_time(tmp_path):
+    files = [tmp_path / "now.jsonl", tmp_path / "to'morrow.jsonl", tmp_path / "none.jsonl"]
+    for file in files[:2]:
+        file.touch()
+    os.utime(files[1], (2e9, 4e9))
+    with pytest.raises(
+        SystemExit, match=r"to'morrow\.jsonl: its time, 2096-10-\d\d \d\d:\d\d, is in the future; .*touch '"
+    ):
+        refuse_future_times(files)
+    refuse_future_times(files[:1])
 
 
 def check_before_planning(file: Path) -> None:
