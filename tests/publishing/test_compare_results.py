@@ -39,26 +39,35 @@ def test_data_must_be_the_same(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "other", "allowed"),
+    ("file", "name", "value", "other", "allowed"),
     [
-        ("loss", 0.5, 0.89, True),
-        ("loss", 0.5, 0.91, False),
-        ("loss", 2.0, 2.79, True),  # relative above 1
-        ("loss", 2.0, 2.81, False),
-        ("loss", 0.5, "none", False),
-        ("rewards/accuracies", 0.8, 0.56, True),
-        ("rewards/accuracies", 0.8, 0.54, False),
-        ("rewards/margins", 0.1, 0.49, True),
-        ("rewards/margins", 0.1, 0.51, False),
-        ("logps/chosen", -200.0, -699.0, True),
-        ("logps/chosen", -200.0, -701.0, False),
-        ("global_step", 200, 201, False),
-        ("learning_rate", 0.001, 0.0010001, False),
-        ("grad_norm", 1.0, 9.0, True),  # is shown only
+        ("metrics.json", "loss", 0.5, 0.59, True),
+        ("metrics.json", "loss", 0.5, 0.61, False),
+        ("metrics.json", "loss", 2.0, 2.19, True),  # relative above 1
+        ("metrics.json", "loss", 2.0, 2.21, False),
+        ("metrics.json", "loss", 0.5, "none", False),
+        ("metrics.json", "rewards/accuracies", 0.8, 0.71, True),
+        ("metrics.json", "rewards/accuracies", 0.8, 0.69, False),
+        ("metrics.json", "rewards/margins", 0.1, 0.49, True),
+        ("metrics.json", "rewards/margins", 0.1, 0.51, False),
+        ("metrics.json", "logps/chosen", -200.0, -339.0, True),
+        ("metrics.json", "logps/chosen", -200.0, -341.0, False),
+        ("curves.jsonl", "loss", 0.5, 0.89, True),
+        ("curves.jsonl", "loss", 0.5, 0.91, False),
+        ("curves.jsonl", "rewards/accuracies", 0.8, 0.56, True),
+        ("curves.jsonl", "rewards/accuracies", 0.8, 0.54, False),
+        ("curves.jsonl", "logps/chosen", -200.0, -699.0, True),
+        ("curves.jsonl", "logps/chosen", -200.0, -701.0, False),
+        ("curves.jsonl", "global_step", 200, 201, False),
+        ("curves.jsonl", "learning_rate", 0.001, 0.0010001, False),
+        ("curves.jsonl", "grad_norm", 1.0, 9.0, True),  # is shown only
     ],
 )
-def test_a_figure_has_its_tolerance(tmp_path, name, value, other, allowed):
-    found = compare_rows(tmp_path, "dpo/curves.jsonl", [{name: value}], [{name: other}])
+def test_a_figure_has_its_tolerance_and_a_single_step_a_wider_one(tmp_path, file, name, value, other, allowed):
+    one, two = tmp_path / f"1-{file}", tmp_path / f"2-{file}"
+    for path, figure in ((one, value), (two, other)):
+        path.write_text(json.dumps({name: figure}) + "\n", encoding="utf-8")
+    found = compare_results(one, two, f"dpo/{file}")
     assert found.is_allowed == allowed
     assert name in found.words
 
