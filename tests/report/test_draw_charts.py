@@ -12,7 +12,7 @@ from pipeline.report.draw_charts import draw_files
 points = [{"step": step, "value": -step, "line": "training"} for step in range(3)]
 draw_files([Chart("loss", points), Chart("loss", points, stage="sft")], Path(sys.argv[1]))
 """
-# The words of a chart in a file, of which some have no character in the font that vl-convert brings.
+# Words with characters that the font of vl-convert does not have.
 OTHER_WORDS = "from pipeline.report import charts\ncharts.say = lambda *_: '中文 ⇒'\n"
 FONT = "from pipeline.report.charts import PAPER_FONT; print(PAPER_FONT.partition(',')[0])"
 
