@@ -95,8 +95,9 @@ def start_swift(
     command: Sequence[str], environment: Mapping[str, str], open_files: Sequence[int]
 ) -> "subprocess.Popen[str]":
     """Start a command of swift, and pipe its output."""
-    # The plugins import from pipeline/.
-    modules = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    # The plugins import from pipeline/, and torchrun has a plugin of its own.
+    places = [str(ROOT), str(ROOT / "plugins" / "torchrun"), os.environ.get("PYTHONPATH")]
+    modules = {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     return subprocess.Popen(
         command,
