@@ -10,8 +10,8 @@ from pathlib import Path
 # signal is for this process alone, which lets the training stop with a checkpoint (plugins/stop_in_time.py).
 IGNORE_SIGTERM = ("env", "--ignore-signal=TERM")
 TORCHRUN_IGNORES_SIGTERM = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
-# On one machine, nothing of a training listens to another: neither torchrun's store (plugins/torchrun/loopback.py) nor what
-# its processes exchange their sums by. A port is chosen when it is bound.
+# On one machine, nothing of a training listens to another: not torchrun's store (plugins/torchrun/loopback.py), nor the
+# processes that exchange sums. A port is chosen when it is bound.
 ON_ONE_MACHINE = {
     "PET_RDZV_BACKEND": "loopback",
     "PET_RDZV_ENDPOINT": "127.0.0.1:0",
@@ -36,7 +36,7 @@ def launcher(nodes: int) -> list[str]:
 
 
 def rendezvous(nodes: int) -> dict[str, str]:
-    """Return torchrun's variables: on several nodes their number, and the address of the first, this one, with a port."""
+    """Return torchrun's variables: on several nodes their number, and address and port of the first, this one."""
     first = {"MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(free_port())}
     place = {"NNODES": str(nodes)} | first if nodes > 1 else ON_ONE_MACHINE
     return TORCHRUN_IGNORES_SIGTERM | WHERE_IT_CRASHED | place

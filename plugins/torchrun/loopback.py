@@ -1,7 +1,8 @@
 """Let torchrun's store on one machine listen to that machine alone.
 
-torchrun's own rendezvous listen on all interfaces, whatever address they are given. torchrun finds this one by the entry
-point in the folder beside this file, which is on PYTHONPATH. The kernel chooses the port, so that no two trainings meet.
+torchrun's own rendezvous listen on all interfaces, whatever address they are given. torchrun finds this one by the
+entry point in the folder beside this file, which is on PYTHONPATH. The kernel chooses the port, so that no two
+trainings meet.
 """
 
 import socket
