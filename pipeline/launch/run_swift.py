@@ -11,6 +11,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from pipeline.files.hide_private import hide_private
+from pipeline.launch.exit_status import describe_status
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,4 +139,4 @@ def run_swift(
             cause.read(line)
     if process.returncode:
         reason = f": {cause}" if str(cause) else ""
-        sys.exit(f"swift {arguments[0]} stopped with status {process.returncode}{reason}")
+        sys.exit(f"swift {arguments[0]} {describe_status(process.returncode)}{reason}")
