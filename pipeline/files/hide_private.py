@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+# Variables that name a folder of the user. Everybody's /tmp, which Snakemake hands to each job, is not private.
+OWN = {"HOME": "~", "TMPDIR": "$TMPDIR"}
 # Before a path may stand: a sign that is part of no name, a character as JSON and Python write it (\\n), the name of a
 # protocol, or a compiler's option. Anything else makes it the end of a longer path.
 BEFORE = r"(?:(?<![\w./-])|(?<=\\[nrt])|(?<=\bfile://)|(?<=[\s'\"]-[BIL]))"
@@ -21,9 +23,7 @@ BEFORE = r"(?:(?<![\w./-])|(?<=\\[nrt])|(?<=\bfile://)|(?<=[\s'\"]-[BIL]))"
 def private_places() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return patterns of the private folders, longest first, with their replacements."""
     named = [(Path.cwd(), "."), (Path(sys.prefix), Path(sys.prefix).name)]
-    named += [
-        (Path(os.environ[name]), shown) for name, shown in (("HOME", "~"), ("TMPDIR", "$TMPDIR")) if name in os.environ
-    ]
+    named += [(Path(os.environ[name]), shown) for name, shown in OWN.items() if os.environ.get(name, "/tmp") != "/tmp"]
     places = {
         written: shown
         for folder, shown in reversed(named)

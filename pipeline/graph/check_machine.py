@@ -86,6 +86,15 @@ def require_writable(folder: Path) -> None:
         sys.exit(f"{folder}: cannot be written to; make it writable, or link it to where there is room")
 
 
+def require_plain_path(project: Path) -> None:
+    """Stop with one line if Snakemake or ms-swift would read the path of the project as another one."""
+    path = str(project)
+    if found := next((sign for sign in "{}\n" if sign in path), ""):
+        sys.exit(f"{path!r}: the project's folder has {found!r} in its path, which Snakemake reads as its own; move it")
+    if os.path.expandvars(path) != path:
+        sys.exit(f"{path!r}: ms-swift would put a variable's value into the path of the project's folder; move it")
+
+
 def count_gpus() -> int:
     """Return the number of NVIDIA GPUs of this machine."""
     if not shutil.which("nvidia-smi"):

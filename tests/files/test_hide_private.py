@@ -87,6 +87,11 @@ def test_a_folder_for_temporary_files_of_ones_own_is_hidden(tmp_path, monkeypatc
     assert hide_private(f"{tmp_path}/of-someone/x.py") == "$TMPDIR/x.py"
 
 
+def test_the_folder_for_temporary_files_of_everybody_is_not_hidden(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    assert hide_private("/tmp/x.py") == "/tmp/x.py"
+
+
 def test_an_object_that_names_a_folder_becomes_a_text_without_it(machine):
     found = hide_in({"model": machine / "project" / "models", "processes": 2, "rate": 0.5, "on": True, "no": None})
     assert found == {"model": "models", "processes": 2, "rate": 0.5, "on": True, "no": None}
