@@ -97,6 +97,7 @@ rule all:
         [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
         [f"results/{point.run}/report.html" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg", f"{SHARED}/sweep.html"] if config["sweep"] else [],
+        [f"results/{point.training}/export/{point.training}.gguf" for point in POINTS if config["export"]["gguf"]],
 
 
 include: "rules/data.smk"
@@ -104,6 +105,7 @@ include: "rules/model.smk"
 include: "rules/dpo.smk"
 include: "rules/sft.smk"
 include: "rules/merge.smk"
+include: "rules/export.smk"
 include: "rules/infer.smk"
 include: "rules/evaluate.smk"
 include: "rules/card.smk"

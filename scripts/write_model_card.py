@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 from pipeline.card.metadata import describe_metadata, find_base, is_all_own, render_metadata
+from pipeline.card.serving import serving_text
 from pipeline.card.tables import (
     show_number,
     table,
@@ -265,6 +266,7 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
         ("Limits", limits_text(settings, quality, evaluation)),
         ("Figures", training_text(training) + figures_text(evaluation)),
         ("Use", use_text(settings)),
+        ("Serve", serving_text(files.name, settings, is_packed(config))),
         ("Training", tabulate_settings(in_force, training.get("steps"))),
         ("Data", data_text([files.train, files.val], quality, held_out)),
         ("Gates", gates_text(files.gates)),

@@ -121,6 +121,7 @@ def plan_disk(
     parts = {
         name: sum(training["disk"][name] for training in trainings) for name in ("checkpoints", "adapter", "merged")
     }
+    exported = sum(training["disk"]["merged"] for training in trainings if training["stage"] == "dpo")
     infer, held_out = config["infer"], len(gathered.pairs.held_out)
     models = 2 + config["sft"]["enabled"]  # the one before DPO, that after SFT, and the tuned one
     each = infer["answers_per_prompt"]
@@ -132,6 +133,7 @@ def plan_disk(
     return {
         **own_models(shape, config),
         **parts,
+        **({"exported": exported} if config["export"]["gguf"] else {}),
         "answers": answers * points,
         "scores": scores_bytes(held_out, models) * points,
         "pairs": copies * gathered.pairs_bytes,

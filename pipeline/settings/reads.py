@@ -57,6 +57,7 @@ READS: dict[str, tuple[str, ...]] = {
     "tabulate_curves": (),
     "merge_sft": MERGE,
     "merge_adapter": (*MERGE, "merge.format"),
+    "export_gguf": ("prompt",),
     "infer_shard": ANSWERS,
     "infer_shard_before": ANSWERS,
     "gather_predictions": ("infer.answers_per_prompt",),
@@ -106,7 +107,7 @@ GRAPH = (
         "model.weights",
         "model.random",
     ),
-    *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
+    *("merge.format", "export.gguf", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
 )
 
 

@@ -140,6 +140,13 @@ def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
     assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
 
 
+def test_an_export_takes_the_disk_of_the_tuned_model(plan):
+    _, usual = plan()
+    _, asked = plan(export={"gguf": True})
+    assert "exported" not in usual["disk"]
+    assert asked["disk"]["exported"] == asked["disk"]["merged"] == usual["disk"]["merged"]
+
+
 def test_several_answers_and_prompts_of_ones_own_take_disk_and_a_fault_of_theirs_stops_the_plan(plan, project):
     (project / "own.txt").write_text("one\ntwo\n", encoding="utf-8")
     _, usual = plan()
@@ -350,8 +357,14 @@ def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(run_plan, 
     assert len(errors.splitlines()) == 1
 
 
-def test_make_plan_shows_the_plan_and_then_every_command(project):
+def test_make_plan_shows_the_plan_alone(project):
     done = run_command("make", "--no-print-directory", "plan", cwd=project)
+    assert done.stdout.startswith("Plan of tutorial: 1 training on 4 x h20")
+    assert "scripts.train_dpo" not in done.stdout
+
+
+def test_make_plan_shows_every_command_behind_the_plan_where_asked(project):
+    done = run_command("make", "--no-print-directory", "plan", "COMMANDS=1", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     plan, _, commands = done.stdout.partition("Disk under results/")
     assert plan.startswith("Plan of tutorial: 1 training on 4 x h20")
@@ -363,7 +376,7 @@ def test_make_plan_of_what_does_not_fit_shows_no_commands(project):
     (project / "experiments" / "large.yaml").write_text(
         yaml.safe_dump({"model": {"folder": "models/gpt-oss-20b"}, **TOO_LARGE}), encoding="utf-8"
     )
-    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", cwd=project)
+    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", "COMMANDS=1", cwd=project)
     assert done.returncode == 2  # make's own, for a command that failed
-    assert "train_dpo.py" not in done.stdout
+    assert "scripts.train_dpo" not in done.stdout
     assert "would need" in done.stderr

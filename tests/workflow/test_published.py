@@ -20,7 +20,7 @@ STORE_BYTES = 8 << 20
 CHANGES = list_changes(load_config([]))
 GRAPH_SETTINGS = {
     *("data.val", "data.val_overlap", "data.analyses", "model.folder", "model.weights", "model.random", "sft.enabled"),
-    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral"),
+    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral", "export.gguf"),
 }
 DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
 
@@ -52,6 +52,11 @@ def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(published, r
     assert run("dvc", "status", cwd=published).stdout.strip() == UP_TO_DATE
     assert UP_TO_DATE in run("dvc", "repro", cwd=published).stdout
     assert run("git", "status", "--porcelain", cwd=published).stdout == ""
+
+
+def test_the_pictures_in_readme_show_the_published_results(published, run):
+    checked = run("python", "-m", "tools.draw_pictures", "--check", cwd=published)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_the_order_of_times_does_not_matter(published):
