@@ -165,6 +165,13 @@ def test_pairs_of_ones_own_that_are_held_out_are_counted_beside_the_others(card)
     assert "held-out prompts from data of their own" in section(text, "Limits")
 
 
+def test_analyses_of_the_base_model_are_counted_with_the_reasons_for_those_without(card):
+    text = section(card({"data": {"analyses": "base"}}), "Data")
+    assert "answered the 8 prompts, and its analysis stands before both answers of 4 pairs; 2 had one" in text
+    assert "The others have none (1: would be longer than dpo.max_length with it; 1: the base model called" in text
+    assert "base model answered" not in section(card(), "Data")
+
+
 def test_a_gate_that_failed_is_named(card):
     text = section(card(), "Gates")
     assert "| data | 1 of 1 |" in text and "| dpo | 0 of 1 |" in text

@@ -182,6 +182,15 @@ def test_swanlab_recorded_the_run_offline(run_folder):
     assert list((run_folder / "swanlab").glob("run-*/*.swanlab"))
 
 
+def test_swanlab_has_curves_and_answers_in_one_run(run_folder):
+    records = list((run_folder / "swanlab").glob("run-*/*.swanlab"))
+    assert len(records) == 2 and len({file.name for file in records}) == 1
+    tracked = json.loads((run_folder / "evaluate" / "tracked.json").read_text(encoding="utf-8"))
+    answers = json.loads((run_folder / "evaluate" / "metrics.json").read_text(encoding="utf-8"))["answers"]
+    assert tracked["figures"]["answers/no_final/dpo"] == answers["dpo"]["no_final"]["value"]
+    assert any(b"answers/no_final/dpo" in file.read_bytes() for file in records)
+
+
 def test_every_held_out_pair_has_an_answer_in_words(run_folder):
     schema = json.loads((ROOT / "schemas" / "prediction.schema.json").read_text(encoding="utf-8"))
     predictions = read_rows(run_folder / "infer" / "predictions.jsonl")

@@ -167,6 +167,16 @@ def test_hours_of_training_answers_and_scores_stand_beside_each_gpu(plan):
     assert "Answers of 2 models, each as long as it may be: 2,048 tokens." in said
 
 
+def test_analyses_of_the_base_model_have_hours_disk_and_a_line_of_their_own(plan):
+    said, numbers = plan(data={"analyses": "base"})
+    hours = f"{numbers['inference']['analyses_seconds']['h20'] / 3600:.2f}"
+    assert re.search(r"\n  4 of +GiB +analyses +training +answers +scores\n", said)
+    assert re.search(rf"\n  h20 \(set\) +95\.6 +{hours} ", said)
+    assert "Analyses: the base model's answers to 288 prompts (data.analyses)." in said
+    assert numbers["disk"]["analyses"] > numbers["disk"]["answers"]
+    assert "analyses" not in plan()[1]["disk"]
+
+
 def inference_seconds(numbers: dict) -> list[dict]:
     """Return the seconds of answers and of scores by GPU."""
     return [numbers["inference"][f"{name}_seconds"] for name in ("answers", "scores")]

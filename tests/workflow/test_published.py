@@ -20,7 +20,7 @@ STORE_BYTES = 8 << 20
 CHANGES = list_changes(load_config([]))
 GRAPH_SETTINGS = {
     *("data.val", "data.val_overlap", "data.analyses", "model.folder", "model.weights", "model.random", "sft.enabled"),
-    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral", "export.gguf"),
+    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral", "export.gguf", "tracking.mode"),
 }
 DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
 
@@ -155,7 +155,7 @@ def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_st
     assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
     assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
     in_folder(published, "tools.write_dvc_yaml:main", [])
-    answered = {"infer_shard", "gather_predictions", "evaluate_answers"}
+    answered = {"infer_shard", "gather_predictions", "evaluate_answers", "track_answers"}
     scored = {"score_pairs", "evaluate_pairs", "score_neutral", "evaluate_neutral", "gather_metrics"}
     described = {"write_report", "write_model_card", "write_provenance"}
     expected = sorted({"merge_adapter", *answered, *scored, *described})

@@ -31,7 +31,7 @@ MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequant
 ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses", "export_gguf"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
+    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics", "track_answers"),
     *("write_report", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
@@ -121,9 +121,12 @@ def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experimen
     check_plan(load_config([ROOT / experiment]), CEILINGS)
 
 
-def test_no_gpu_works_before_every_pair_has_passed_the_checks():
-    jobs = list_commands("experiments/gpt-oss-20b-sft.yaml")
-    later = {path for job in jobs if job["rule"] == "check_tokens" for path in job["outputs"]}
+@pytest.mark.parametrize(("analyses", "check"), [(None, "check_tokens"), ("base", "check_tokens_early")])
+def test_no_gpu_works_before_every_pair_has_passed_the_checks(tmp_path, analyses, check):
+    settings = yaml.safe_load((ROOT / "experiments" / "gpt-oss-20b-sft.yaml").read_text(encoding="utf-8"))
+    settings["data"] = settings.get("data", {}) | {"analyses": analyses}
+    jobs = list_commands(str(tmp_path / overlay(tmp_path, **settings)))
+    later = {path for job in jobs if job["rule"] == check for path in job["outputs"]}
     while more := {path for job in jobs if later & set(job["inputs"]) for path in job["outputs"]} - later:
         later |= more
     on_gpu = [job for job in jobs if job["resources"].get("gpu")]
