@@ -17,7 +17,13 @@ min_version("9.0")
 
 from pipeline.graph.changed_code import name_changed_code
 from pipeline.settings.check import check_config
-from pipeline.graph.check_machine import check_machine, check_plan, refuse_future_times, require_writable
+from pipeline.graph.check_machine import (
+    check_machine,
+    check_plan,
+    refuse_future_times,
+    require_plain_path,
+    require_writable,
+)
 from pipeline.graph.code_of import code_of, with_used
 from pipeline.graph.explain_failure import explain_failure
 from pipeline.settings.external_results import external_files
@@ -46,6 +52,7 @@ read_settings(Path("config.yaml"))
 configfile: "config.yaml"
 
 
+require_plain_path(Path.cwd())
 check_config(config, [Path("config.yaml"), *workflow.overwrite_configfiles])
 check_plan(config, workflow.global_resources)
 unshare_records(Path(".snakemake/metadata"))

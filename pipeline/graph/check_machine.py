@@ -113,6 +113,15 @@ def refuse_future_times(files: Iterable[Path]) -> None:
             sys.exit(f"{file}: its time, {day}, is in the future; {fix}")
 
 
+def require_plain_path(project: Path) -> None:
+    """Stop with one line if Snakemake or ms-swift would read the path of the project as another one."""
+    path = str(project)
+    if found := next((sign for sign in "{}\n" if sign in path), ""):
+        sys.exit(f"{path!r}: the project's folder has {found!r} in its path, which Snakemake reads as its own; move it")
+    if os.path.expandvars(path) != path:
+        sys.exit(f"{path!r}: ms-swift would put a variable's value into the path of the project's folder; move it")
+
+
 def count_gpus() -> int:
     """Return the number of NVIDIA GPUs of this machine."""
     if not shutil.which("nvidia-smi"):

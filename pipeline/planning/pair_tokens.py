@@ -117,9 +117,9 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
     """Return why Snakemake failed, in one line."""
     if "LockException" in done.stderr:
         return "another snakemake makes this run's pairs; plan when it has ended; if there is none: snakemake --unlock"
-    failed = [line for line in done.stdout.splitlines() if " failed: " in line]
+    explained = [line for line in done.stdout.splitlines() if line.endswith(".log]")]
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return failed[0] if failed else (lines or ["snakemake failed without a message"])[-1]
+    return explained[0] if explained else (lines or ["snakemake failed without a message"])[-1]
 
 
 def estimate_file(path: Path, config: Settings) -> list[PairTokens]:

@@ -263,7 +263,7 @@ def reproduced(tmp_path_factory) -> dict:
     project = tmp_path_factory.mktemp("reproduced") / "project"
     copy_project(project)
     commit(project)
-    clone = project.with_name("another folder")
+    clone = project.with_name("""it's "another" folder, 100% $of \\ 数据""")
     elsewhere = another_day.environment(days=1) | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
     done = run_command("python", "-m", "tools.reproduce_results", "--folder", str(clone), cwd=project, **elsewhere)
     return {"run": clone / "results" / "tiny", "said": done}
