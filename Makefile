@@ -1,19 +1,35 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup setup-tests plan chat serve push-model board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
 CORES ?= all
-EXPERIMENT ?= tutorial
-# Not from the environment, where HOST may be this machine's name, and open the board to others.
+# An overlay of config.yaml: its path, or its name under experiments/, with or without the ending.
+EXPERIMENT :=
+overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),$(EXPERIMENT:%=experiments/$(basename $(EXPERIMENT)).yaml)))
+# Not from the environment, where HOST may be this machine's name, and open a server to others.
 HOST := 127.0.0.1
-PORT := 5092
+PORT :=
 RUN :=
+COMMANDS :=
+TO :=
+SEND :=
+PUBLIC :=
 
-run: setup ## Run config.yaml: tiny model, CPU, offline
-	@snakemake --cores $(CORES)
-	@python -m tools.show_results
+# A name that nothing reads would be ignored in silence.
+VARIABLES := CORES EXPERIMENT COMMANDS RUN HOST PORT TO SEND PUBLIC WORKERS PYTHON TORCH_INDEX
+unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(if $(unknown),$(error $(unknown): not known; make takes $(VARIABLES)))
+
+run: find-overlay setup ## Run config.yaml: tiny model, CPU, offline; or an overlay of it: make run EXPERIMENT=mine
+	@snakemake --cores $(CORES) $(overlay:%=--configfile %)
+	@python -m tools.show_results $(overlay)
+
+.PHONY: find-overlay
+find-overlay:
+	@[ -z "$(overlay)" ] || [ -f "$(overlay)" ] || { echo "$(overlay): no such file; there are:" \
+	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
 
 setup: ## Install both environments and fetch the embedded pairs; does nothing where that is done
 	@envs/install.sh workflow .venv
@@ -21,15 +37,28 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
-plan: setup ## Estimate the cost of a real run, and show its commands: make plan EXPERIMENT=tutorial
-	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
-	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
-	@python -m tools.plan_run experiments/$(EXPERIMENT).yaml
+setup-tests: setup ## Install what only tests and checks need, too
+	@envs/install.sh tests .venv-tests
+
+plan: find-overlay setup ## Estimate the cost of a real run: make plan EXPERIMENT=tutorial [COMMANDS=1: and show its commands]
+	@python -m tools.plan_run $(or $(overlay),experiments/tutorial.yaml)
+ifneq ($(COMMANDS),)
 	@echo
-	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
+	@snakemake --dry-run --printshellcmds --configfile $(or $(overlay),experiments/tutorial.yaml)
+endif
+
+chat: setup ## Talk to a run's model, before DPO and after it, side by side: make chat RUN=tiny
+	@envs/with-training python -m tools.chat_with_run --run '$(or $(RUN),tiny)'
+
+serve: setup ## Serve the tuned model to OpenAI's clients, for this machine only: make serve RUN=tiny [HOST=…] [PORT=8000]
+	@envs/with-training python -m tools.serve_run --run '$(or $(RUN),tiny)' --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+
+push-model: setup ## Show what would go to a model hub, and send it with SEND=1: make push-model RUN=tiny TO=org/name [PUBLIC=1]
+	@envs/with-training python -m tools.push_model --run '$(or $(RUN),tiny)' --to '$(TO)' \
+	$(if $(filter 1,$(PUBLIC)),--public) $(if $(filter 1,$(SEND)),--send)
 
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
-	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
+	@envs/with-training python -m tools.open_board --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
 
 sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
 	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
@@ -37,8 +66,9 @@ sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWA
 repro: setup ## Compute the published results again in a scratch clone, and compare; takes minutes
 	@python -m tools.reproduce_results
 
-exp: setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
-	@python -m tools.run_experiment experiments/$(EXPERIMENT).yaml
+exp: find-overlay setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
+	@[ -n "$(overlay)" ] || { echo "EXPERIMENT is missing; such as: make exp EXPERIMENT=tiny-sft" >&2; exit 1; }
+	@python -m tools.run_experiment $(overlay)
 
 dvc.yaml: setup ## Write dvc.yaml again from the Snakefile
 	@python -m tools.write_dvc_yaml
@@ -48,6 +78,7 @@ publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock a
 	@rm -rf .dvc/cache/runs .dvc/store
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
+	@python -m tools.draw_pictures
 
 # Tests by the marks of pyproject.toml, in both environments, each file in one of WORKERS processes. A failure in one
 # environment does not hide those of the other. Threads that wait sleep, and leave the cores to the other worker; results
@@ -55,9 +86,9 @@ publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock a
 WORKERS := 2
 define run_tests
 	@export OMP_WAIT_POLICY=passive; failed=0; \
-	pytest=(python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1)"); \
-	"$${pytest[@]}" --junitxml=.pytest_cache/workflow.xml $(2) || failed=1; \
-	envs/with-training "$${pytest[@]}" --junitxml=.pytest_cache/training.xml || failed=1; \
+	pytest=(-m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1)"); \
+	.venv-tests/bin/python "$${pytest[@]}" --junitxml=.pytest_cache/workflow.xml $(2) || failed=1; \
+	envs/with-training python "$${pytest[@]}" --junitxml=.pytest_cache/training.xml || failed=1; \
 	python -m tests.support.slowest .pytest_cache/workflow.xml .pytest_cache/training.xml; \
 	exit $$failed
 endef
@@ -69,6 +100,7 @@ test-ci: check ## That, and all whose loss would be a wrong result; Slurm's test
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@envs/install.sh provenance .venv-provenance
+	@envs/install.sh serving .venv-serving
 	$(call run_tests,not nightly,--hypothesis-profile=ci)
 
 test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; an hour or more
@@ -77,7 +109,7 @@ test-nightly: check ## What those leave out: every setting, more inputs, ms-swif
 	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
 	$(call run_tests,nightly or hypothesis,--hypothesis-profile=nightly -p no:budget)
 
-check: setup ## Check form, types and generated files, changing nothing
+check: setup-tests ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@snakefmt --check Snakefile rules 2>/dev/null || { snakefmt --diff Snakefile rules; exit 1; }
@@ -88,10 +120,11 @@ check: setup ## Check form, types and generated files, changing nothing
 	@python -m tools.document_formats --check
 	@python -m tools.document_tutorial --check
 	@python -m tools.document_hardware --check
+	@python -m tools.document_graph --check
 	@python -m benchmarks.document_performance --check
 	@python -m tools.write_conda_envs --check
 
-format: setup ## Format the code
+format: setup-tests ## Format the code
 	@ruff check --fix --quiet .
 	@ruff format --quiet .
 	@snakefmt Snakefile rules
@@ -102,6 +135,7 @@ docs: setup ## Rewrite docs/configuration.md, problems.md, formats.md, tutorial.
 	@python -m tools.document_formats
 	@python -m tools.document_tutorial
 	@python -m tools.document_hardware
+	@python -m tools.document_graph
 	@python -m benchmarks.document_performance
 
 bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour
@@ -111,6 +145,9 @@ bench: setup ## Measure the default run, no-ops and the data conversion, as rati
 
 help: ## List these targets
 	@sed -n 's/^\([a-z.-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.DEFAULT:
+	@echo "$@: not a target; make help lists them" >&2; exit 2
 
 clean: ## Remove results/, but neither the data nor the environments
 	rm -rf results/*/ .snakemake

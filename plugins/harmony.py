@@ -7,6 +7,7 @@
 - A loss scale `final` counts nothing of an answer before its final text: last_round+final.
 """
 
+import json
 import os
 from datetime import date
 from typing import Any
@@ -35,8 +36,8 @@ def prepare_inputs(self: Any, inputs: Any) -> None:
     if not self.use_chat_template:
         return
     effort = inputs.chat_template_kwargs.get("reasoning_effort") or EFFORT
-    tools = write_tools(inputs.tools) if inputs.tools else ""
-    inputs.system, inputs.tools = write_before(DATE, effort, inputs.system, tools), None
+    tools = inputs.tools or json.loads(inputs.chat_template_kwargs.get("tools") or "[]")  # swift_rows.py
+    inputs.system, inputs.tools = write_before(DATE, effort, inputs.system, write_tools(tools)), None
     for message in inputs.messages:
         text = message["content"]
         if message["role"] == "assistant" and isinstance(text, str) and not text.startswith(CHANNEL):

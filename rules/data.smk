@@ -50,7 +50,7 @@ if config["data"]["val"]:
     use rule convert_preferences as convert_val with:
         input:
             schema="schemas/pair.schema.json",
-            raw=list_source(config["data"]["val"], None, f"{SHARED}/data/held_out").files,
+            raw=list_source(config["data"]["val"], None, f"{SHARED}/data/held_out", "data.val").files,
         output:
             pairs="results/{run}/data/held_out/pairs.jsonl",
             places="results/{run}/data/held_out/places.jsonl",

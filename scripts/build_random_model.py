@@ -14,7 +14,9 @@ processes. The tokenizer is trained on the pairs given.
 
 import hashlib
 import json
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import groupby
 from math import prod
@@ -26,6 +28,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from pipeline.files.disk_space import require_space
 from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.models.expected_tensors import BLOCKS, SCALES, expect_tensors
@@ -83,11 +86,13 @@ def write_weights(folder: Path, seed: int, processes: int) -> None:
     """Write the files of weights, and the index that names the file of each weight."""
     files = list_files(folder)
     names = [f"model-{number:05}-of-{len(files) - 1:05}.safetensors" for number in range(len(files))]
+    size = sum(kind.size for kinds in files for kind in kinds.values())
+    require_space(size, folder, "the model takes {:.1f} GiB")
     # Spawned, because a forked process does not have torch's threads.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         list(pool.map(partial(write_file, seed=seed), [folder / name for name in names], files))
     index: dict[str, Any] = {
-        "metadata": {"total_size": sum(kind.size for kinds in files for kind in kinds.values())},
+        "metadata": {"total_size": size},
         "weight_map": {weight: name for name, kinds in zip(names, files, strict=True) for weight in kinds},
     }
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
@@ -109,7 +114,12 @@ def main(argv: list[str] | None = None) -> None:
     config.save_pretrained(args.folder)
     say_packed(args.folder)
     describe_generation(tokenizer).save_pretrained(args.folder)
-    write_weights(args.folder, shape["seed"], args.processes)
+    try:
+        write_weights(args.folder, shape["seed"], args.processes)
+    except BrokenProcessPool:
+        sys.exit(
+            "the system ended a process, as it does where memory runs out; give it more memory, or fewer --processes"
+        )
     write_manifest(args.folder, manifest_beside(args.folder))
 
 

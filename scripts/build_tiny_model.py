@@ -20,14 +20,17 @@ from typing import Any
 import torch
 from transformers import GptOssForCausalLM, PreTrainedTokenizerFast
 
+from pipeline.files.disk_space import require_space
 from pipeline.files.folder_manifest import manifest_beside, write_manifest
 from pipeline.files.json_lines import read_json_lines
 from pipeline.launch.run_swift import CPU_THREADS
 from pipeline.models.published_layout import save_published
 from pipeline.models.render_chat import load_renderer
+from pipeline.models.shape import find_shape
 from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, save_tokenizer, texts_of
 from pipeline.settings.stage import stage_parser
 
+TOKENIZER_BYTES = 4 << 20  # and more than that
 Row = tuple[list[int], list[int]]  # token ids and labels
 
 
@@ -115,6 +118,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("conversations", type=Path, help="what the model is taught")
     parser.add_argument("--folder", type=Path, required=True, help="folder for the model")
     args = parser.parse_args(argv)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    size = 2 * find_shape(args.settings["model"] | {"folder": None, "random": False}).parameters + TOKENIZER_BYTES
+    require_space(size, args.folder, f"the model takes {size / 2**20:,.0f} MiB")
     save_published(build_taught_model(args.conversations, args.settings, args.folder), args.folder)
     write_manifest(args.folder, manifest_beside(args.folder))
 

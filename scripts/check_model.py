@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pipeline.files.folder_manifest import write_manifest
+from pipeline.files.one_line import one_line
 from pipeline.models.model_folder import find_model_problem
 from pipeline.models.model_weights import read_tensors
 from pipeline.models.weight_values import find_bad_number
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--manifest", type=Path, required=True, help="file for the SHA-256 of the model's files")
     args = parser.parse_args(argv)
     if problem := find_model_problem(args.folder) or find_bad_number(read_tensors(args.folder)):
-        sys.exit(problem)
+        sys.exit(one_line(problem))
     write_manifest(args.folder, args.manifest)
 
 

@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,7 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1"
 from tqdm import tqdm
 
 from pipeline.files.json_lines import iterate_json_lines
+from pipeline.files.stop_once import Stopped, stop_once
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.columns import SYSTEM
 from pipeline.preferences.convert_files import convert_files, must_stop
@@ -69,12 +71,22 @@ def read_options(data: dict[str, Any]) -> Options:
     )
 
 
-def print_table(counts: Counts) -> None:
+def say_thinking(analyses: str | None) -> str:
+    """Return the line that says that no chosen answer thinks; `analyses` is data.analyses."""
+    if analyses:
+        return f"no chosen answer thinks yet: data.analyses: {analyses} will add the base model's analyses"
+    return (
+        "no chosen answer thinks: gpt-oss, tuned on final answers alone, thinks less; data.analyses: base would add "
+        "the base model's analyses (docs/data.md, Thinking)"
+    )
+
+
+def print_table(counts: Counts, analyses: str | None) -> None:
     """Print the counts of rows, and of problems by code."""
     print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
     print(f"{counts.pairs:,} pairs")
     if counts.pairs and not (counts.thinking["both"] or counts.thinking["chosen"]):
-        print("no chosen answer thinks: gpt-oss, tuned on final answers alone, thinks less (docs/data.md, Thinking)")
+        print(say_thinking(analyses))
     for source in counts.sources:
         limit = f", the limit is {source['limit']:,}" if source["limit"] else ""
         print(f"{source['source']}: {source['rows_in']:,} rows in, {source['pairs']:,} pairs{limit}")
@@ -160,13 +172,19 @@ def main(argv: list[str] | None = None) -> None:
         if not source.files:
             sys.exit(f"{source.name}: no such file; name a file, a folder with data files in it, or a glob in quotes")
     try:
-        counts = convert(args, sources)
+        with stop_once():
+            counts = convert(args, sources)
     except OSError as error:
         sys.exit(f"{error.filename or args.out}: {error.strerror or error}; nothing was written")
-    except KeyboardInterrupt:
-        sys.exit("stopped; nothing was written")
+    except (BrokenProcessPool, MemoryError):
+        sys.exit(
+            "the system ended a process of the conversion, as it does where memory runs out; give it more memory, or "
+            "fewer --cores; nothing was written"
+        )
+    except Stopped as stopped:
+        sys.exit(f"{stopped}; nothing was written")
     rejects = describe_rejects(args.out / REJECTS)
-    print_table(counts)
+    print_table(counts, args.settings["data"]["analyses"])
     if rejects:
         print("", *rejects, sep="\n")
     if message := end_message(args, counts):

@@ -20,6 +20,7 @@ from pipeline.launch.plugins import INFERENCE, plugin_flags
 from pipeline.launch.run_swift import CPU_THREADS, run_swift, swift_environment
 from pipeline.models.model_gate import gates_of_model
 from pipeline.models.render_chat import said_of
+from pipeline.models.swift_rows import write_swift_rows
 from pipeline.settings.flags import flag_words, infer_settings
 from pipeline.settings.stage import stage_parser
 
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     claims = claim_gpus(infer["gpus"], "infer.gpus")
     prompts = args.answers.with_suffix(".prompts.jsonl")
     asked = [said_of(pair) for pair in pairs]
-    write_json_lines(prompts, (row for row in asked for _ in range(infer["answers_per_prompt"])))
+    write_swift_rows(prompts, (row for row in asked for _ in range(infer["answers_per_prompt"])))
     args.answers.unlink(missing_ok=True)  # swift would append to an existing file
     run_swift(
         [

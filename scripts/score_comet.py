@@ -23,6 +23,7 @@ from typing import Any
 from pipeline.evaluation.named_predictions import read_named_predictions
 from pipeline.evaluation.predictions import HeldOut
 from pipeline.files.json_lines import write_json_lines
+from pipeline.launch.exit_status import describe_status
 from pipeline.settings.model_words import METAVAR, read_single_files
 from pipeline.settings.stage import stage_parser
 
@@ -59,7 +60,7 @@ def run_comet(command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         last = (done.stdout.strip() or "no reason given").splitlines()[-1]
-        sys.exit(f"comet-score stopped with status {done.returncode}: {last}")
+        sys.exit(f"comet-score {describe_status(done.returncode)}: {last}")
 
 
 def score(comet: str, model: str, found: dict[str, list[HeldOut]], gpus: int) -> list[dict[str, float]]:

@@ -13,12 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.files.json_files import write_json
 from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, Shape, find_shape, named_parameters
 from pipeline.planning.batch_memory import largest_batch
 from pipeline.planning.disk import (
+    analyses_bytes,
     answers_bytes,
     beside_experts_bytes,
     model_bytes,
@@ -45,23 +44,6 @@ from pipeline.settings.sweep import list_points
 Settings = dict[str, Any]
 
 COMPARED = ("zero3", "zero2", "zero0")  # beside what the run has
-
-
-def read_settings(overlays: list[Path]) -> Settings:
-    """Return the settings of config.yaml with overlays; stop with one line for each that is wrong."""
-    for path in overlays:
-        if not path.is_file():
-            sys.exit(f"{path}: no such file; name an overlay, such as experiments/tutorial.yaml")
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            sys.exit(f"{path}:{line}: {error.problem}; write YAML")
-        except (yaml.YAMLError, UnicodeDecodeError):
-            sys.exit(f"{path}: not text; write YAML in UTF-8")
-        if not isinstance(found, dict):
-            sys.exit(f"{path}: no settings; write sections as in config.yaml")
-    return load_checked(overlays)
 
 
 def plan_training(shape: Shape, training: Training, gpu: Gpu | None, merged: int) -> dict[str, Any]:
@@ -121,6 +103,7 @@ def plan_disk(
     parts = {
         name: sum(training["disk"][name] for training in trainings) for name in ("checkpoints", "adapter", "merged")
     }
+    exported = sum(training["disk"]["merged"] for training in trainings if training["stage"] == "dpo")
     infer, held_out = config["infer"], len(gathered.pairs.held_out)
     models = 2 + config["sft"]["enabled"]  # the one before DPO, that after SFT, and the tuned one
     each = infer["answers_per_prompt"]
@@ -128,10 +111,14 @@ def plan_disk(
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
     answers += own_answers_bytes(config, own)
+    rows, tokens = len(gathered.pairs.train) + held_out, infer["max_new_tokens"]
+    analyses = analyses_bytes(rows, gathered.pairs_bytes, each, tokens, copies) if config["data"]["analyses"] else 0
     points = len(list_points(config))
     return {
         **own_models(shape, config),
         **parts,
+        **({"exported": exported} if config["export"]["gguf"] else {}),
+        **({"analyses": analyses} if analyses else {}),
         "answers": answers * points,
         "scores": scores_bytes(held_out, models) * points,
         "pairs": copies * gathered.pairs_bytes,
@@ -191,6 +178,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
             "counted": gathered.counted,
             "why_not_counted": gathered.reason,
         },
+        "analyses": config["infer"]["max_new_tokens"] if config["data"]["analyses"] else 0,  # tokens of the longest
         "trainings": planned,
         "seconds": {
             gpu.name: sum(row["seconds"][gpu.name] for row in planned) for gpu in GPUS if "seconds" in planned[0]
@@ -244,7 +232,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same numbers there, in bytes and seconds")
     args = parser.parse_args(argv)
 
-    config = read_settings(args.overlays)
+    config = load_checked(args.overlays)
     try:
         shape = find_shape(config["model"])
     except ValueError as error:

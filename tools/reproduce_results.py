@@ -13,18 +13,25 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import yaml
 from dvc.api import DVCFileSystem
 
-from pipeline.publishing.compare_results import Difference, compare_results, describes_the_run
+from pipeline.files.folder_manifest import list_files
+from pipeline.publishing.compare_results import compare_results, describes_the_run
+from pipeline.publishing.difference import Difference
 from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = (".venv", ".venv-training")
 
+# How a result is reproduced that is not the same byte for byte.
+WITHIN, SHOWN, OUTSIDE = KINDS = ("within a tolerance", "of those that may differ by any amount", "outside")
+
 Outs = dict[str, str]  # hash by path
+Found = list[tuple[str, Difference]]  # by file
 
 
 def run(*command: str, cwd: Path) -> None:
@@ -49,46 +56,60 @@ def compute_again(clone: Path) -> None:
     run("dvc", "repro", cwd=clone)
 
 
-def fetch_published(path: str, folder: Path) -> Path:
-    """Fetch a published result from DVC's cache or the remote, and return its path."""
+def fetch_published(path: str, folder: Path) -> None:
+    """Fetch a published result from DVC's cache or the remote into a folder, under its path."""
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     DVCFileSystem(str(ROOT), rev="HEAD").get(path, str(target), recursive=True)
-    return target
 
 
-def list_files(path: Path) -> list[Path]:
-    """Return the files of a folder except Snakemake's marks, or the file itself."""
-    return sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".") if path.is_dir() else [path]
+def list_names(path: Path, root: Path) -> set[str]:
+    """Return the files of a folder, or the file itself, by their paths below `root`; those that DVC keeps."""
+    files = list_files(path) if path.is_dir() else [path] if path.is_file() else []
+    return {str(file.relative_to(root)) for file in files}
 
 
-def compare_out(path: str, published: Path, clone: Path) -> list[tuple[str, Difference]]:
-    """Return the files of a result that differ, and by how much."""
-    found = []
-    for one in list_files(fetch_published(path, published)):
-        name = one.relative_to(published)
-        within = str(Path(*name.parts[2:]))  # without results/<run>/
-        difference = compare_results(one, clone / name, within)
-        if difference:
-            found.append((str(name), difference))
-    return found
+def compare_out(path: str, published: Path, clone: Path) -> Found:
+    """Return the files of a result that differ, and by how much. Its hash differs, so that there is one at least."""
+    one, two = (list_names(root / path, root) for root in (published, clone))
+    found = [(name, Difference(math.inf, 0.0, "is not there now")) for name in one - two]
+    found += [(name, Difference(math.inf, 0.0, "was not there before")) for name in two - one]
+    for name in one & two:
+        within = str(Path(*Path(name).parts[2:]))  # without results/<run>/
+        if difference := compare_results(published / name, clone / name, within):
+            found.append((name, difference))
+    return sorted(found) or [(path, Difference(math.inf, 0.0, "has another hash, and the same files"))]
 
 
-def report(outs: Outs, differing: list[tuple[str, Difference]]) -> None:
-    """Print the outcome; stop with status 1 if a result differs too much."""
-    described = sum(map(describes_the_run, outs))
-    left_out = f"; {described} describe the run itself and are not compared" if described else ""
-    if not differing:
-        print(f"reproduced: all {len(outs) - described} results in dvc.lock have the same hash{left_out}")
-        return
-    for name, difference in differing:
-        mark = " " if difference.is_allowed else "!"
-        allowed = "shown only" if math.isinf(difference.allowed) else f"allowed {difference.allowed:g}"
-        print(f"{mark} {name}: {difference.words}; {allowed}")
-    bad = [name for name, difference in differing if not difference.is_allowed]
-    if bad:
-        sys.exit(f"not reproduced: {len(bad)} files differ by more than is allowed (docs/reproducing.md)")
-    print(f"reproduced within the tolerances of docs/reproducing.md; {len(differing)} files differ as said{left_out}")
+def describe(name: str, found: Difference) -> str:
+    """Return a file that differs, and by how much, as a line; one that is outside its tolerance is marked."""
+    allowed = "shown only" if math.isinf(found.allowed) else f"allowed {found.allowed:g}"
+    return f"{' ' if found.is_allowed else '!'} {name}: {found.words}; {allowed}"
+
+
+def classify(found: Found) -> str:
+    """Return how a result is reproduced whose files differ so: as its worst file."""
+    if not all(difference.is_allowed for _, difference in found):
+        return OUTSIDE
+    return SHOWN if all(math.isinf(difference.allowed) for _, difference in found) else WITHIN
+
+
+def report(outs: Collection[str], differing: Mapping[str, Found]) -> None:
+    """Print the outcome for all results, with the files of those that differ; stop with status 1 if one is outside."""
+    for found in differing.values():
+        for name, difference in found:
+            print(describe(name, difference))
+    compared = [path for path in outs if not describes_the_run(path)]
+    kinds = {
+        kind: [path for path in compared if path in differing and classify(differing[path]) == kind] for kind in KINDS
+    }
+    parts = [f"{len(compared) - len(differing)} of {len(compared)} results are the same byte for byte"]
+    parts += [f"{len(paths)} {kind}{': ' if paths else ''}{', '.join(paths)}" for kind, paths in kinds.items()]
+    if described := sum(map(describes_the_run, outs)):
+        parts.append(f"{described} describe the run itself and are not compared")
+    if kinds[OUTSIDE]:
+        sys.exit(f"not reproduced: {'; '.join(parts)} (docs/reproducing.md)")
+    print(f"reproduced: {'; '.join(parts)}")
 
 
 def reproduce(clone: Path) -> None:
@@ -102,7 +123,9 @@ def reproduce(clone: Path) -> None:
         sys.exit(f"not reproduced: {missing[0]} is in one dvc.lock only; run `make dvc.yaml` and publish again")
     with tempfile.TemporaryDirectory() as folder:
         changed = [path for path, md5 in published.items() if again[path] != md5 and not describes_the_run(path)]
-        report(published, [found for path in changed for found in compare_out(path, Path(folder), clone)])
+        for path in changed:  # before any is compared: plots and manifests are compared with what they follow from
+            fetch_published(path, Path(folder))
+        report(published, {path: compare_out(path, Path(folder), clone) for path in changed})
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.files.stop_once import Stopped, stop_once
 from pipeline.publishing.dvc_yaml import DVC_YAML, render
 from pipeline.settings.stage import stage_parser
 
@@ -54,9 +55,10 @@ def main(argv: list[str] | None = None) -> None:
     overlay = parser.parse_args(argv).overlay
     check_records(overlay)
     try:
-        status = run_experiment(overlay)
-    except KeyboardInterrupt:
-        sys.exit("stopped; dvc.yaml and dvc.lock are what they were")
+        with stop_once():
+            status = run_experiment(overlay)
+    except Stopped as stopped:
+        sys.exit(f"{stopped}; dvc.yaml and dvc.lock are what they were")
     if status:
         sys.exit(f"the experiment failed, see above; dvc.yaml and {RECORDS[1]} are what they were")
     print(f"Experiment {overlay.stem}: dvc exp show lists it; dvc exp apply {overlay.stem} brings its results")

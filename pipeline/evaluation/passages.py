@@ -17,6 +17,7 @@ Row = dict[str, Any]
 
 QUESTION = "Write a short text."
 WRITE = 'write {"id": "…", "text": "…"}, or {"id": "…", "messages": […]} that end with an answer'
+LONG = 60  # characters, as the shortest passages of the general text have
 SHAPES = ({"id", "text"}, {"id", "messages"})
 
 
@@ -77,11 +78,11 @@ def is_turn(message: Any) -> bool:
 def require_unseen(passages: list[Row], path: Path, trained: Iterable[Path]) -> None:
     """Stop with one line if rows of a training or held-out rows contain passages, which are named.
 
-    A passage with the fixed question is contained where its text is part of a text; one with a conversation of its own,
-    where its question was asked.
+    A passage is contained where its text is part of a text, if nobody writes that twice by chance; and one with a
+    question of its own also where that was asked. Its system message does not matter.
     """
     questions = {clean(row["messages"][-2]["content"]): row["id"] for row in passages}
-    texts = {clean(row["messages"][-1]["content"]): row["id"] for row in passages if is_plain(row)}
+    texts = {clean(row["messages"][-1]["content"]): row["id"] for row in passages if is_own(row)}
     for file in trained:
         seen = dict.fromkeys(name for row in iterate_json_lines(file) for name in find_contained(row, questions, texts))
         if seen:
@@ -100,9 +101,10 @@ def find_contained(row: Row, questions: dict[str, str], texts: dict[str, str]) -
     yield from (name for text, name in texts.items() if any(text in other for other in own))
 
 
-def is_plain(passage: Row) -> bool:
-    """Say whether a passage has the fixed question."""
-    return bool(passage["messages"][0] == as_turn("user", QUESTION))
+def is_own(passage: Row) -> bool:
+    """Say whether the text of a passage is its own: long, or all that tells it from others with the fixed question."""
+    *_, asked, answer = passage["messages"]
+    return clean(asked["content"]) == QUESTION or len(clean(answer["content"])) >= LONG
 
 
 def clean(text: str) -> str:

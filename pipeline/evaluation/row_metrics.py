@@ -67,8 +67,11 @@ def hits(terms: list[tuple[str, str]]) -> Ratio:
 
 def read_terms(path: Path) -> list[tuple[str, str]]:
     """Return source terms and their translations, from a UTF-8 table with a tab between its two columns."""
-    with path.open(encoding="utf-8", newline="") as table:
-        rows = [row for row in csv.reader(table, delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+    try:
+        with path.open(encoding="utf-8", newline="") as table:
+            rows = [row for row in csv.reader(table, delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        sys.exit(f"{path}: not a table in UTF-8 ({error}); write a term, a tab and its translation on each line")
     for number, row in enumerate(rows, 1):
         if len(row) != 2 or not all(cell.strip() for cell in row):
             sys.exit(f"{path}, line {number}: not a term and its translation with a tab between them")

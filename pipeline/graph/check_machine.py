@@ -1,28 +1,34 @@
 """Check before the first job that this machine has everything that the run needs."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.one_line import one_line
 from pipeline.models.model_folder import find_model_problem
 from pipeline.preferences.list_raw import refuse_results
 from pipeline.preferences.open_raw import UnreadableRaw
 from pipeline.preferences.sources import Source, list_source, list_sources
 from pipeline.settings.external_results import external_files
+from pipeline.settings.formats import find_path_fault
 from pipeline.settings.own_figures import own_files
 
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
-    """Stop with one line if the plan cannot work on any machine: data missing, GPUs above the ceiling.
+    """Stop with one line if the plan cannot work on any machine: data missing, GPUs above the ceiling,
+    or a file in place of the folder of the results.
 
     Snakemake would silently reduce a request above the ceiling, and train on fewer GPUs than asked for.
     `ceilings` maps a resource to its limit (`--resources`, or a profile).
     """
     results = Path("results") / config["run"]
+    nearest_folder(results)  # Snakemake would look into it before any job starts
     sources = list_sources(config["data"]["raw"], results / "data")
     for source in sources:
         require_raw(source, results, "data.raw")
@@ -61,9 +67,12 @@ def where_from(file: str, setting: str) -> str:
 
 
 def require_raw(source: Source, results: Path, setting: str) -> None:
-    """Stop with one line if a source, which `setting` names, has no file, or results of the run."""
+    """Stop with one line if a source, which `setting` names, has no file, one of an odd name, or results of the run."""
     if not source.files:
         sys.exit(f"{source.name}: no such file; {where_from(source.name, setting)}")
+    for file in source.files:
+        if fault := find_path_fault(f"./{file}"):
+            sys.exit(one_line(f"{setting}: {file}: {fault}"))
     try:
         refuse_results(source.name, source.files, results)
     except UnreadableRaw as error:
@@ -72,18 +81,45 @@ def require_raw(source: Source, results: Path, setting: str) -> None:
 
 def require_separate(val: str, sources: list[Source], results: Path) -> None:
     """Stop with one line if data.val names no file, results of the run, or a file that data.raw names too."""
-    held_out = list_source(val, None, results / "data" / "held_out")
+    held_out = list_source(val, None, results / "data" / "held_out", "data.val")
     require_raw(held_out, results, "data.val")
     raw = {file.resolve() for source in sources for file in source.files}
     if both := {file.resolve() for file in held_out.files} & raw:
         sys.exit(f"{min(both)}: in data.val and in data.raw; move it out of what data.raw names")
 
 
-def require_writable(folder: Path) -> None:
-    """Stop with one line if a folder, or the folder in which it would be made, is not writable."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not os.access(nearest, os.W_OK):
-        sys.exit(f"{folder}: cannot be written to; make it writable, or link it to where there is room")
+def nearest_folder(folder: Path) -> Path:
+    """Return a folder, or the one in which it would be made; stop with one line if something else stands there."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        sys.exit(f"{os.path.relpath(nearest)}: not a folder, but the run writes into it; move it away")
+    return nearest
+
+
+def require_writable(folders: Iterable[Path]) -> None:
+    """Stop with one line if a folder, or the folder in which it would be made, cannot be written to."""
+    for folder in sorted(folders):
+        if not os.access(nearest_folder(folder), os.W_OK):
+            sys.exit(f"{folder}: cannot be written to; make it writable, or link it to where there is room")
+
+
+def refuse_future_times(files: Iterable[Path]) -> None:
+    """Stop with one line if a file that a job reads is newer than now: Snakemake would discard what the job writes."""
+    now = time.time()
+    for file in files:
+        if file.exists() and (said := file.stat().st_mtime) > now:
+            day = time.strftime("%Y-%m-%d %H:%M", time.localtime(said))
+            fix = f"set the clock right, and the file's time: touch {shlex.quote(str(file))}"
+            sys.exit(f"{file}: its time, {day}, is in the future; {fix}")
+
+
+def require_plain_path(project: Path) -> None:
+    """Stop with one line if Snakemake or ms-swift would read the path of the project as another one."""
+    path = str(project)
+    if found := next((sign for sign in "{}\n" if sign in path), ""):
+        sys.exit(f"{path!r}: the project's folder has {found!r} in its path, which Snakemake reads as its own; move it")
+    if os.path.expandvars(path) != path:
+        sys.exit(f"{path!r}: ms-swift would put a variable's value into the path of the project's folder; move it")
 
 
 def count_gpus() -> int:
@@ -95,7 +131,7 @@ def count_gpus() -> int:
 
 
 def check_machine(config: dict[str, Any], conda: bool) -> None:
-    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key, vLLM.
+    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key, vLLM, llama.cpp.
 
     `conda` says whether Snakemake makes the environments itself.
     """
@@ -112,8 +148,10 @@ def check_machine(config: dict[str, Any], conda: bool) -> None:
         sys.exit(problem)
     if config["tracking"]["mode"] == "cloud" and not os.environ.get("SWANLAB_API_KEY"):
         sys.exit("tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline")
-    # Checked now, since answers come last: a training would have run for hours before this failed.
-    if config["infer"]["backend"] == "vllm" and not conda:
-        tried = subprocess.run(["envs/with-vllm", "true"], capture_output=True, text=True, check=False)
+    # Checked now, since answers and exports come last: a training would have run for hours before this failed.
+    with_vllm = ["envs/with-vllm"] if config["infer"]["backend"] == "vllm" and not conda else []
+    with_serving = ["envs/with-serving"] if config["export"]["gguf"] else []
+    for command in [*with_vllm, *with_serving]:
+        tried = subprocess.run([command, "true"], capture_output=True, text=True, check=False)
         if tried.returncode:
             sys.exit(tried.stderr.strip())

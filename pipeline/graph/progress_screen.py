@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from pipeline.graph.explain_failure import BY_USER, how_ended
 from pipeline.graph.read_progress import read_progress
 
 REFRESHES = 2  # a second
@@ -39,6 +40,7 @@ class Screen(logging.Handler):
         super().__init__()
         self.stages, self.hidden, self.ended = stages, hidden, 0
         self.running: dict[int, Running] = {}
+        self.said, self.by_user = "", False  # of commands that ended badly, since the last job of them; Ctrl-C
         self.console = console
         options: dict[str, Any] = {"refresh_per_second": REFRESHES, "transient": True, "redirect_stdout": False}
         self.live = Live(get_renderable=self.render, console=console, **options)
@@ -59,7 +61,13 @@ class Screen(logging.Handler):
         elif event == LogEvent.JOB_FINISHED:
             self.end(fields["job_id"], "done", "green")
         elif event == LogEvent.JOB_ERROR:
-            self.end(fields["jobid"], "failed", "red")
+            how = how_ended(self.said, str(fields.get("msg")), self.by_user)
+            self.end(fields["jobid"], *((how.split()[0], "yellow") if how else ("failed", "red")))
+            self.said = ""
+        elif event == LogEvent.ERROR:
+            self.said += record.getMessage()
+        elif BY_USER in record.getMessage():
+            self.by_user = True
         elif event is None and record.levelno >= logging.WARNING and record.getMessage() != ABOVE:
             self.console.print(Text(record.getMessage(), style="yellow"), soft_wrap=True)
 
@@ -73,7 +81,7 @@ class Screen(logging.Handler):
         """Remove a job from the screen, and leave a line about it."""
         if job := self.running.pop(number, None):
             self.ended += how == "done"
-            line = Text.assemble((f"{how:<6}", style), f"  {job.name}  ", (elapsed(job.since), "dim"))
+            line = Text.assemble((f"{how:<7}", style), f"  {job.name}  ", (elapsed(job.since), "dim"))
             self.console.print(line, soft_wrap=True)
 
     def render(self) -> RenderableType:

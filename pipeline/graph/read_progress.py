@@ -44,6 +44,11 @@ def read_progress(log: Path, since: float) -> Progress | None:
     return Progress(int(done), int(total), ", ".join(words))
 
 
+def is_progress(line: str) -> bool:
+    """Say whether a line of a log says how far a stage is, and not why it ended."""
+    return bool(STEP.search(line) or BAR.search(line))
+
+
 def read_loss(log: Path, since: float) -> str:
     """Return the newest loss in words, of the training that writes a log; nothing, before there is one."""
     stage = log.name.removeprefix("train_").removesuffix(".log")

@@ -10,6 +10,14 @@ from pathlib import Path
 # signal is for this process alone, which lets the training stop with a checkpoint (plugins/stop_in_time.py).
 IGNORE_SIGTERM = ("env", "--ignore-signal=TERM")
 TORCHRUN_IGNORES_SIGTERM = {"PET_SIGNALS_TO_HANDLE": "SIGINT,SIGHUP,SIGQUIT"}
+# On one machine, nothing of a training listens to another: not torchrun's store (plugins/torchrun/loopback.py), nor the
+# processes that exchange sums. A port is chosen when it is bound.
+ON_ONE_MACHINE = {
+    "PET_RDZV_BACKEND": "loopback",
+    "PET_RDZV_ENDPOINT": "127.0.0.1:0",
+    "GLOO_SOCKET_IFNAME": "lo",
+    "NCCL_SOCKET_IFNAME": "lo",
+}
 # A process that crashes in compiled code says in the log where it was.
 WHERE_IT_CRASHED = {"PYTHONFAULTHANDLER": "1"}
 
@@ -28,9 +36,10 @@ def launcher(nodes: int) -> list[str]:
 
 
 def rendezvous(nodes: int) -> dict[str, str]:
-    """Return torchrun's variables: a port, and on several nodes their number and the address of the first, this one."""
-    several = {"NNODES": str(nodes), "MASTER_ADDR": socket.gethostname()} if nodes > 1 else {}
-    return {"MASTER_PORT": str(free_port())} | TORCHRUN_IGNORES_SIGTERM | WHERE_IT_CRASHED | several
+    """Return torchrun's variables: on several nodes their number, and address and port of the first, this one."""
+    first = {"MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(free_port())}
+    place = {"NNODES": str(nodes)} | first if nodes > 1 else ON_ONE_MACHINE
+    return TORCHRUN_IGNORES_SIGTERM | WHERE_IT_CRASHED | place
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from pipeline.files.hide_private import hide_private
+from pipeline.launch.exit_status import describe_status
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,8 +96,9 @@ def start_swift(
     command: Sequence[str], environment: Mapping[str, str], open_files: Sequence[int]
 ) -> "subprocess.Popen[str]":
     """Start a command of swift, and pipe its output."""
-    # The plugins import from pipeline/.
-    modules = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    # The plugins import from pipeline/, and torchrun has a plugin of its own.
+    places = [str(ROOT), str(ROOT / "plugins" / "torchrun"), os.environ.get("PYTHONPATH")]
+    modules = {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     return subprocess.Popen(
         command,
@@ -137,4 +139,4 @@ def run_swift(
             cause.read(line)
     if process.returncode:
         reason = f": {cause}" if str(cause) else ""
-        sys.exit(f"swift {arguments[0]} stopped with status {process.returncode}{reason}")
+        sys.exit(f"swift {arguments[0]} {describe_status(process.returncode)}{reason}")

@@ -13,6 +13,7 @@ END = re.compile(r"<\|(?:end|call|return|endoftext)\|>\Z")
 # The head of a message: its channel, and for a call of a tool its recipient, on either side of the channel.
 HEAD = re.compile(r"(?: to=[^<]*)?<\|channel\|>(?P<channel>\w+)(?:[^<]|<\|constrain\|>)*<\|message\|>")
 OPENS = re.compile(r"(?: to=[^<]*)?<\|channel\|>")
+SPACE_BEFORE = re.compile(r"\A\s+(?=(?: to=[^<]*)?<\|channel\|>)")
 
 
 def split_channels(text: str) -> tuple[str | None, str | None]:
@@ -20,9 +21,9 @@ def split_channels(text: str) -> tuple[str | None, str | None]:
 
     A text that opens no channel is a final alone. The final is the last message of the final channel. All other
     messages are the analysis, with a blank line between them; one whose head is broken, or that calls a tool, is kept
-    as it is.
+    as it is. White space before the first channel is not looked at.
     """
-    first, *more = NEXT.split(text)
+    first, *more = NEXT.split(SPACE_BEFORE.sub("", text))
     if not more and not OPENS.match(first):
         return None, text
     messages = [split_head(END.sub("", message)) for message in (first, *more)]

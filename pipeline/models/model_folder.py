@@ -4,12 +4,15 @@ import re
 import shlex
 from pathlib import Path
 
+from pipeline.files.one_line import one_line
 from pipeline.launch.model_flags import MODEL_TYPE, TEMPLATE
-from pipeline.models.model_weights import CONFIG, check_weights, read_object
+from pipeline.models.model_weights import CONFIG, FETCH_AGAIN, check_weights, read_object
 
 GPT_OSS = ["GptOssForCausalLM"]
 # The published models, by the names of their folders.
 PUBLISHED = ("gpt-oss-20b", "gpt-oss-120b")
+# Beside config.json, where they are there.
+READ_BY_TRANSFORMERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 # What a name on a hub looks like, and what a missing folder of models/ does not mean.
 HUB_NAME = re.compile(r"(?!models/)[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -28,15 +31,22 @@ def find_model_problem(folder: Path) -> str | None:
         settings = read_object(config)
         architectures = settings.get("architectures", [])
         if architectures != GPT_OSS:
-            return f"{config}: architectures is {architectures}, not {GPT_OSS}; model.folder must name a gpt-oss"
+            raise ValueError(
+                f"{config}: architectures is {architectures}, not {GPT_OSS}; model.folder must name a gpt-oss"
+            )
         if not (folder / "tokenizer.json").is_file():
             return f"{folder / 'tokenizer.json'}: missing; fetch the model's tokenizer too"
         if (adapter := folder / "adapter_config.json").is_file():  # transformers would load what it names instead
             return f"{adapter}: an adapter, in the model's folder; move it out, or set model.folder to a whole model"
         require_own_prompt(folder / "args.json")
+        for name in READ_BY_TRANSFORMERS:
+            if (folder / name).is_file():
+                read_object(folder / name)
         check_weights(folder, settings)
     except ValueError as error:
-        return str(error)
+        return one_line(str(error))
+    except OSError as error:
+        return one_line(f"{error.filename or folder}: {error.strerror}; {FETCH_AGAIN}")
     return None
 
 

@@ -16,7 +16,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file; raises ValueError, in one line, if the file holds anything else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"{path}: not a JSON object; {FETCH_AGAIN}")
@@ -81,7 +81,12 @@ def check_weights(folder: Path, config: dict[str, Any]) -> None:
         for name, inputs in (("hidden_size", shape.hidden), ("intermediate_size", shape.intermediate)):
             if inputs % BLOCK:
                 raise ValueError(f"{path}: {name} is {inputs}, not a multiple of {BLOCK}, as packed weights need")
-    expected, found = expect_tensors(shape, config), read_tensors(folder)
+    found = read_tensors(folder)
+    if shape.layers > len(found):
+        raise ValueError(
+            f"{path}: num_hidden_layers is {shape.layers}, but there are {len(found)} tensors; {FETCH_AGAIN}"
+        )
+    expected = expect_tensors(shape, config)
     require_same_format(path, config, found)
     for name, kind in expected.items():
         if name not in found:
@@ -100,7 +105,7 @@ def require_known_format(path: Path, config: dict[str, Any]) -> None:
         method = quantisation.get("quant_method") if isinstance(quantisation, dict) else quantisation
         raise ValueError(f"{path}: quant_method is {method!r}; take the published model (mxfp4), or one in bfloat16")
     dtype = config.get("dtype") or config.get("torch_dtype") or "bfloat16"
-    if dtype not in TYPES:
+    if not isinstance(dtype, str) or dtype not in TYPES:
         raise ValueError(f"{path}: dtype is {dtype!r}, not one of {', '.join(TYPES)}; convert the weights to bfloat16")
     if is_packed(config) and dtype != "bfloat16":
         raise ValueError(f"{path}: dtype is {dtype!r} of a packed model, not bfloat16; take the published model")

@@ -111,10 +111,10 @@ def read_shape(path: Path) -> Shape:
         sizes = [config[name] for name in OF_FOLDER]
     except KeyError as error:
         raise ValueError(f"{path}: {error.args[0]} missing; fetch the model again") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise ValueError(f"{path}: not a JSON object; fetch the model again") from None
     for name, size in zip(OF_FOLDER, sizes, strict=True):
-        if not isinstance(size, int) or size < 1:
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ValueError(f"{path}: {name} is {size!r}, not a count; fetch the model again")
     return Shape(str(path), *sizes)
 

@@ -52,6 +52,8 @@ def read_header(file: Path) -> dict[str, Stored]:
     found = {}
     try:
         for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            if not all(isinstance(size, int) and size >= 0 for size in entry["shape"]):
+                raise ValueError
             stored = Stored(file, Kind(str(entry["dtype"]), tuple(entry["shape"])), end)
             end += stored.kind.size
             if entry["data_offsets"] != [stored.start - first, end - first]:
@@ -80,7 +82,7 @@ def read_json(file: Path) -> dict[str, Any]:
         text = stream.read(length)
     try:
         header = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
         raise ValueError(f"{file}: not the header of a safetensors file; {READ_AGAIN}")

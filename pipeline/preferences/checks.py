@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.preferences.columns import ASSISTANT, BEFORE_CALL, REJECTED, ROLES, USER, Columns, as_utf8
+from pipeline.preferences.columns import ASSISTANT, BEFORE_CALL, REJECTED, RESPONSE, ROLES, USER, Columns, as_utf8
 from pipeline.preferences.marks import MARKS_OF, SIGNS, find_mark
 from pipeline.preferences.problems import PROBLEMS
 
@@ -80,8 +80,8 @@ CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 def find_blank(text: str, role: int) -> str | None:
-    """Find text of white space alone."""
-    return None if text.strip() else BLANK
+    """Find text of white space alone; a tool may return nothing."""
+    return None if text.strip() or role == RESPONSE else BLANK
 
 
 def find_control_token(text: str, role: int) -> str | None:

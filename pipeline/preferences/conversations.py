@@ -9,6 +9,9 @@ from typing import Any
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.columns import PLAIN_ROLES
 from pipeline.preferences.fold_prompt import fold_prompt
+from pipeline.preferences.prompts import say_finding
+from pipeline.preferences.strict_json import parse_strictly
+from pipeline.preferences.turns import ANALYSIS, THINKING
 
 Messages = list[dict[str, str]]
 
@@ -26,8 +29,11 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
     if found := [key for key in ("tools", "reasoning_effort", "chat_template_kwargs") if row.get(key)]:
         return f"{found[0]} is read in pairs alone; take the key out, or the row"
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in PLAIN_ROLES:
+        if not isinstance(message, dict) or message.get("role") not in list(PLAIN_ROLES):
             return f"messages[{number}] has no role of {', '.join(PLAIN_ROLES)}; give it one"
+        if found := [key for key in THINKING if message.get(key)]:
+            analysis = ANALYSIS.format("…", "…")
+            return f"messages[{number}].{found[0]} is read in pairs alone; write {analysis} as its content"
         if not isinstance(message.get("content"), str) or not message["content"].strip():
             return f"messages[{number}] has no text in content; fill it, or take the row out"
         if said := explain_text(message["content"], PLAIN_ROLES[message["role"]]):
@@ -41,12 +47,9 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
 
 def read_conversations(path: Path, held_out: set[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file of conversations; stop with one line at the first that cannot be trained on."""
-    with path.open(encoding="utf-8", newline="\n") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                sys.exit(f"{path}:{number}: {error}; write one JSON object on each line")
-            if fault := find_fault(row, held_out):
+            row, finding = parse_strictly(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            if fault := say_finding(finding) if finding else find_fault(row, held_out):
                 sys.exit(f"{path}:{number}: {fault}")
             yield {"messages": row["messages"]}

@@ -13,11 +13,11 @@ from pipeline.preferences.options import Options
 from pipeline.preferences.pair import Message, TemplateSettings
 from pipeline.preferences.problems import Finding, Rejected
 from pipeline.preferences.prompt_settings import PromptSettings, choose_effort
-from pipeline.preferences.tool_turns import write_call
+from pipeline.preferences.tool_turns import bare_name, write_call
 
 # In a line of JSON: what only this module reads. ASCII may be escaped, too.
-SIGNS = re.compile(rb"<\|channel\|>|easoning(?: effort)?:|tool_(?:call|response)|\\u00[0-7]")
-QUICK_SIGNS = (b"<|channel|>", b"easoning", b"tool_", b"\\u00")  # a line with a sign holds one of these
+SIGNS = re.compile(rb"<\|channel\|>|(?i:easoning(?: effort)?:)|tool_(?:call|response)|\\u00[0-7]")
+QUICK_SIGNS = (b"<|channel|>", b"easoning", b"EASONING", b"tool_", b"\\u00")  # a line with a sign holds one of these
 ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>(?:(?!<\|).)*(?:<\|end\|><\|start\|>assistant|\Z)", re.DOTALL)
 BEFORE_NEXT = "<|end|><|start|>assistant"
 (EFFORT_LINE,) = (mark.pattern for mark in MARKS_OF["reasoning-effort"])
@@ -94,6 +94,7 @@ def name_calls(source: Source) -> Source:
         if message.role != "tool_call":
             continue
         name, arguments = read_call(message.content, source.message_paths[number])
+        name = name if name in names else bare_name(name)
         if name not in names:
             raise Rejected(Finding("undeclared-tool", source.message_paths[number], f"{name!r} is not in tools"))
         texts[number] = write_call(name, arguments)

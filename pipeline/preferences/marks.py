@@ -123,6 +123,19 @@ HARMONY = (
     ),
 )
 
+# What harmony itself writes before a conversation, and again if a row has it as its system message.
+WRITTEN = (
+    mark(
+        "harmony-system",
+        r"\A\s*(?:[^\n]*\n)?[ \t]*Knowledge cutoff:[^\n]*\n[ \t]*Current date:",
+        "Knowledge cutoff:",
+        roles=IN_SYSTEM,
+        name="a knowledge cutoff and a date",
+    ),
+    mark("harmony-system", r"(?m:^)# Valid channels: analysis", "# Valid channels: analysis", roles=IN_SYSTEM),
+    mark("harmony-system", r"(?m:^)namespace functions \{", "namespace functions {", roles=IN_SYSTEM),
+)
+
 TRANSCRIPTS = (
     *frame("Human: … Assistant:", r"(?:\A\s*|\n\n)Human:", r"\n\nAssistant:", "Assistant:"),
     # In a prompt only, since answers write dialogues with a User.
@@ -168,13 +181,13 @@ MEDIA = (
 SETTINGS = (
     mark(
         "reasoning-effort",
-        r"(?m:^)[ \t]*[Rr]easoning(?: effort)?:[ \t]*(?i:low|medium|high)\.?[ \t]*(?m:$)",
-        *("easoning:", "easoning effort:"),
+        r"(?m:^)[ \t]*(?i:reasoning(?: effort)?:[ \t]*(?:low|medium|high))\.?[ \t]*(?m:$)",
+        *("easoning:", "easoning effort:", "easoning Effort:", "EASONING:", "EASONING EFFORT:"),
         roles=IN_SYSTEM,
     ),
 )
 
-MARKS = (*TOKENS, *THOUGHTS, *HARMONY, *TRANSCRIPTS, *CONVERSATIONS, *MEDIA, *SETTINGS)
+MARKS = (*TOKENS, *THOUGHTS, *HARMONY, *WRITTEN, *TRANSCRIPTS, *CONVERSATIONS, *MEDIA, *SETTINGS)
 MARKS_OF = {code: [each for each in MARKS if each.code == code] for code in dict.fromkeys(each.code for each in MARKS)}
 SIGNS = tuple(dict.fromkeys(sign for each in MARKS for sign in each.signs))
 

@@ -11,10 +11,10 @@ Role = Literal["system", "user", "assistant", "tool_call", "tool_response"]
 
 
 class Message(Struct, gc=False, forbid_unknown_fields=True):
-    """One turn of a conversation. The content of a call is JSON: its name and arguments."""
+    """One turn of a conversation. The content of a call is JSON, its name and arguments; a result may be empty."""
 
     role: Role
-    content: Text
+    content: str
 
 
 class TemplateSettings(Struct, gc=False, forbid_unknown_fields=True):
@@ -30,8 +30,8 @@ Nothing = Annotated[int, Meta(gt=0, lt=1)]
 class Pair(Struct, gc=False, kw_only=True, omit_defaults=True):
     """A conversation that ends with the chosen answer, and the answer that loses against it.
 
-    `id` is set for every pair of pairs.jsonl; fields are written in this order. Text of white space alone passes
-    here, and is found by a check that is faster for many texts at once.
+    `id` is set for every pair of pairs.jsonl; fields are written in this order. Empty messages and white space
+    alone pass here, and are found by a check that is faster for many texts at once.
     """
 
     id: Annotated[str, Meta(min_length=1)] | int | UnsetType = UNSET

@@ -123,13 +123,20 @@ class PromptFile:
         if not isinstance(turns, list):
             raise Refused(f"{key} holds no messages; {WRITE}")
         for number, turn in enumerate(turns, 1):
-            if not isinstance(turn, dict) or turn["role"] not in PLAIN_ROLES or not isinstance(turn["content"], str):
+            if not is_plain_turn(turn):
                 raise Refused(f"message {number} is not a role ({', '.join(PLAIN_ROLES)}) and a text; {WRITE}")
         if "system" not in row or is_joined:
             return turns
         if turns[0]["role"] == "system":
             raise Refused("a system message stands both in system and in the messages; keep one of them")
         return [{"role": "system", "content": row["system"]}, *turns]
+
+
+def is_plain_turn(turn: Any) -> bool:
+    """Say whether a value is a message of a system, a user or an assistant, with a text."""
+    if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
+        return False
+    return isinstance(turn.get("role"), str) and turn["role"] in PLAIN_ROLES
 
 
 def parse_line(line: bytes, is_text: bool) -> dict[str, Any]:

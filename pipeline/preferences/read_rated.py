@@ -7,7 +7,7 @@ as their scores differ by data.min_margin; a desirable answer makes one with an 
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,7 @@ from pipeline.preferences.strict_json import parse_strictly
 
 LABEL_MARGIN = 1.0  # between a desirable answer and an undesirable one
 Prompt = tuple[tuple[tuple[str, str], ...], bytes]  # of messages, and of what stands beside them
+Kind = tuple[bytes, bool]  # what stands beside the messages of an answer, and whether it has a label
 
 
 class Answer(NamedTuple):
@@ -96,10 +97,13 @@ class RatedFile:
                 used.add(answer.number)
                 if position in rejected:
                     said[answer.number] = rejected[position]
-        for answers in self.prompts.values():
+        kinds: dict[Any, set[Kind]] = defaultdict(set)
+        for (prompt, beside), labelled in self.prompts:
+            kinds[prompt].add((beside, labelled))
+        for ((prompt, beside), labelled), answers in self.prompts.items():
             for answer in answers:
                 if answer.number not in used:
-                    said[answer.number] = [lonely(len(answers))]
+                    said[answer.number] = [lonely(len(answers), (beside, labelled), kinds[prompt])]
         return dict(sorted(said.items()))
 
     def place_of(self, name: str, number: int) -> Place:
@@ -121,8 +125,14 @@ def write_pair(better: Answer, worse: Answer) -> bytes:
     return msgspec.json.encode(pair)
 
 
-def lonely(answers: int) -> Finding:
-    """Say why an answer is in no pair, of some answers to its prompt."""
-    if answers == 1:
-        return Finding("not-paired", "$", "the only answer to its prompt")
-    return Finding("small-margin", "$", "no other answer that is left to its prompt differs by data.min_margin")
+def lonely(answers: int, own: Kind, kinds: set[Kind]) -> Finding:
+    """Say why an answer is in no pair, of some answers of its kind to its prompt."""
+    if answers > 1:
+        return Finding("small-margin", "$", "no other answer that is left to its prompt differs by data.min_margin")
+    others = kinds - {own}
+    if any(beside != own[0] for beside, _ in others):
+        return Finding("not-paired", "$", "the other answers to its prompt have another effort, or other tools")
+    if others:
+        given, missing = ("score", "label") if own[1] else ("label", "score")
+        return Finding("not-paired", "$", f"the other answers to its prompt have a {given}, and no {missing}")
+    return Finding("not-paired", "$", "the only answer to its prompt")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.one_line import one_line
 from pipeline.preferences.list_raw import list_raw
 from pipeline.preferences.open_raw import UnreadableRaw
 
@@ -40,12 +41,12 @@ def list_sources(raw: Raw, out: Path | str) -> list[Source]:
     return sources
 
 
-def list_source(name: str, limit: int | None, out: Path | str) -> Source:
-    """Return the source of an entry; stop with one line if it cannot be listed."""
+def list_source(name: str, limit: int | None, out: Path | str, setting: str = "data.raw") -> Source:
+    """Return the source of an entry, which `setting` names; stop with one line if it cannot be listed."""
     try:
         listing = list_raw(name, out)
     except UnreadableRaw as error:
-        sys.exit(str(error))
+        sys.exit(one_line(str(error).replace("data.raw", setting)))
     return Source(name, tuple(listing.files), limit, listing.account())
 
 

@@ -94,7 +94,7 @@ def order_results(turns: list[Turn], path: str) -> list[Turn]:
 
 
 def match_results(calls: list[Turn], results: list[Turn], path: str) -> list[Turn]:
-    """Return results in the order of their calls; each call has one result."""
+    """Return results in the order of their calls, by their ids, else by their names; each call has one result."""
     if len(calls) != len(results):
         said = f"{len(results)} results of {len(calls)} calls before them"
         raise Rejected(Finding("wrong-structure", path, said))
@@ -103,8 +103,17 @@ def match_results(calls: list[Turn], results: list[Turn], path: str) -> list[Tur
         if sorted(result["id"] for result in results) != sorted(map(str, ids)) or len(set(ids)) < len(ids):
             raise Rejected(Finding("wrong-structure", path, "tool_call_id is not the id of a call before it"))
         results = sorted(results, key=lambda result: ids.index(result["id"]))
-    for call, result in zip(calls, results, strict=True):
-        name = json.loads(call["content"])["name"]
-        if result.get("name", name) not in (name, f"functions.{name}"):
+    names = [bare_name(json.loads(call["content"])["name"]) for call in calls]
+    named = [bare_name(result.get("name", "")) for result in results]
+    if "id" not in results[0] and sorted(named) == sorted(names):
+        of_name = {name: iter([r for r, own in zip(results, named, strict=True) if own == name]) for name in names}
+        return [next(of_name[name]) for name in names]
+    for name, result in zip(names, results, strict=True):
+        if bare_name(result.get("name", name)) != name:
             raise Rejected(Finding("ambiguous-key", path, f"a result of {result['name']!r} follows a call of {name!r}"))
     return results
+
+
+def bare_name(name: str) -> str:
+    """Return the name of a function without harmony's namespace, in which all of a row's functions are."""
+    return name.removeprefix("functions.")

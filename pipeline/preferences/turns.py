@@ -4,6 +4,7 @@ Sources: openai-harmony (roles, channels), LLaMA-Factory data/README.md (from an
 """
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from pipeline.preferences import tool_turns
@@ -26,6 +27,7 @@ ROLES = {
     **tool_turns.ROLES,
 }
 INSTRUCTIONS = ["developer", "system"]
+HEADING = re.compile(r"\A\s*# Instructions[ \t]*\r?\n\s*")  # which harmony writes above a developer's text
 NAMES = {"from": "role", "value": "content", "text": "content"}
 ANALYSIS = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 PLACE = re.compile(r"\[\d+\]")
@@ -103,11 +105,20 @@ def read_turns(value: Any, path: str, ignore: frozenset[str], unread: Unread) ->
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         return value, []
     read = [read_turn(turn, f"{path}[{number}]", ignore, unread) for number, turn in enumerate(value)]
-    turns = [message for messages in read for message in messages]
+    placed = [(message, number) for number, messages in enumerate(read) for message in messages]
+    silent = {number for number, (one, then) in enumerate(pairwise(placed)) if is_silent(one[0], then[0])}
+    placed = [each for number, each in enumerate(placed) if number not in silent]
+    turns = [message for message, _ in placed]
     if turns and turns[-1]["role"] == "tool_call":
         raise Rejected(Finding("answer-is-call", f"{path}[{len(value) - 1}]"))
-    origins = [number for number, messages in enumerate(read) for _ in messages]
-    return tool_turns.order_results(turns, path), origins
+    return tool_turns.order_results(turns, path), [number for _, number in placed]
+
+
+def is_silent(turn: dict[str, Any], following: dict[str, Any]) -> bool:
+    """Say whether an assistant says nothing before it calls."""
+    content = turn["content"]
+    says_nothing = is_empty(content) or (isinstance(content, str) and content.isspace())
+    return says_nothing and (turn["role"], following["role"]) == ("assistant", "tool_call")
 
 
 def unpack_turns(value: Any) -> Any:
@@ -135,13 +146,15 @@ def read_turn(turn: dict[str, Any], path: str, ignore: frozenset[str], unread: U
         account_for_rest(named, path, ignore, unread)
         return tool_turns.read_calls(content, f"{path}.content", unread)
     content = read_text(content, path, ignore, unread)
+    if role == "developer" and isinstance(content, str):
+        content = HEADING.sub("", content)
+    if role == "tool_response" and content in (None, []):  # a function may return nothing
+        content = ""
     answered = tool_turns.take_answered(named, path) if role == "tool_response" else {}
     thinking = read_thinking(named, path, ignore) if role == "assistant" else None
     require_final(named, path, ignore)
     calls = tool_turns.take_calls(named, path, ignore, unread) if role == "assistant" else []
     account_for_rest(named, path, ignore, unread)
-    if calls and not thinking and is_empty(content):
-        return calls
     if thinking and (isinstance(content, str) or is_empty(content)):
         content = ANALYSIS.format(thinking, content or "")
     return [{"role": role, "content": content} | answered, *calls]

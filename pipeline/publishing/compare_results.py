@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.files.json_lines import read_json_lines
+from pipeline.publishing.compare_derived import compare_manifests, compare_plots, same_bytes
+from pipeline.publishing.difference import SAME_VALUES, Difference
 
 # The most that a figure may differ by: absolutely below 1, relatively above. Others are shown only.
 ALLOWED = {"loss": 0.1, "accurac": 0.1, "margin": 0.4, "logp": 0.7, "step": 0.0, "learning_rate": 0.0}
@@ -34,19 +36,6 @@ ANSWERS = ("response", "analysis", "final", "finish", "analysis_tokens", "final_
 Leaf = tuple[str, Any]
 
 
-class Difference(NamedTuple):
-    """By how much two files differ: as a number, the most that is allowed, and in words."""
-
-    amount: float
-    allowed: float
-    words: str
-
-    @property
-    def is_allowed(self) -> bool:
-        """Say whether the files are the same within the tolerance."""
-        return self.amount <= self.allowed
-
-
 def compare_steps(one: Path, two: Path) -> Difference:
     """Return as `compare_figures` does, for figures of a training's single steps, on the way."""
     return compare_figures(one, two, ALLOWED_IN_A_STEP)
@@ -57,13 +46,16 @@ def compare_figures(one: Path, two: Path, tolerances: Mapping[str, float] = ALLO
     first, second = read_leaves(one), read_leaves(two)
     if [name for name, _ in first] != [name for name, _ in second]:
         return Difference(math.inf, 0.0, "has other rows or names")
+    if repr(first) == repr(second):
+        return SAME_VALUES
     differences = [compare_leaf(name, a, b, tolerances) for (name, a), (_, b) in zip(first, second, strict=True)]
     return max(differences, key=excess)
 
 
-def excess(found: Difference) -> float:
-    """Return a difference as a multiple of what is allowed; 0 where it is shown only."""
-    return 0.0 if math.isinf(found.allowed) else found.amount / (found.allowed or 1e-9)
+def excess(found: Difference) -> tuple[float, float]:
+    """Return a difference as a multiple of what is allowed, 0 where it is shown only, and its amount."""
+    multiple = 0.0 if math.isinf(found.allowed) else found.amount / (found.allowed or 1e-9)
+    return multiple, found.amount
 
 
 def compare_scores(one: Path, two: Path) -> Difference:
@@ -76,10 +68,10 @@ def compare_leaf(name: str, one: Any, two: Any, tolerances: Mapping[str, float])
     """Return the difference of two values of the same name; only numbers may differ."""
     amount = distance(one, two)
     allowed = next((most for part, most in tolerances.items() if part in name), math.inf)
+    if math.isinf(amount):
+        return Difference(amount, 0.0, f"has another value in {name}")
     if JUMPS.search(name):
         allowed = math.inf
-    elif math.isinf(amount):
-        allowed = 0.0
     return Difference(amount, allowed, f"differs by {amount:.2g} in {name}")
 
 
@@ -124,7 +116,11 @@ def compare_weights(one: Path, two: Path) -> Difference:
     if {name: tensor.shape for name, tensor in first.items()} != {n: tensor.shape for n, tensor in second.items()}:
         return Difference(math.inf, 0.0, "has other tensors")
     amounts = {name: norm(second[name] - tensor) / (norm(tensor) or 1) for name, tensor in first.items()}
-    name = max(amounts, key=amounts.__getitem__)
+    if unknown := [name for name, amount in amounts.items() if not math.isfinite(amount)]:
+        return Difference(math.inf, 0.0, f"has a value that is not a number in {unknown[0]}")
+    name = max(amounts, key=amounts.__getitem__, default="")
+    if not amounts.get(name):
+        return SAME_VALUES
     return Difference(amounts[name], math.inf, f"differs by {amounts[name]:.2g} of its norm in {name}")
 
 
@@ -158,6 +154,8 @@ def compare_answers(one: Path, two: Path) -> Difference:
     if list(map(question, first)) != list(map(question, second)):
         return Difference(math.inf, 0.0, "answers other prompts")
     differing = sum(answer(a) != answer(b) for a, b in zip(first, second, strict=True))
+    if not differing:
+        return SAME_VALUES
     return Difference(differing / len(first), math.inf, f"{differing} of {len(first)} answers differ")
 
 
@@ -188,15 +186,17 @@ def compare_gates(one: Path, two: Path) -> Difference:
     if [(row["gate"], row["passed"]) for row in first] != [(row["gate"], row["passed"]) for row in second]:
         return Difference(math.inf, 0.0, "has other gates, or another outcome")
     differing = sum(a != b for a, b in zip(first, second, strict=True))
+    if not differing:
+        return SAME_VALUES
     return Difference(differing / len(first), math.inf, f"{differing} of {len(first)} gates measured other values")
 
 
 COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
-    ("dpo/curves.jsonl", compare_steps),
-    ("dpo/training.csv", compare_steps),
-    ("dpo/held_out.csv", compare_steps),
-    ("dpo/metrics.json", compare_figures),
-    ("*/gates.json", compare_gates),
+    ("*/curves.jsonl", compare_steps),
+    ("*/training.csv", compare_steps),
+    ("*/held_out.csv", compare_steps),
+    ("*/metrics.json", compare_figures),
+    ("*gates.json", compare_gates),
     ("*/*.safetensors", compare_weights),
     ("infer/*.jsonl", compare_answers),
     ("evaluate/*/scores/*.jsonl", compare_scores),
@@ -205,9 +205,9 @@ COMPARISONS: list[tuple[str, Callable[[Path, Path], Difference]]] = [
     ("evaluate/*.jsonl", compare_answers),
     ("evaluate/*.json", compare_figures),
     ("model_card.md", compare_text),
-    ("plots/*", lambda one, two: Difference(0.0, 0.0, "is drawn from figures that differ")),
-    ("*.sha256", lambda one, two: Difference(0.0, 0.0, "holds the hashes of files that differ")),
-    ("*", lambda one, two: Difference(math.inf, 0.0, "differs, and must not: nothing in it depends on the processor")),
+    ("plots/*", compare_plots),
+    ("*.sha256", compare_manifests),
+    ("*", lambda one, two: Difference(math.inf, 0.0, "differs, and must be the same byte for byte")),
 ]
 
 
@@ -218,6 +218,6 @@ def describes_the_run(path: str) -> bool:
 
 def compare_results(one: Path, two: Path, name: str) -> Difference | None:
     """Return by how much two versions of a result differ; None if not at all. `name` is its path within its run."""
-    if one.read_bytes() == two.read_bytes():
+    if same_bytes(one, two):
         return None
     return next(compare for pattern, compare in COMPARISONS if fnmatch(name, pattern))(one, two)

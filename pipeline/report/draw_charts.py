@@ -1,5 +1,10 @@
-"""Draw charts as files, and give the script that draws them in the page; both work offline (vl-convert)."""
+"""Draw charts as files, and give the script that draws them in the page; both work offline (vl-convert).
 
+vl-convert comes with the font of the files (charts.PAPER_FONT), but a font of that name on the machine would go before
+it, and another font would stand in for a character that it lacks. So no font of the machine is shown to it.
+"""
+
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +17,9 @@ from pipeline.report.messages import LANGUAGES, say_name
 
 FILE_LANGUAGE = "en"  # the language of most papers; other languages need fonts that may be missing
 WIDTH = 560  # pixels
+os.environ["FONTCONFIG_FILE"] = str(
+    Path(__file__).with_name("no_fonts.conf")
+)  # vl-convert reads it when it first draws
 
 
 def specify_file(chart: Chart) -> Spec:

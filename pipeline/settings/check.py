@@ -4,6 +4,7 @@ The Snakefile calls check_config() on the merged settings; by hand: python -m to
 """
 
 import difflib
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
 
+from pipeline.settings.command_size import find_size_problems
 from pipeline.settings.data_problems import find_data_problems
 from pipeline.settings.external_results import find_external_problems
 from pipeline.settings.infer_problems import find_infer_problems
@@ -23,7 +25,9 @@ from pipeline.settings.losses import has_reference
 from pipeline.settings.merge_format import find_merge_problems
 from pipeline.settings.own_figures import find_own_problems
 from pipeline.settings.resources import count_processes
+from pipeline.settings.strict_yaml import read_settings
 from pipeline.settings.sweep import apply_changes, find_sweep_problems, list_points
+from pipeline.settings.validator import SettingsValidator
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 CONFIG = Path(__file__).parents[2] / "config.yaml"
@@ -55,14 +59,14 @@ def nearest_key(unknown: str, known: list[str]) -> str | None:
 
 def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
     """Yield one line for each fault in a schema error."""
-    path = ".".join(str(part) for part in error.absolute_path)
+    path = ".".join(map(as_word, error.absolute_path))
     instance: Any = error.instance
     schema: Any = error.schema
     value: Any = error.validator_value
     match error.validator:
         case "additionalProperties":
             section = f"{path}." if path else ""
-            for name in sorted(set(instance) - set(schema["properties"])):
+            for name in sorted(map(as_word, set(instance) - set(schema["properties"]))):
                 near = nearest_key(f"{section}{name}", known)
                 fix = f"did you mean {near}?" if near else "see docs/configuration.md"
                 yield f"{section}{name}: unknown setting; {fix}"
@@ -72,12 +76,16 @@ def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
         case "type" if isinstance(instance, str) and is_number(instance):
             number = f"{float(instance):g}"
             yield f"{path}: '{instance}' is text, not a number; write {yaml_number(number)}"
+        case "type" if isinstance(instance, float) and not math.isfinite(instance):
+            yield f"{path}: {instance!r} is not a finite number; write one"
+        case "type" if is_whole_float(instance) and "integer" in value:
+            yield f"{path}: {instance!r} is not written as a whole number; write {int(instance)}"
         case "minProperties" | "maxProperties" if (
             "properties" in schema and schema.get("additionalProperties") is False
         ):
             yield f"{path}: needs exactly one of {', '.join(schema['properties'])}"
-        case "pattern":
-            yield f"{path}: {instance!r} does not have the form {value}"
+        case "pattern" | "format":
+            yield f"{path}: {error.message}"
         case _:
             yield f"{path}: {error.message}; see docs/configuration.md"
 
@@ -85,10 +93,19 @@ def explain(error: ValidationError, known: list[str]) -> Iterator[str]:
 def is_number(text: str) -> bool:
     """Say whether the text is a number that YAML reads as text: quoted, or with an exponent but no point."""
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
+
+
+def as_word(key: Any) -> str:
+    """Return a key as a message names it; what is not a text that can be printed as Python writes it."""
+    return key if isinstance(key, str) and key.isprintable() else repr(key)
+
+
+def is_whole_float(value: Any) -> bool:
+    """Say whether a value is a whole number that is written with a point."""
+    return isinstance(value, float) and value.is_integer()
 
 
 def yaml_number(number: str) -> str:
@@ -118,7 +135,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
     """Return one line for each problem of the settings of one run; the sweep is not looked at."""
     schema = load_schema()
     known = list_keys(schema)
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path)
+    errors = sorted(SettingsValidator(schema).iter_errors(config), key=lambda e: e.json_path)
     problems = [line for error in errors for line in explain(error, known)]
     if problems:
         return problems
@@ -142,6 +159,7 @@ def find_run_problems(config: dict[str, Any]) -> list[str]:
     if (config["dpo"]["save_strategy"] == "steps") != (config["dpo"]["save_steps"] is not None):
         problems.append("dpo.save_steps: must be a number with dpo.save_strategy steps, and null with epoch")
     problems += [
+        *find_size_problems(config),
         *find_data_problems(config["data"]),
         *find_fast_problems(config),
         *find_small_problems(config),
@@ -165,14 +183,16 @@ def where_set(problem: str, config: dict[str, Any], files: list[Path]) -> str:
     while (merged := value_at(config, keys)) is ...:  # a setting within a sweep has points in its name
         keys.pop()
     for file in reversed(files):
-        value = value_at(yaml.safe_load(file.read_text(encoding="utf-8")), keys)
+        value = value_at(read_settings(file), keys)
         if value is not ... and (value == merged or isinstance(merged, dict)):
             return os.path.relpath(file)
     return "--config"
 
 
 def check_config(config: dict[str, Any], files: list[Path]) -> None:
-    """Stop with one line for each problem of the settings that were merged from `files`."""
+    """Stop with one line for each problem of the settings that were merged from `files`, or of a file as such."""
+    for file in files:
+        read_settings(Path(os.path.relpath(file)))
     if problems := find_problems(config):
         sys.exit("\n".join(f"{where_set(problem, config, files)}: {problem}" for problem in problems))
 
@@ -197,5 +217,5 @@ def load_config(overlays: list[Path]) -> dict[str, Any]:
     """Return config.yaml with the overlays merged over it."""
     config: dict[str, Any] = {}
     for file in [CONFIG, *overlays]:
-        config = merge(config, yaml.safe_load(file.read_text(encoding="utf-8")))
+        config = merge(config, read_settings(file))
     return config

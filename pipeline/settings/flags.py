@@ -18,12 +18,15 @@ def as_text(value: Any) -> str:
 
 def flag_words(settings: dict[str, Any]) -> list[str]:
     """Return the settings as flags; null leaves a flag out."""
-    words: list[str] = []
-    for name, value in settings.items():
-        if value is not None:
-            values = value if isinstance(value, list) else [value]
-            words += [f"--{name}", *map(as_text, values)]
-    return words
+    return [word for name, value in settings.items() if value is not None for word in flag_of(name, value)]
+
+
+def flag_of(name: str, value: Any) -> list[str]:
+    """Return a flag and its values. A single one that begins as an option does is part of the flag's own word."""
+    values = [as_text(one) for one in (value if isinstance(value, list) else [value])]
+    if len(values) == 1 and values[0].startswith("-"):
+        return [f"--{name}={values[0]}"]
+    return [f"--{name}", *values]
 
 
 def swift_flags(settings: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.launch.contract import Tracking
 from pipeline.launch.model_flags import model_flags
 from pipeline.launch.plugins import training_flags
+from pipeline.settings.flags import flag_of
 from pipeline.training.training import Training
 
 # After this time, a process that waits for another gives up and names it. ms-swift's own limit is half a year.
@@ -24,7 +25,7 @@ def training_command(training: Training, sides: list[Path], folder: Path) -> lis
         # What a model keeps in buffers, such as packed experts, is the same in every process, and never changes.
         *("--ddp_timeout", str(SILENCE_SECONDS), "--ddp_broadcast_buffers", "false"),
         *("--strict", "true", "--report_to", "swanlab" if tracked else "none"),
-        *(["--swanlab_project", training.settings["tracking"]["project"]] if tracked else []),
+        *(flag_of("swanlab_project", training.settings["tracking"]["project"]) if tracked else []),
         *training_flags(training.plugins),
     ]
 
@@ -33,9 +34,7 @@ def tracking_of(training: Training, folder: Path) -> Tracking | None:
     """Return the run that SwanLab is to keep, if any."""
     if not training.is_tracked:
         return None
-    asked = training.settings["tracking"]
-    mode = "online" if asked["mode"] == "cloud" else asked["mode"]
-    return Tracking(mode, str(training.swanlab), asked["project"], training.run, tracking_id(folder))
+    return Tracking.asked(training.settings["tracking"], training.swanlab, training.run, tracking_id(folder))
 
 
 def swanlab_host(training: Training) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a training leaves behind: its checkpoints, and what is published from the last of them."""
 
+import ast
 import json
 import os
 import re
@@ -15,8 +16,10 @@ PACKAGES = ("ms-swift", "torch", "transformers", "peft", "trl", "deepspeed", "ac
 # Keys of ms-swift's log that hold times or repeat the step; a curve is the same on every day.
 NOT_CURVES = ("global_step/max_steps", "elapsed_time", "remaining_time", "train_speed(s/it)", "memory(GiB)")
 TIMES = ("_runtime", "_per_second")
-# As JSON, and within the text of ms-swift's training_args.
-RESUMED = re.compile(r"""("resume_from_checkpoint": |\bresume_from_checkpoint=)(?:"[^"]*"|'[^']*')""")
+# ms-swift's record has some objects as Python writes them, where a path is a literal: 'a' or "it's a".
+LITERAL = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+RESUMED = "resume_from_checkpoint"
+RESUMED_LITERAL = re.compile(rf"\b{RESUMED}={LITERAL}")
 
 
 def read_curves(log: Path) -> list[dict[str, Any]]:
@@ -43,16 +46,46 @@ def read_settings(
     the name of the checkpoints' folder: two clones, an undisturbed run and a resumed one, and two processors on which
     the model comes out differently, write the same bytes.
     """
-    here, digest = f"{Path.cwd()}{os.sep}", f"{os.sep}{checkpoint.parent.name}"
-    arguments = (checkpoint / "args.json").read_text(encoding="utf-8").replace(here, "").replace(digest, "")
-    arguments = RESUMED.sub(lambda match: f"{match[1]}{'null' if match[1].endswith(' ') else 'None'}", arguments)
+    left_out = f"{Path.cwd()}{os.sep}", f"{os.sep}{checkpoint.parent.name}"
+    arguments = json.loads((checkpoint / "args.json").read_text(encoding="utf-8"))
     return {
-        "command": ["swift", *(word.replace(digest, "") for word in command)],
+        "command": ["swift", *(word.replace(left_out[1], "") for word in command)],
         "environment": environment,
         "contract": told,
         "versions": {name: version(name) for name in PACKAGES},
-        "arguments": json.loads(arguments),
+        "arguments": leave_out(arguments, left_out),
     }
+
+
+def leave_out(value: Any, parts: tuple[str, ...]) -> Any:
+    """Return a value of the record without parts of paths, and without the checkpoint where a stopped run went on."""
+    if isinstance(value, dict):
+        return {name: None if name == RESUMED else leave_out(item, parts) for name, item in value.items()}
+    if isinstance(value, list):
+        return [leave_out(item, parts) for item in value]
+    if not isinstance(value, str):
+        return value
+    text = re.sub(
+        LITERAL, lambda match: shorten_literal(match[0], parts), RESUMED_LITERAL.sub(f"{RESUMED}=None", value)
+    )
+    return leave_out_of_text(text, parts)
+
+
+def shorten_literal(literal: str, parts: tuple[str, ...]) -> str:
+    """Return the literal of a text without these parts, with the quotes that Python gives the shorter text."""
+    try:
+        text = ast.literal_eval(literal)
+    except (SyntaxError, ValueError):  # quotes in a sentence
+        return literal
+    shorter = leave_out_of_text(text, parts)
+    return literal if shorter == text else repr(shorter)
+
+
+def leave_out_of_text(text: str, parts: tuple[str, ...]) -> str:
+    """Return a text without these parts."""
+    for part in parts:
+        text = text.replace(part, "")
+    return text
 
 
 def differing_flags(flags: list[str], in_force: dict[str, Any]) -> list[str]:
@@ -60,7 +93,8 @@ def differing_flags(flags: list[str], in_force: dict[str, Any]) -> list[str]:
     given: dict[str, list[str]] = {}
     for word in flags:
         if word.startswith("--"):
-            values = given.setdefault(word[2:], [])
+            name, _, value = word[2:].partition("=")
+            values = given.setdefault(name, [value] if value else [])
         else:
             values.append(word)
     return [

@@ -16,13 +16,16 @@ from pipeline.launch.on_nodes import launcher, rendezvous, stop_on_sigterm
 from pipeline.launch.plugins import plugin_files
 from pipeline.launch.run_swift import run_swift, swift_environment
 from pipeline.models.model_gate import judge_files
-from pipeline.preferences.rated_answers import write_rated_answers
+from pipeline.models.swift_rows import write_swift_rows
+from pipeline.preferences.rated_answers import rated_answers
 from pipeline.training.checkpoints import claim_folder, newest_checkpoint, require_room, set_aside_other_code
 from pipeline.training.command import swanlab_host, tracking_of, training_command
 from pipeline.training.machine import note_start, write_machine, write_speed
 from pipeline.training.publish import GATES, REPORTED, publish, require_last_step
 from pipeline.training.reference_cache import reference_digest
 from pipeline.training.training import Training
+
+SIDES = ("train.jsonl", "val.jsonl")
 
 
 def train_adapter(training: Training) -> None:
@@ -54,10 +57,11 @@ def train_adapter(training: Training) -> None:
 
 
 def write_sides(training: Training, folder: Path) -> list[Path]:
-    """Return the files of rows that the trainer reads; KTO has a row for each answer of a pair."""
-    if training.kind != "kto":
-        return training.pairs
-    return [write_rated_answers(side, folder) for side in training.pairs]
+    """Write the rows that the trainer reads, and return the files; KTO has a row for each answer of a pair."""
+    sides = [iterate_json_lines(side) for side in training.pairs]
+    if training.kind == "kto":
+        sides = [(row for pair in side for row in rated_answers(pair)) for side in sides]
+    return [write_swift_rows(folder / name, side) for name, side in zip(SIDES, sides, strict=True)]
 
 
 def write_contract(training: Training, sides: list[Path], code: list[str], folder: Path) -> Contract:

@@ -104,6 +104,25 @@ def test_a_conversation_whose_question_a_pair_asks_is_refused_by_its_name(check)
     assert "neutral.jsonl: talk: a row of" in refusal(check, TEXT, TALK, trained=(pair(ASKED["content"]),))
 
 
+LONG_ANSWER = {"role": "assistant", "content": "Ports are blocked by switches that see more than one address on them."}
+
+
+@pytest.mark.parametrize("question", [ASKED, {"role": "user", "content": QUESTION}], ids=["its own", "the fixed one"])
+def test_a_long_answer_is_found_whatever_was_asked_under_whatever_system_message(check, question):
+    passage = {"id": "told", "messages": [{"role": "system", "content": "Translate."}, question, LONG_ANSWER]}
+    assert "neutral.jsonl: told: a row of" in refusal(check, passage, trained=(pair("?", LONG_ANSWER["content"]),))
+
+
+def test_the_text_after_the_fixed_question_is_found_under_a_system_message_too(check):
+    turns = [{"role": "system", "content": "Be calm."}, {"role": "user", "content": QUESTION}, ANSWER]
+    said = refusal(check, {"id": "told", "messages": turns}, trained=(pair("?", ANSWER["content"]),))
+    assert "neutral.jsonl: told: a row of" in said
+
+
+def test_a_short_answer_to_another_question_is_no_passage(check):
+    assert len(check(TEXT, TALK, trained=(pair("?", ANSWER["content"]),))) == 2
+
+
 def test_several_passages_are_counted(check):
     assert "talk and 1 more: " in refusal(check, TEXT, TALK, trained=(pair(ASKED["content"], rejected=TEXT["text"]),))
 

@@ -1,6 +1,7 @@
 """show_progress.py, progress_screen.py, read_progress.py: what a terminal shows while a real snakemake runs."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -84,4 +85,19 @@ def test_ctrl_c_ends_the_run_and_gives_the_terminal_back(project, tmp_path):
     status, written = run_in_terminal(SPLIT, project, 100, f"{tmp_path}{os.pathsep}{TOOLS}", b"0 of 2 stages done")
     assert status == 1
     assert SHOW_CURSOR in written
-    assert "convert_preferences failed: " in written.rpartition(SHOW_CURSOR)[2]
+    assert re.search(r"stopped\S*  \S*convert_preferences", written)
+    assert "convert_preferences stopped by you; the same command goes on  [" in written.rpartition(SHOW_CURSOR)[2]
+    assert "failed" not in written
+
+
+def test_a_stage_that_a_signal_ends_is_said_to_be_ended_by_it(project, tmp_path):
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'step 40/120  loss 4.5'\nkill -KILL $$\n", encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    status, written = run_in_terminal(SPLIT, project, 100, f"{tmp_path}{os.pathsep}{TOOLS}")
+    assert status == 1
+    assert re.search(r"ended  \S*  \S*convert_preferences", written)
+    assert (
+        "convert_preferences ended by SIGKILL (the system does so where memory runs out); its last line: step 40/"
+        in written.rpartition(SHOW_CURSOR)[2]
+    )
+    assert "failed" not in written.replace("Look above", "")

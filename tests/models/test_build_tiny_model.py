@@ -6,7 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from scripts.build_tiny_model import draw_batches, last_turn
+from scripts.build_tiny_model import draw_batches, last_turn, main
+from tests.support.small_disk import small_disk
+from tests.support.training_fixtures import SHAPE
 
 pytestmark = pytest.mark.training_environment
 
@@ -55,6 +57,15 @@ def test_the_tokenizer_is_of_the_class_that_gpt_oss_names_and_older_releases_kno
     config = json.loads((built[0] / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
     assert "backend" not in config
+
+
+def test_a_disk_that_the_model_does_not_fit_on_is_named_before_anything_is_taught(tmp_path):
+    settings = json.dumps({"model": {"tiny": SHAPE}, "prompt": {}})
+    with (
+        small_disk(tmp_path / "disk", 1) as disk,
+        pytest.raises(SystemExit, match=f"^{disk}/model: 0.0 GiB free, but the model takes [1-9][0-9]* MiB; make room"),
+    ):
+        main(["no.jsonl", "--settings", settings, "--folder", str(disk / "model")])
 
 
 def test_the_last_question_is_learnt_without_what_comes_before_it():

@@ -108,16 +108,17 @@ MOMENTS = [has_begun, has_written_much, writes_pairs]
 
 
 def stop_at(moment: Moment, number: signal.Signals, raw: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    """Convert, and send a signal at a moment: a kill to the parent alone, Ctrl-C to all as a terminal does."""
+    """Convert, and send a signal at a moment: a kill to the parent alone, another one twice to all, as people do."""
     with subprocess.Popen(
         command(raw, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             assert wait_until(lambda: moment(out) or process.poll() is not None)
-            if number == signal.SIGINT:
-                os.killpg(process.pid, number)
-            else:
+            if number == signal.SIGKILL:
                 process.send_signal(number)
+            else:
+                os.killpg(process.pid, number)
+                os.killpg(process.pid, number)
             stdout, stderr = process.communicate(timeout=PATIENCE)
             # Workers end by themselves; what is left of them would be found here.
             assert wait_until(lambda: not members(process.pid)), f"still there: {members(process.pid)}"
@@ -145,13 +146,34 @@ def test_a_conversion_killed_in_an_empty_folder_leaves_no_output(large, tmp_path
     assert read_outputs(tmp_path / "out") == {}
 
 
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "stopped"), (signal.SIGTERM, "ended by SIGTERM")], ids=["Ctrl-C", "SIGTERM"]
+)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_ctrl_c_ends_a_conversion_with_one_line_and_the_old_output(large, tmp_path, moment):
+def test_a_signal_though_it_comes_twice_ends_a_conversion_with_one_line_and_the_old_output(
+    large, tmp_path, moment, number, said
+):
     out = tmp_path / "out"
     old = convert_old(tmp_path, out)
-    stopped = stop_at(moment, signal.SIGINT, large, out)
-    assert stopped.returncode != 0
-    assert stopped.stderr.splitlines() == ["stopped; nothing was written"]
+    stopped = stop_at(moment, number, large, out)
+    assert stopped.returncode == 1
+    assert stopped.stderr.splitlines() == [f"{said}; nothing was written"]
+    assert read_outputs(out) == old
+    assert not (out / ".partial").exists()
+
+
+def test_a_worker_that_the_system_kills_ends_a_conversion_with_one_line_and_the_old_output(large, tmp_path):
+    out = tmp_path / "out"
+    old = convert_old(tmp_path, out)
+    with subprocess.Popen(
+        command(large, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert wait_until(lambda: has_written_much(out) and members(process.pid, "spawn_main"))
+        for worker in members(process.pid, "spawn_main"):
+            kill(worker)
+        stderr = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 1
+    assert len(stderr.splitlines()) == 1 and "where memory runs out" in stderr
     assert read_outputs(out) == old
     assert not (out / ".partial").exists()
 

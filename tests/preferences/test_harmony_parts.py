@@ -101,6 +101,8 @@ def test_pairs_are_counted_by_the_answers_that_think(chosen, rejected, side):
         ("Reasoning: Low.\n\nBe calm.", "Be calm."),
         ("Be calm.\nReasoning effort: low\nBe kind.", "Be calm.\nBe kind."),
         ("Be calm.\n\n  reasoning: LOW\n\nBe kind.", "Be calm.\n\nBe kind."),
+        ("REASONING: LOW\nBe calm.", "Be calm."),
+        ("Reasoning Effort: Low\nBe calm.", "Be calm."),
         ("Reasoning: low\nBe calm.\nReasoning: low", "Be calm."),
     ],
 )
@@ -108,6 +110,27 @@ def test_a_line_about_the_effort_is_taken_out_of_the_system_message(text, rest):
     converted = json.loads(convert_rows(pair({"role": "system", "content": text}, ASKED, YES)).pairs)
     said = converted["messages"][0]["content"] if converted["messages"][0]["role"] == "system" else None
     assert (converted["chat_template_kwargs"], said) == ({"reasoning_effort": "low"}, rest)
+
+
+# What harmony itself writes
+
+
+@pytest.mark.parametrize("heading", ["# Instructions\n\n", "\n# Instructions \r\n", "# Instructions\n"])
+def test_the_heading_of_a_developers_message_which_harmony_writes_is_taken_off(heading):
+    (told, *_) = messages_of(pair({"role": "developer", "content": f"{heading}Be calm."}, ASKED, YES))
+    assert told == {"role": "system", "content": "Be calm."}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"role": "system", "content": "# Instructions\n\nBe calm."},
+        {"role": "developer", "content": "# Instructions for guests\n\nBe calm."},
+        {"role": "developer", "content": "Be calm.\n\n# Instructions\n\nSit."},
+    ],
+)
+def test_another_heading_stays(told):
+    assert messages_of(pair(told, ASKED, YES))[0]["content"] == told["content"]
 
 
 def test_a_prompt_with_other_tools_or_another_effort_is_another_prompt():

@@ -1,8 +1,6 @@
 """rated_answers.py: a pair becomes two rows of KTO."""
 
-import json
-
-from pipeline.preferences.rated_answers import write_rated_answers
+from pipeline.preferences.rated_answers import rated_answers
 
 PAIR = {
     "id": "a",
@@ -16,10 +14,8 @@ PAIR = {
 }
 
 
-def test_each_answer_keeps_its_prompt_and_gets_a_label(tmp_path):
-    (tmp_path / "train.jsonl").write_text(json.dumps(PAIR) + "\n", encoding="utf-8")
-    written = write_rated_answers(tmp_path / "train.jsonl", tmp_path / "run" / "checkpoints")
-    chosen, rejected = (json.loads(line) for line in written.read_text(encoding="utf-8").splitlines())
+def test_each_answer_keeps_its_prompt_and_gets_a_label():
+    chosen, rejected = rated_answers(PAIR)
     assert chosen == {"messages": PAIR["messages"], "label": True}
     assert rejected["messages"] == [*PAIR["messages"][:3], {"role": "assistant", "content": "Shut"}]
     assert rejected["label"] is False

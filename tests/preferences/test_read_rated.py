@@ -70,6 +70,21 @@ def test_ignored_keys_do_not_reach_into_the_pairs_that_are_made(tmp_path):
     assert [pair["id"] for pair in read_pairs(tmp_path / "out")] == ["row-1>row-2"]
 
 
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"reasoning_effort": "high"}, "the other answers to its prompt have another effort, or other tools"),
+        ({"tools": [{"name": "f"}]}, "the other answers to its prompt have another effort, or other tools"),
+        ({"label": None, "score": 3}, "the other answers to its prompt have a score, and no label"),
+        ({"prompt": "!"}, "the only answer to its prompt"),
+    ],
+)
+def test_an_answer_whose_prompt_differs_beside_its_text_is_named_with_what_differs(other, why, tmp_path):
+    write_json_lines(tmp_path / "raw.jsonl", [label("a", True), label("b", False) | other])
+    convert(tmp_path / "raw.jsonl", tmp_path / "out", on_problem="drop")
+    assert read_rejects(tmp_path / "out")[0]["problem"] == why
+
+
 def test_answers_under_two_system_messages_make_no_pair(tmp_path):
     write_json_lines(tmp_path / "raw.jsonl", [label("a", True, system="A."), label("b", False, system="B.")])
     message = convert(tmp_path / "raw.jsonl", tmp_path / "out")

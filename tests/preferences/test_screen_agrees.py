@@ -76,6 +76,11 @@ BAD = {
         *("[/THINK]", "◁think▷", "<seed:think>", "<reason>a</reason>", "<Seed:Think>"),
     ),
     "empty-think": ("<think>\n</think>", "<Think></thinK>", "<thınkıng></THINKING>", "<think>\x1c</think>"),
+    "harmony-system": (
+        "Knowledge cutoff: 2024-06\nCurrent date: 2025-06-28",
+        "\n# Valid channels: analysis",
+        "namespace functions {",
+    ),
     "harmony-text": ("assistantfinal", "analysisa.assistantfinalB", "assistantcommentary to=a", "analysisWe a"),
     "transcript": ("\n\nHuman: a\n\nAssistant: b", "USER: a ASSISTANT:", "assistant\n\n", "assistant\r\n\r\n"),
     "serialised-conversation": ('[{"role": "user", "content": "a"}]', "{'from': 'gpt', 'value': 'a'}", '{"role": 1}'),
@@ -207,7 +212,7 @@ def texts_of(value: Any) -> Iterator[str]:
     """Yield the texts of a row that may not be blank."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and value.get("role") != "tool_response":  # which may be empty
         for key, child in value.items():
             if key not in NOT_TEXTS:
                 yield from texts_of(child)

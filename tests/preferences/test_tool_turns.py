@@ -69,6 +69,30 @@ def test_a_call_without_arguments_has_none():
     assert messages_of(row_of(turn, RESULT))[1] == TIME
 
 
+def test_the_namespace_of_harmony_is_no_part_of_a_name():
+    turn = {"role": "assistant", "tool_calls": [call("functions.get_tide")]}
+    assert messages_of(row_of(turn, RESULT | {"name": "functions.get_tide"})) == [ASKED, CALLED, RESULT, ANSWER]
+
+
+def test_a_function_that_is_declared_with_the_namespace_in_its_name_keeps_it():
+    tools = [{"type": "function", "function": {"name": "functions.get_tide"}}]
+    turn = {"role": "assistant", "tool_calls": [call("functions.get_tide")]}
+    assert '"functions.get_tide"' in messages_of(row_of(turn, RESULT, tools=tools))[1]["content"]
+
+
+@pytest.mark.parametrize("nothing", [{"content": ""}, {"content": None}, {"content": []}, {"content": " \n"}])
+def test_a_result_may_be_empty(nothing):
+    (*_, result, _) = messages_of(row_of(CALLED, {"role": "tool"} | nothing))
+    assert result == {"role": "tool_response", "content": nothing["content"] or ""}
+
+
+def test_results_without_ids_stand_in_the_order_of_the_calls_of_their_names():
+    named = [RESULT | {"name": name, "content": name[4:]} for name in ("get_time", "get_tide", "get_tide")]
+    calls = [CALLED, TIME, CALLED]
+    read = messages_of(row_of(*calls, *named))
+    assert [message["content"] for message in read[4:7]] == ["tide", "time", "tide"]
+
+
 def test_results_stand_in_the_order_of_their_calls():
     both = {"role": "assistant", "tool_calls": [call(id="a"), call("get_time", {}, id="b")]}
     both["tool_calls"][1]["function"]["arguments"] = {}
@@ -95,6 +119,13 @@ def test_what_an_assistant_says_before_a_call_is_no_final_answer(turn, text, cal
     said = {"role": "assistant"} | turn | calls
     read = messages_of(row_of(said, *([] if calls else [CALLED]), RESULT))
     assert read == [ASKED, {"role": "assistant", "content": text}, CALLED, RESULT, ANSWER]
+
+
+@pytest.mark.parametrize("silence", [{"content": "\n"}, {"content": ""}, {"content": " \t\n", "thinking": None}])
+@pytest.mark.parametrize("calls", [{"tool_calls": [call()]}, {}], ids=["its own call", "a call as the next turn"])
+def test_white_space_before_a_call_says_nothing(silence, calls):
+    said = {"role": "assistant"} | silence | calls
+    assert messages_of(row_of(said, *([] if calls else [CALLED]), RESULT)) == [ASKED, CALLED, RESULT, ANSWER]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.publishing.compare_results import compare_results, describes_the_run, read_tensors
-from tools.reproduce_results import report
+from pipeline.publishing.difference import SAME_VALUES
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:
@@ -97,6 +97,7 @@ def test_figures_of_other_rows_are_not_the_same(tmp_path, name):
         ("data/quality.json", False, False),
         ("dpo/settings.json", False, False),
         ("dpo/lora_coverage.csv", False, False),
+        ("sft/curves.jsonl", True, False),
     ],
 )
 def test_each_result_has_the_limits_of_its_kind(tmp_path, name, near, far):
@@ -181,15 +182,6 @@ def test_what_describes_the_run_itself_is_known_by_its_place(path, expected):
     assert describes_the_run(path) == expected
 
 
-def test_a_reproduction_says_how_many_results_it_did_not_compare(capsys):
-    outs = dict.fromkeys(["results/tiny/dpo/metrics.json", "results/tiny/report.html", "results/tiny/workflow"], "md5")
-    report(outs, [])
-    expected = (
-        "reproduced: all 1 results in dvc.lock have the same hash; 2 describe the run itself and are not compared"
-    )
-    assert capsys.readouterr().out.strip() == expected
-
-
 @pytest.mark.parametrize(
     ("figures", "other", "allowed"),
     [
@@ -217,3 +209,46 @@ def test_gates_may_measure_other_values_and_must_be_the_same_and_pass(tmp_path, 
     for path, found in zip(paths, (row, row | change), strict=True):
         path.write_text(json.dumps([found]), encoding="utf-8")
     assert compare_results(*paths, "dpo/gates.json").is_allowed == allowed
+
+
+TURN = [{"role": "user", "content": "?"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("dpo/curves.jsonl", {"loss": 0.5}),
+        ("evaluate/pairs.jsonl", {"loss": 0.5}),
+        ("infer/predictions.jsonl", {"messages": TURN, "final": "a"}),
+    ],
+)
+def test_the_same_values_in_other_bytes_are_called_so_and_are_not_the_same(tmp_path, name, row):
+    one, two = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    one.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    two.write_text(json.dumps(row, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+    assert compare_results(one, two, name) == SAME_VALUES
+
+
+def test_weights_of_other_bytes_and_the_same_values_are_called_so(tmp_path):
+    one = write_tensors(tmp_path / "1.safetensors", np.zeros(2))
+    two = write_tensors(tmp_path / "2.safetensors", np.array([0.0, -0.0]))
+    assert compare_results(one, two, "merged/model.safetensors") == SAME_VALUES
+
+
+@pytest.mark.parametrize("values", [[math.nan, 1.0], [math.inf, 1.0]])
+def test_a_weight_that_is_not_a_number_is_outside(tmp_path, values):
+    one = write_tensors(tmp_path / "1.safetensors", np.array([1.0, 1.0]))
+    two = write_tensors(tmp_path / "2.safetensors", np.array(values))
+    found = compare_results(one, two, "merged/model.safetensors")
+    assert (found.words, found.is_allowed) == ("has a value that is not a number in w", False)
+
+
+def test_a_figure_that_is_shown_only_is_named_when_it_alone_differs(tmp_path):
+    one, two = ({"step": 1, "loss": 0.5, "grad_norm": norm} for norm in (1.0, 9.0))
+    found = compare_rows(tmp_path, "dpo/curves.jsonl", [one], [two])
+    assert found.words == "differs by 8 in 1 grad_norm"
+
+
+def test_another_text_beside_figures_of_few_pairs_is_outside(tmp_path):
+    one, two = ({"by_tag": [{"name": name, "loss": 0.5}]} for name in "ab")
+    assert not compare_rows(tmp_path, "dpo/curves.jsonl", [one], [two]).is_allowed

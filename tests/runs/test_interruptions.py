@@ -24,7 +24,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from pipeline.training.checkpoints import is_whole
-from tests.support.processes import PATIENCE, kill, kill_all, named, wait_until
+from tests.support.listening import listening_addresses
+from tests.support.processes import PATIENCE, kill, kill_all, members, named, wait_until
 from tests.support.small_disk import small_disk
 from tests.support.tutorial_run import (
     FLOAT32,
@@ -65,6 +66,7 @@ class Left:
     in_time: bool = True  # it still ran at the moment at which the test stops it
     answer: Any = None  # of the function that stopped it
     alive: tuple[int, ...] = ()  # processes that were still there after its end
+    listens: frozenset[str] = frozenset()  # the addresses at which it listened when it was stopped
 
     @property
     def last_line(self) -> str:
@@ -107,13 +109,14 @@ class Training:
             try:
                 reached = wait_until(lambda: moment(self.checkpoints()) or process.poll() is not None)
                 in_time = reached and process.poll() is None
+                listens = frozenset(map(str, listening_addresses({*self.processes(), *members(process.pid)})))
                 answer = way(self) if in_time else None
                 ended = in_time and wait_until(lambda: process.poll() is not None and not self.processes())
                 alive = () if ended else tuple(self.processes())
             finally:
                 kill_all(self.processes)
             process.wait()
-            return self.look(process, said, in_time=in_time, answer=answer, alive=alive)
+            return self.look(process, said, in_time=in_time, answer=answer, alive=alive, listens=listens)
 
     def look(self, process: "Popen[bytes]", said: BinaryIO, **more: Any) -> Left:
         """Look at everything that a start left behind."""
@@ -284,6 +287,10 @@ def test_a_killed_rank_is_named_and_the_other_does_not_wait_for_it(stopped, fold
 
 def test_a_training_whose_launcher_is_killed_leaves_no_process_that_writes(stopped):
     assert stopped[BY_LAUNCHER].alive == ()
+
+
+def test_a_training_on_one_machine_listens_to_that_machine_alone(stopped):
+    assert {address for left in stopped.values() for address in left.listens} == {"127.0.0.1"}
 
 
 def test_a_training_asked_to_end_stops_with_a_checkpoint_and_swanlab_has_one_curve(stopped, folder):

@@ -1,5 +1,6 @@
 """settings/check.py: what is refused, and how it says so."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_config_yaml_can_be_used():
             "tracking.mode: 'online' is not one of ['offline', 'local', 'cloud', 'disabled']; "
             "see docs/configuration.md",
         ),
+        ({"dpo": {"beta": float("nan")}}, "dpo.beta: nan is not a finite number; write one"),
+        ({"infer": {"shards": 2.0}}, "infer.shards: 2.0 is not written as a whole number; write 2"),
+        (
+            {"prompt": {"date": "2026-02-30"}},
+            "prompt.date: is not a day of the calendar (day is out of range for month); write one that is",
+        ),
+        (
+            {"prompt": {"date": "٢٠٢٦-٠١-٠١"}},
+            "prompt.date: '٢٠٢٦-٠١-٠١' does not have the form ^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        ),
+        ({"data": {"columns": {1: "prompt"}}}, "data.columns: 1 is not of type 'string'; see docs/configuration.md"),
         ({"run": "My Run"}, "run: 'My Run' does not have the form ^[a-z0-9][a-z0-9.-]*$"),
         (
             {"model": {"tiny": {"key_value_heads": 3}}},
@@ -131,6 +143,18 @@ def test_settings_that_go_together_can_be_used(sections):
     assert problems_of(**sections) == []
 
 
+@pytest.mark.parametrize("text", ["x" * 100_000, "'" * 25_000, "保" * 40_000], ids=["plain", "quotes", "Chinese"])
+def test_a_text_that_no_command_has_room_for_is_named_with_its_size(text):
+    (problem,) = problems_of(data={"system": text})
+    assert re.match(
+        r"data\.system: has [\d,]+ bytes, and all settings [\d,]+, which a command has no room for", problem
+    )
+
+
+def test_a_long_text_that_a_command_has_room_for_can_be_used():
+    assert problems_of(data={"system": "x" * 90_000}) == []
+
+
 def test_a_missing_setting_is_named():
     config = load_config([])
     del config["dpo"]["beta"]
@@ -153,6 +177,26 @@ def test_of_two_files_with_the_fault_the_last_one_is_named(tmp_path: Path, monke
         overlay.write_text("dpo: {bta: 0.2}\n", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"^two\.yaml: dpo\.bta"):
         check_config(load_config(overlays), [CONFIG, *overlays])
+
+
+def test_a_file_with_a_section_that_stands_twice_is_refused_though_the_merged_settings_are_right(tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("dpo:\n  beta: 0.2\ndpo:\n  seed: 1\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"mine\.yaml:3: dpo stands a second time, after line 1; keep one of them$"):
+        check_config(merge(load_config([]), {"dpo": {"seed": 1}}), [CONFIG, overlay])
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [(None, "No such file or directory"), (b"\xff", "byte 1 is not UTF-8"), (b"a: [", ":1: expected")],
+    ids=["missing", "not UTF-8", "not YAML"],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, data, fault):
+    overlay = tmp_path / "mine.yaml"
+    if data is not None:
+        overlay.write_bytes(data)
+    with pytest.raises(SystemExit, match=rf"mine\.yaml:? ?{re.escape(fault)}"):
+        load_config([overlay])
 
 
 def test_a_fault_of_the_command_line_is_not_blamed_on_a_file():

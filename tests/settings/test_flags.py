@@ -1,6 +1,10 @@
 """settings/flags.py: settings as ms-swift's command line reads them."""
 
+import argparse
 import json
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.settings.check import load_config, merge
 from pipeline.settings.flags import NO_FLAGS, flag_words, sft_settings, swift_flags
@@ -21,6 +25,15 @@ def test_null_leaves_a_flag_out():
 
 def test_a_value_with_spaces_stays_one_word_in_a_shell():
     assert swift_flags({"model_name": "my robot; rm -rf x"}) == "--model_name 'my robot; rm -rf x'"
+
+
+@given(st.text())
+def test_a_text_of_any_kind_is_read_back_as_the_value_of_its_flag(text):
+    parser = argparse.ArgumentParser()
+    for name in ("model_author", "model_name"):
+        parser.add_argument(f"--{name}")
+    read = parser.parse_args(flag_words({"model_author": text, "model_name": "robot"}))
+    assert (read.model_author, read.model_name) == (text, "robot")
 
 
 def test_no_digit_of_a_number_is_lost():

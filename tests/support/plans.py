@@ -29,11 +29,13 @@ def plan_rules(dvc: Repo | None = None) -> dict[str, list[str]]:
 
 
 def list_commands(overlays: list[str]) -> list[dict[str, Any]]:
-    """Return rule, inputs, outputs, resources and words of the command of each job of a run from the beginning."""
+    """Return rule, run, files, resources, command and its words of each job of a run from the beginning."""
     with open_graph([Path(overlay) for overlay in overlays], forceall=True) as graph:
         return [
             {
                 "rule": job.rule.name,
+                "run": job.wildcards_dict["run"],
+                "command": job.shellcmd,
                 "inputs": list(map(str, job.input)),
                 "outputs": list(map(str, job.output)),
                 "resources": {name: value for name, value in job.resources.items() if isinstance(value, int | str)},

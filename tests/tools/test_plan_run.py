@@ -13,10 +13,11 @@ from pipeline.models.shape import OF_FOLDER, PUBLISHED, find_shape
 from pipeline.planning import recipes
 from pipeline.planning.pair_tokens import Gathered, gather_pairs
 from pipeline.planning.show_plan import show_plan
+from pipeline.settings.check import load_checked
 from tests.support.model_folders import write_model_folder
 from tests.support.planned import plan_dpo, same_pairs, settings
 from tests.support.project import ROOT, copy_data, copy_project, run_command
-from tools.plan_run import find_refusal, make_plan, read_settings
+from tools.plan_run import find_refusal, make_plan
 
 SIZES = dict(zip(OF_FOLDER, (24, 2880, 2880, 32, 4, 64, 8, 64, 201_088), strict=True))
 
@@ -63,7 +64,7 @@ def gathered(project) -> Gathered:
     """Return the tutorial's pairs, which changes of its training and of its model leave as they are."""
     with contextlib.chdir(project):
         overlays = [Path("experiments/tutorial.yaml")]
-        return gather_pairs(read_settings(overlays), overlays)
+        return gather_pairs(load_checked(overlays), overlays)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def plan(project, gathered, monkeypatch):
 
     def make(base: str = "tutorial", **sections) -> tuple[str, dict]:
         monkeypatch.chdir(project)
-        config = read_settings([Path(name) for name in overlays_of(project, base, sections)])
+        config = load_checked([Path(name) for name in overlays_of(project, base, sections)])
         numbers = make_plan(find_shape(config["model"]), config, gathered)
         return show_plan(numbers), numbers
 
@@ -140,6 +141,13 @@ def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
     assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
 
 
+def test_an_export_takes_the_disk_of_the_tuned_model(plan):
+    _, usual = plan()
+    _, asked = plan(export={"gguf": True})
+    assert "exported" not in usual["disk"]
+    assert asked["disk"]["exported"] == asked["disk"]["merged"] == usual["disk"]["merged"]
+
+
 def test_several_answers_and_prompts_of_ones_own_take_disk_and_a_fault_of_theirs_stops_the_plan(plan, project):
     (project / "own.txt").write_text("one\ntwo\n", encoding="utf-8")
     _, usual = plan()
@@ -158,6 +166,16 @@ def test_hours_of_training_answers_and_scores_stand_beside_each_gpu(plan):
     assert re.search(rf"\n  h20 \(set\) +95\.6 +{' +'.join(hours)}\n", said)
     assert re.search(r"\n  rtx-4090 +24\.0 +[\d.]+ +- +-\n", said)  # a model of 39 GiB on one of them
     assert "Answers of 2 models, each as long as it may be: 2,048 tokens." in said
+
+
+def test_analyses_of_the_base_model_have_hours_disk_and_a_line_of_their_own(plan):
+    said, numbers = plan(data={"analyses": "base"})
+    hours = f"{numbers['inference']['analyses_seconds']['h20'] / 3600:.2f}"
+    assert re.search(r"\n  4 of +GiB +analyses +training +answers +scores\n", said)
+    assert re.search(rf"\n  h20 \(set\) +95\.6 +{hours} ", said)
+    assert "Analyses: the base model's answers to 288 prompts (data.analyses)." in said
+    assert numbers["disk"]["analyses"] > numbers["disk"]["answers"]
+    assert "analyses" not in plan()[1]["disk"]
 
 
 def inference_seconds(numbers: dict) -> list[dict]:
@@ -350,8 +368,14 @@ def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(run_plan, 
     assert len(errors.splitlines()) == 1
 
 
-def test_make_plan_shows_the_plan_and_then_every_command(project):
+def test_make_plan_shows_the_plan_alone(project):
     done = run_command("make", "--no-print-directory", "plan", cwd=project)
+    assert done.stdout.startswith("Plan of tutorial: 1 training on 4 x h20")
+    assert "scripts.train_dpo" not in done.stdout
+
+
+def test_make_plan_shows_every_command_behind_the_plan_where_asked(project):
+    done = run_command("make", "--no-print-directory", "plan", "COMMANDS=1", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     plan, _, commands = done.stdout.partition("Disk under results/")
     assert plan.startswith("Plan of tutorial: 1 training on 4 x h20")
@@ -363,7 +387,7 @@ def test_make_plan_of_what_does_not_fit_shows_no_commands(project):
     (project / "experiments" / "large.yaml").write_text(
         yaml.safe_dump({"model": {"folder": "models/gpt-oss-20b"}, **TOO_LARGE}), encoding="utf-8"
     )
-    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", cwd=project)
+    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", "COMMANDS=1", cwd=project)
     assert done.returncode == 2  # make's own, for a command that failed
-    assert "train_dpo.py" not in done.stdout
+    assert "scripts.train_dpo" not in done.stdout
     assert "would need" in done.stderr

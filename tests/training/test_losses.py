@@ -17,7 +17,8 @@ import yaml
 
 from pipeline.launch.contract import Contract
 from pipeline.launch.run_swift import prompt_variables
-from pipeline.preferences.rated_answers import write_rated_answers
+from pipeline.models.swift_rows import write_swift_rows
+from pipeline.preferences.rated_answers import rated_answers
 from pipeline.settings.flags import swift_flags
 from pipeline.training.first_loss import predict_first_loss
 from tests.support.plain_forward import Answer, Pairs, score_pairs
@@ -220,8 +221,8 @@ def write_sides(folder: Path, kind: str) -> tuple[list[list[dict]], list[Path]]:
     sides = [[pair(*texts) for texts in side[:count]] for side in (TRAIN, HELD_OUT)]
     files = [folder / f"{name}.jsonl" for name in ("train", "val")]
     for file, pairs in zip(files, sides, strict=True):
-        file.write_text("".join(json.dumps(row) + "\n" for row in pairs), encoding="utf-8")
-    return sides, [write_rated_answers(file, folder / "rated") for file in files] if kind == "kto" else files
+        write_swift_rows(file, [row for pair in pairs for row in rated_answers(pair)] if kind == "kto" else pairs)
+    return sides, files
 
 
 def train(model: Path, folder: Path, changed: dict) -> Trained:

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.files.json_files import run_digest
 from pipeline.training.record import copy_adapter, differing_flags, read_curves, read_settings
+from tests.support.odd_folders import ODD_FOLDERS
 
 
 def test_a_checkpoint_is_looked_for_under_its_own_settings_and_data(tmp_path):
@@ -63,6 +64,40 @@ def test_settings_do_not_tell_where_the_clone_lies_or_where_a_stopped_run_went_o
     }
 
 
+@pytest.mark.parametrize("name", ODD_FOLDERS)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_settings_are_the_same_whatever_the_folder_of_the_project_is_called(tmp_path, monkeypatch, name, ascii_only):
+    monkeypatch.setattr("pipeline.training.record.PACKAGES", ())
+    project = tmp_path / name
+    checkpoint = project / "results" / "0123456789ab" / "checkpoint-9"
+    checkpoint.mkdir(parents=True)
+    monkeypatch.chdir(project)
+    place = checkpoint.parent
+    arguments = {
+        "output_dir": str(place),
+        "system": "Don't say '' or 'no'.",
+        "resume_from_checkpoint": str(checkpoint),
+        "model_info": {"folders": [str(project / "models"), None, 1]},
+        "training_args": f"DPOConfig(output_dir={str(place)!r}, resume_from_checkpoint={str(checkpoint)!r}, "
+        f"optim=<Optim.A: 'a'>, logging_dir={str(place / 'runs')!r}, system={'it' + chr(39) + 's'!r})",
+    }
+    (checkpoint / "args.json").write_text(json.dumps(arguments, ensure_ascii=ascii_only), encoding="utf-8")
+    assert read_settings(checkpoint, ["rlhf", "--output_dir", "results/0123456789ab"], {}, {}) == {
+        "command": ["swift", "rlhf", "--output_dir", "results"],
+        "environment": {},
+        "contract": {},
+        "versions": {},
+        "arguments": {
+            "output_dir": "results",
+            "system": "Don't say '' or 'no'.",
+            "resume_from_checkpoint": None,
+            "model_info": {"folders": ["models", None, 1]},
+            "training_args": "DPOConfig(output_dir='results', resume_from_checkpoint=None, "
+            """optim=<Optim.A: 'a'>, logging_dir='results/runs', system="it's")""",
+        },
+    }
+
+
 def test_the_adapter_is_the_same_bytes_whatever_the_order_of_its_modules(tmp_path):
     written = []
     for order in (["q_proj", "k_proj"], ["k_proj", "q_proj"]):
@@ -87,6 +122,7 @@ def test_a_flag_that_ms_swift_made_something_else_of_is_named():
     assert differing_flags(flags, in_force) == []
     assert differing_flags(["--deepspeed", "zero3_offload"], in_force) == []
     assert differing_flags(flags, in_force | {"bf16": None}) == ["bf16: false became None"]
+    assert differing_flags(["--model_name=-x=y", "--beta", "0.1"], in_force | {"model_name": ["-x=y"]}) == []
     assert differing_flags(["--betta", "1"], in_force) == ["betta: 1 became unknown"]
     assert differing_flags(["--deepspeed", "zero2"], in_force) == [f"deepspeed: zero2 became {zero3}"]
 

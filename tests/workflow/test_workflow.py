@@ -1,6 +1,7 @@
 """The graph: what it plans, what it refuses before it starts, and the rules' common form."""
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from pipeline.graph.check_machine import check_machine, check_plan
+from pipeline.graph.check_machine import check_machine, check_plan, refuse_future_times, require_writable
 from pipeline.settings.check import check_config, load_config, merge
 from pipeline.settings.flags import swift_flags
 from tests.support.both_engines import in_folder
@@ -28,10 +29,10 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequantise_model"}
-ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses", "export_gguf"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
+    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics", "track_answers"),
     *("write_report", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
@@ -121,9 +122,12 @@ def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experimen
     check_plan(load_config([ROOT / experiment]), CEILINGS)
 
 
-def test_no_gpu_works_before_every_pair_has_passed_the_checks():
-    jobs = list_commands("experiments/gpt-oss-20b-sft.yaml")
-    later = {path for job in jobs if job["rule"] == "check_tokens" for path in job["outputs"]}
+@pytest.mark.parametrize(("analyses", "check"), [(None, "check_tokens"), ("base", "check_tokens_early")])
+def test_no_gpu_works_before_every_pair_has_passed_the_checks(tmp_path, analyses, check):
+    settings = yaml.safe_load((ROOT / "experiments" / "gpt-oss-20b-sft.yaml").read_text(encoding="utf-8"))
+    settings["data"] = settings.get("data", {}) | {"analyses": analyses}
+    jobs = list_commands(str(tmp_path / overlay(tmp_path, **settings)))
+    later = {path for job in jobs if job["rule"] == check for path in job["outputs"]}
     while more := {path for job in jobs if later & set(job["inputs"]) for path in job["outputs"]} - later:
         later |= more
     on_gpu = [job for job in jobs if job["resources"].get("gpu")]
@@ -157,6 +161,13 @@ def test_a_sweep_trains_each_point_and_computes_what_they_share_once(project):
 def test_a_sweep_of_answers_trains_once(project):
     jobs = count_jobs(project, sweep={"grid": {"infer.temperature": [0, 0.5, 1]}})
     assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
+
+
+def test_an_export_is_made_of_each_trained_model_once_and_only_where_it_is_asked_for(project):
+    answers = {"grid": {"infer.temperature": [0, 0.5, 1]}}
+    assert count_jobs(project, sweep=answers)["export_gguf"] == 0
+    assert count_jobs(project, sweep=answers, export={"gguf": True})["export_gguf"] == 1
+    assert count_jobs(project, sweep=grid([0.05]), export={"gguf": True})["export_gguf"] == 2
 
 
 def test_prompts_of_ones_own_are_checked_once_and_answered_by_the_tuned_model_of_each_point(project):
@@ -256,6 +267,11 @@ def test_a_run_that_cannot_work_anywhere_ends_in_one_line_before_anything_is_pla
             "data/**.jsonl: neither a path nor a glob (Invalid pattern: '**' can only be an entire path component); "
             "set data.raw to one",
         ),
+        (
+            {"data": {"val": "data/**.jsonl"}},
+            "data/**.jsonl: neither a path nor a glob (Invalid pattern: '**' can only be an entire path component); "
+            "set data.val to one",
+        ),
         ({"data": {"raw": ["data/*.jsonl", "more"]}}, "more: no such file; put it there, or set data.raw"),
         (
             {"data": {"raw": ["data", {"file": "data/*.jsonl", "limit": 5}]}},
@@ -308,6 +324,54 @@ def test_what_cannot_work_is_named_with_its_fix(tmp_path, monkeypatch, sections,
         check_before_planning(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("{run}.jsonl", "has { in it, which Snakemake takes for a wildcard; give the file another name"),
+        ("a\nb.jsonl", "has a line break in it; take it out"),
+        ("\udcff.jsonl", "has U+DCFF in it, half of a character; write the whole one"),
+    ],
+)
+def test_a_file_whose_name_snakemake_could_not_take_is_named_where_a_folder_is_data(tmp_path, monkeypatch, name, fault):
+    monkeypatch.chdir(tmp_path)
+    for file in ("mine/a.jsonl", f"mine/{name}"):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(SystemExit) as refused:
+        check_before_planning(Path(overlay(tmp_path, data={"raw": "mine"})))
+    assert refused.value.code == f"data.raw: mine/{ascii(name)[1:-1]}: {fault}"
+
+
+@pytest.mark.parametrize("path", ["results", "results/tiny", "results/tiny/data"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["a file", "a link to nothing"])
+def test_what_stands_where_the_run_needs_a_folder_is_named(tmp_path, monkeypatch, path, is_link):
+    there = tmp_path / path
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.symlink_to("nothing") if is_link else there.touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=f"^{path}: not a folder, but the run writes into it; move it away$"):
+        require_writable({Path("results"), Path("results/tiny/data")})
+
+
+def test_a_file_in_place_of_the_results_is_named_before_anything_is_planned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").touch()
+    with pytest.raises(SystemExit, match=r"^results: not a folder, but the run writes into it; move it away$"):
+        check_before_planning(Path(overlay(tmp_path)))
+
+
+def test_a_file_of_tomorrow_is_named_with_the_command_that_sets_its_time(tmp_path):
+    files = [tmp_path / "now.jsonl", tmp_path / "to'morrow.jsonl", tmp_path / "none.jsonl"]
+    for file in files[:2]:
+        file.touch()
+    os.utime(files[1], (2e9, 4e9))
+    with pytest.raises(
+        SystemExit, match=r"to'morrow\.jsonl: its time, 2096-10-\d\d \d\d:\d\d, is in the future; .*touch '"
+    ):
+        refuse_future_times(files)
+    refuse_future_times(files[:1])
+
+
 def check_before_planning(file: Path) -> None:
     """Check an overlay as the Snakefile does."""
     config = load_config([file])
@@ -357,6 +421,13 @@ def test_a_run_that_cannot_work_here_ends_in_one_line_before_any_job_starts(snak
 def test_what_this_machine_lacks_is_named_with_its_fix(no_gpus, sections, line):
     with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
         check_machine(merge(load_config([]), sections), conda=False)
+
+
+def test_an_export_stops_before_any_job_where_its_converter_is_not_installed(no_gpus, project, monkeypatch):
+    monkeypatch.chdir(project)
+    line = ".venv-serving: the serving environment is missing; run: envs/install.sh serving .venv-serving"
+    with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
+        check_machine(load_config([]) | {"export": {"gguf": True}}, conda=False)
 
 
 def test_results_that_cannot_be_written_are_named_before_any_job_starts(snakemake, project):

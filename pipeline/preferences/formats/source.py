@@ -21,7 +21,11 @@ Score = float | UnsetType | None
 class RawMessage(Message, gc=False, forbid_unknown_fields=True):
     """One turn of a conversation, as schemas/pair.schema.json allows it."""
 
-    content: RawText
+    content: str
+
+    def __post_init__(self) -> None:
+        if not self.content.strip() and self.role != "tool_response":
+            raise ValueError("empty, or white space alone")
 
 
 Messages = Annotated[list[RawMessage], Meta(min_length=1)]
