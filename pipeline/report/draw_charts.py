@@ -5,6 +5,8 @@ it, and another font would stand in for a character that it lacks. So no font of
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,7 @@ from pipeline.report.messages import LANGUAGES, say_name
 
 FILE_LANGUAGE = "en"  # the language of most papers; other languages need fonts that may be missing
 WIDTH = 560  # pixels
-os.environ["FONTCONFIG_FILE"] = str(
-    Path(__file__).with_name("no_fonts.conf")
-)  # vl-convert reads it when it first draws
+FONTS = "FONTCONFIG_FILE"  # vl-convert reads this variable when it first draws
 
 
 def specify_file(chart: Chart) -> Spec:
@@ -28,6 +28,19 @@ def specify_file(chart: Chart) -> Spec:
     return specify(chart, FILE_LANGUAGE, PAPER, PAPER_FONT) | {"width": WIDTH, "title": title, "padding": 12}
 
 
+@contextmanager
+def without_fonts() -> Iterator[None]:
+    """Show no font of the machine to what is drawn here; a browser that is started later needs them."""
+    before = os.environ.get(FONTS)
+    os.environ[FONTS] = str(Path(__file__).with_name("no_fonts.conf"))
+    try:
+        yield
+    finally:
+        del os.environ[FONTS]
+        os.environ |= {} if before is None else {FONTS: before}
+
+
+@without_fonts()
 def draw_files(charts: list[Chart], folder: Path) -> None:
     """Write an SVG and a PNG for each chart, under its name."""
     folder.mkdir(parents=True, exist_ok=True)

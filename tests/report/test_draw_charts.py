@@ -1,7 +1,10 @@
 """draw_charts.py: the files of charts are the same bytes whatever fonts a machine has."""
 
+import os
+
 import pytest
 
+from pipeline.report.draw_charts import draw_files
 from tests.support.other_fonts import install_font, run_python
 
 DRAW = """
@@ -27,3 +30,9 @@ def test_a_chart_has_the_same_bytes_on_a_machine_whose_fonts_have_the_same_name(
         drawn.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert sorted(drawn[0]) == ["loss.png", "loss.svg", "sft_loss.png", "sft_loss.svg"]
     assert drawn[0] == drawn[1]
+
+
+def test_programs_that_start_after_a_drawing_see_the_fonts_of_the_machine(tmp_path):
+    before = dict(os.environ)
+    draw_files([], tmp_path)
+    assert dict(os.environ) == before
