@@ -1,19 +1,31 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run find-overlay setup setup-tests plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
 CORES ?= all
-EXPERIMENT ?= tutorial
+# An overlay of config.yaml: its path, or its name under experiments/, with or without the ending.
+EXPERIMENT :=
+overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),$(EXPERIMENT:%=experiments/$(basename $(EXPERIMENT)).yaml)))
 # Not from the environment, where HOST may be this machine's name, and open the board to others.
 HOST := 127.0.0.1
 PORT := 5092
 RUN :=
+COMMANDS :=
 
-run: setup ## Run config.yaml: tiny model, CPU, offline
-	@snakemake --cores $(CORES)
-	@python -m tools.show_results
+# A name that nothing reads would be ignored in silence.
+VARIABLES := CORES EXPERIMENT COMMANDS HOST PORT RUN WORKERS PYTHON TORCH_INDEX
+unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(if $(unknown),$(error $(unknown): not known; make takes $(VARIABLES)))
+
+run: find-overlay setup ## Run config.yaml: tiny model, CPU, offline; or an overlay of it: make run EXPERIMENT=mine
+	@snakemake --cores $(CORES) $(overlay:%=--configfile %)
+	@python -m tools.show_results $(overlay)
+
+find-overlay:
+	@[ -z "$(overlay)" ] || [ -f "$(overlay)" ] || { echo "$(overlay): no such file; there are:" \
+	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
 
 setup: ## Install both environments and fetch the embedded pairs; does nothing where that is done
 	@envs/install.sh workflow .venv
@@ -21,12 +33,15 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
-plan: setup ## Estimate the cost of a real run, and show its commands: make plan EXPERIMENT=tutorial
-	@[ -f experiments/$(EXPERIMENT).yaml ] || { echo "experiments/$(EXPERIMENT).yaml: no such file; there are:" \
-	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
-	@python -m tools.plan_run experiments/$(EXPERIMENT).yaml
+setup-tests: setup
+	@envs/install.sh tests .venv-tests
+
+plan: find-overlay setup ## Estimate the cost of a real run: make plan EXPERIMENT=tutorial [COMMANDS=1: and show its commands]
+	@python -m tools.plan_run $(or $(overlay),experiments/tutorial.yaml)
+ifneq ($(COMMANDS),)
 	@echo
-	@snakemake --dry-run --printshellcmds --configfile experiments/$(EXPERIMENT).yaml
+	@snakemake --dry-run --printshellcmds --configfile $(or $(overlay),experiments/tutorial.yaml)
+endif
 
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
 	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
@@ -37,8 +52,9 @@ sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWA
 repro: setup ## Compute the published results again in a scratch clone, and compare; takes minutes
 	@python -m tools.reproduce_results
 
-exp: setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
-	@python -m tools.run_experiment experiments/$(EXPERIMENT).yaml
+exp: find-overlay setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
+	@[ -n "$(overlay)" ] || { echo "EXPERIMENT is missing; such as: make exp EXPERIMENT=tiny-sft" >&2; exit 1; }
+	@python -m tools.run_experiment $(overlay)
 
 dvc.yaml: setup ## Write dvc.yaml again from the Snakefile
 	@python -m tools.write_dvc_yaml
@@ -55,9 +71,9 @@ publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock a
 WORKERS := 2
 define run_tests
 	@export OMP_WAIT_POLICY=passive; failed=0; \
-	pytest=(python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1)"); \
-	"$${pytest[@]}" --junitxml=.pytest_cache/workflow.xml $(2) || failed=1; \
-	envs/with-training "$${pytest[@]}" --junitxml=.pytest_cache/training.xml || failed=1; \
+	pytest=(-m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(1)"); \
+	.venv-tests/bin/python "$${pytest[@]}" --junitxml=.pytest_cache/workflow.xml $(2) || failed=1; \
+	envs/with-training python "$${pytest[@]}" --junitxml=.pytest_cache/training.xml || failed=1; \
 	python -m tests.support.slowest .pytest_cache/workflow.xml .pytest_cache/training.xml; \
 	exit $$failed
 endef
@@ -77,7 +93,7 @@ test-nightly: check ## What those leave out: every setting, more inputs, ms-swif
 	@.venv-fidelity/bin/python -m pytest tests/runs/fidelity/test_flags_3_7_0.py
 	$(call run_tests,nightly or hypothesis,--hypothesis-profile=nightly -p no:budget)
 
-check: setup ## Check form, types and generated files, changing nothing
+check: setup-tests ## Check form, types and generated files, changing nothing
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@snakefmt --check Snakefile rules 2>/dev/null || { snakefmt --diff Snakefile rules; exit 1; }
@@ -91,7 +107,7 @@ check: setup ## Check form, types and generated files, changing nothing
 	@python -m benchmarks.document_performance --check
 	@python -m tools.write_conda_envs --check
 
-format: setup ## Format the code
+format: setup-tests ## Format the code
 	@ruff check --fix --quiet .
 	@ruff format --quiet .
 	@snakefmt Snakefile rules
@@ -111,6 +127,9 @@ bench: setup ## Measure the default run, no-ops and the data conversion, as rati
 
 help: ## List these targets
 	@sed -n 's/^\([a-z.-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.DEFAULT:
+	@echo "$@: not a target; make help lists them" >&2; exit 2
 
 clean: ## Remove results/, but neither the data nor the environments
 	rm -rf results/*/ .snakemake

@@ -2,6 +2,7 @@
 # Install an environment, exactly as its lock says:
 #     envs/install.sh workflow .venv
 #     envs/install.sh training .venv-training
+#     envs/install.sh tests .venv-tests            # for make test and make check; sees the packages of .venv
 #     envs/install.sh fidelity .venv-fidelity      # for make test-nightly alone
 #     envs/install.sh provenance .venv-provenance  # for make test-ci alone
 #     envs/install.sh mutants .venv-mutants        # for make test-nightly alone
@@ -19,8 +20,8 @@ folder=$2
 python=${PYTHON:-python3}
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_QUIET=1 DS_BUILD_OPS=0
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "$python is $("$python" --version 2>&1), but 3.11 or newer is needed; run: make setup PYTHON=python3.11" >&2
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || {
+    echo "$python is $("$python" --version 2>&1), but 3.11, 3.12 or 3.13 is needed; run: make setup PYTHON=python3.11" >&2
     exit 1
 }
 stamp="$folder/installed.sha256"
@@ -40,5 +41,10 @@ if torch=$(grep '^torch==' "envs/$name.in"); then
     install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
 fi
 install --no-deps --require-hashes --no-build-isolation -r "envs/$name.lock"
+# What tests run in is the workflow environment, and more.
+if [ "$name" = tests ]; then
+    site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    echo "$site" | sed "s,/$(basename "$folder")/,/.venv/," > "$site/workflow.pth"
+fi
 sha256sum envs/build.lock "envs/$name.lock" "envs/$name.in" > "$stamp"
 echo "The $name environment is ready: $(du -sh "$folder" | cut -f1)"

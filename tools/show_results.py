@@ -1,8 +1,9 @@
 """List the results of a run: where each is, and its main figures.
 
     python -m tools.show_results --run tiny
+    python -m tools.show_results experiments/mine.yaml
 
-Without --run, it lists those of the run that config.yaml names.
+Without either, it lists those of the run that config.yaml names.
 """
 
 import csv
@@ -127,8 +128,10 @@ def show_results(run: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, settings=False)
+    parser.add_argument("overlays", type=Path, nargs="*", help="merged over config.yaml, in order, for the run's name")
     parser.add_argument("--run", help="name of the run")
-    print(show_results(parser.parse_args(argv).run or load_config([])["run"]))
+    args = parser.parse_args(argv)
+    print(show_results(args.run or load_config(args.overlays)["run"]))
 
 
 if __name__ == "__main__":

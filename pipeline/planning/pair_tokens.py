@@ -85,10 +85,11 @@ def run_stages(targets: list[str], overlays: list[Path], changes: Settings) -> N
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as over:
         yaml.safe_dump(changes, over)
         over.flush()
-        snakemake = str(Path(sys.executable).parent / "snakemake")
         # A profile of the environment may send jobs to a queue.
         options = ["--executor", "local", "--cores", "all", "--configfile", *map(str, overlays), over.name]
-        done = subprocess.run([snakemake, *targets, *options], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *targets, *options], capture_output=True, text=True, check=False
+        )
     if done.returncode:
         sys.exit(last_words(done))
 

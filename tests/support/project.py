@@ -61,7 +61,7 @@ def copy_clone(clone: Path, target: Path) -> Path:
 
 def link_environments(target: Path) -> None:
     """Let a copy use the environments that are installed."""
-    for environment in (".venv", ".venv-training"):
+    for environment in (".venv", ".venv-tests", ".venv-training"):
         (target / environment).symlink_to(ROOT / environment)
 
 

@@ -350,8 +350,14 @@ def test_rows_that_stop_the_run_stop_the_plan_with_the_runs_own_words(run_plan, 
     assert len(errors.splitlines()) == 1
 
 
-def test_make_plan_shows_the_plan_and_then_every_command(project):
+def test_make_plan_shows_the_plan_alone(project):
     done = run_command("make", "--no-print-directory", "plan", cwd=project)
+    assert done.stdout.startswith("Plan of tutorial: 1 training on 4 x h20")
+    assert "scripts.train_dpo" not in done.stdout
+
+
+def test_make_plan_shows_every_command_behind_the_plan_where_asked(project):
+    done = run_command("make", "--no-print-directory", "plan", "COMMANDS=1", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     plan, _, commands = done.stdout.partition("Disk under results/")
     assert plan.startswith("Plan of tutorial: 1 training on 4 x h20")
@@ -363,7 +369,7 @@ def test_make_plan_of_what_does_not_fit_shows_no_commands(project):
     (project / "experiments" / "large.yaml").write_text(
         yaml.safe_dump({"model": {"folder": "models/gpt-oss-20b"}, **TOO_LARGE}), encoding="utf-8"
     )
-    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", cwd=project)
+    done = run_command("make", "--no-print-directory", "plan", "EXPERIMENT=large", "COMMANDS=1", cwd=project)
     assert done.returncode == 2  # make's own, for a command that failed
-    assert "train_dpo.py" not in done.stdout
+    assert "scripts.train_dpo" not in done.stdout
     assert "would need" in done.stderr

@@ -9,8 +9,9 @@ from tools.write_conda_envs import PIN, conda_env
 
 ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
+FOLDERS = {"workflow": ".venv", "training": ".venv-training", "tests": ".venv-tests"}
 ENGINES = ["engines", "kubernetes"]
-LOCKED = ["build", *NAMES, "fidelity", "provenance", "mutants", *ENGINES, "vllm"]
+LOCKED = ["build", *NAMES, "tests", "fidelity", "provenance", "mutants", *ENGINES, "vllm"]
 OF_RULES = [*NAMES, "vllm"]
 
 
@@ -20,7 +21,8 @@ def pins(name: str) -> set[str]:
 
 def asked(name: str) -> set[str]:
     text = (ENVS / f"{name}.in").read_text(encoding="utf-8")
-    return {re.sub(r"\[.*\]", "", line).lower() for line in text.splitlines() if line and not line.startswith("#")}
+    lines = [line.partition(" ;")[0] for line in text.splitlines() if line and not line.startswith("#")]
+    return {re.sub(r"\[.*\]", "", line).lower() for line in lines}
 
 
 def one_spelling(pin: str) -> str:
@@ -69,15 +71,26 @@ def test_vllm_has_a_torch_of_its_own_that_is_locked():
     assert {pin.partition("=")[0] for pin in pins("vllm")} >= {"torch", "triton", "vllm"}
 
 
+def test_the_tests_environment_repeats_no_package_of_the_workflow_environment():
+    assert pins("tests")
+    assert {pin.partition("=")[0] for pin in pins("tests")} & {
+        pin.partition("=")[0] for pin in pins("workflow")
+    } == set()
+
+
+def test_what_a_run_needs_is_installed_without_the_packages_of_the_tests():
+    for_tests = {one_spelling(pin) for pin in asked("tests")}
+    assert {pin for pin in map(one_spelling, pins("workflow")) if pin in for_tests} == set()
+
+
 @pytest.mark.parametrize("name", OF_RULES)
 def test_the_conda_file_is_what_the_lock_says(name):
     assert (ENVS / f"{name}.yaml").read_text(encoding="utf-8") == conda_env(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FOLDERS)
 def test_what_is_installed_is_what_the_lock_says(run, name):
-    folder = {"workflow": ".venv", "training": ".venv-training"}[name]
-    frozen = run(f"{ROOT / folder}/bin/python", "-m", "pip", "freeze", "--all").stdout
+    frozen = run(f"{ROOT / FOLDERS[name]}/bin/python", "-m", "pip", "freeze", "--all").stdout
     installed = {one_spelling(pin) for pin in frozen.split()}
     missing = {pin for pin in pins(name) if one_spelling(pin) not in installed}
     # Locked for other platforms or other Python versions only.

@@ -1,0 +1,60 @@
+"""What people type: make takes an overlay by any of its names, and refuses what it does not know."""
+
+import pytest
+
+from tests.support.project import ROOT, run_command
+
+
+def say(*words: str) -> tuple[int, list[str], list[str]]:
+    """Return how make ends, what it would run, and what it says of a mistake."""
+    done = run_command("make", "--dry-run", "--no-print-directory", *words)
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tiny-sft",
+        "tiny-sft.yaml",
+        "experiments/tiny-sft",
+        "experiments/tiny-sft.yaml",
+        f"{ROOT}/experiments/tiny-sft.yaml",
+    ],
+)
+def test_an_overlay_is_found_by_its_name_or_its_path(name):
+    commands = say("run", f"EXPERIMENT={name}")[1]
+    overlay = name if name.startswith("/") else "experiments/tiny-sft.yaml"
+    assert commands[-2:] == [
+        f"snakemake --cores all --configfile {overlay}",
+        f"python -m tools.show_results {overlay}",
+    ]
+
+
+def test_make_alone_runs_the_default():
+    assert say()[1][-2:] == ["snakemake --cores all ", "python -m tools.show_results "]
+
+
+def test_make_with_an_overlay_does_not_ignore_it():
+    assert say("EXPERIMENT=tiny-sft")[1][-2:] == say("run", "EXPERIMENT=tiny-sft")[1][-2:]
+
+
+@pytest.mark.parametrize("target", ["run", "plan", "exp"])
+def test_an_overlay_that_is_not_there_is_refused_before_anything_is_installed(target):
+    done = run_command("make", target, "EXPERIMENT=mine")
+    assert done.stdout == ""
+    assert done.stderr.startswith("experiments/mine.yaml: no such file; there are: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["EXPERIMENTS=mine"], "EXPERIMENTS: not known; make takes CORES EXPERIMENT "),
+        (["run", "RUNS=tiny"], "RUNS: not known; "),
+        (["train"], "train: not a target; make help lists them"),
+        (["exp"], "EXPERIMENT is missing; such as: make exp EXPERIMENT=tiny-sft"),
+    ],
+)
+def test_what_make_does_not_know_is_refused(words, said):
+    done = run_command("make", *words)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[0]
