@@ -27,7 +27,7 @@ def server() -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     server = subprocess.Popen(
-        [ROOT / ".venv" / "bin" / "moto_server", "--host", "127.0.0.1", "--port", str(port)],
+        [ROOT / ".venv-tests" / "bin" / "moto_server", "--host", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

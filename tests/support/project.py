@@ -74,7 +74,7 @@ def write_few_pairs(project: Path) -> None:
 
 def run_command(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command with the workflow environment's tools in a folder, and return its output."""
-    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([f"{ROOT}/.venv/bin", f"{ROOT}/.venv-tests/bin", os.environ["PATH"]])
     return subprocess.run(
         command,
         cwd=cwd,

@@ -13,7 +13,7 @@ pytestmark = [
 ]
 
 SHARE = 0.9
-WORKFLOW, TRAINING = (f"{environment}/bin/python" for environment in (".venv", ".venv-training"))
+WORKFLOW, TRAINING = (f"{environment}/bin/python" for environment in (".venv-tests", ".venv-training"))
 MANY_ROWS = ("any_bytes", "conversion_faults", "screen_agrees")
 AREAS = {
     "pairs": Area(
