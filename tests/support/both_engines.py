@@ -49,7 +49,7 @@ def in_folder(folder: Path, function: str, *arguments: Any) -> Any:
 def start_server() -> subprocess.Popen[str]:
     """Start the process, once; it ends when its input does."""
     server = subprocess.Popen(
-        [ROOT / ".venv" / "bin" / "python", "-m", __name__],
+        [ROOT / ".venv-tests" / "bin" / "python", "-m", __name__],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
