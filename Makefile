@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run find-overlay setup setup-tests plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run find-overlay setup setup-tests new plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
@@ -13,9 +13,12 @@ HOST := 127.0.0.1
 PORT := 5092
 RUN :=
 COMMANDS :=
+DATA :=
+GPU :=
+GPUS :=
 
 # A name that nothing reads would be ignored in silence.
-VARIABLES := CORES EXPERIMENT COMMANDS HOST PORT RUN WORKERS PYTHON TORCH_INDEX
+VARIABLES := CORES EXPERIMENT DATA GPU GPUS COMMANDS HOST PORT RUN WORKERS PYTHON TORCH_INDEX
 unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(if $(unknown),$(error $(unknown): not known; make takes $(VARIABLES)))
 
@@ -35,6 +38,11 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 
 setup-tests: setup
 	@envs/install.sh tests .venv-tests
+
+new: setup ## Write an overlay for your pairs and GPUs: make new EXPERIMENT=mine DATA=my_pairs.jsonl [GPU=a100-80gb GPUS=2]
+	@[ -n "$(EXPERIMENT)" ] && [ -n "$(DATA)" ] || { echo "EXPERIMENT or DATA is missing; such as: make new EXPERIMENT=mine \
+	DATA=my_pairs.jsonl" >&2; exit 1; }
+	@python -m tools.write_experiment "$(EXPERIMENT)" "$(DATA)" $(GPU:%=--gpu %) $(GPUS:%=--gpus %)
 
 plan: find-overlay setup ## Estimate the cost of a real run: make plan EXPERIMENT=tutorial [COMMANDS=1: and show its commands]
 	@python -m tools.plan_run $(or $(overlay),experiments/tutorial.yaml)
