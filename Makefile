@@ -1,6 +1,6 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run find-overlay setup setup-tests new plan board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup setup-tests new plan chat serve push-model board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
@@ -8,17 +8,20 @@ CORES ?= all
 # An overlay of config.yaml: its path, or its name under experiments/, with or without the ending.
 EXPERIMENT :=
 overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),$(EXPERIMENT:%=experiments/$(basename $(EXPERIMENT)).yaml)))
-# Not from the environment, where HOST may be this machine's name, and open the board to others.
+# Not from the environment, where HOST may be this machine's name, and open a server to others.
 HOST := 127.0.0.1
-PORT := 5092
+PORT :=
 RUN :=
 COMMANDS :=
 DATA :=
 GPU :=
 GPUS :=
+TO :=
+SEND :=
+PUBLIC :=
 
 # A name that nothing reads would be ignored in silence.
-VARIABLES := CORES EXPERIMENT DATA GPU GPUS COMMANDS HOST PORT RUN WORKERS PYTHON TORCH_INDEX
+VARIABLES := CORES EXPERIMENT DATA GPU GPUS COMMANDS RUN HOST PORT TO SEND PUBLIC WORKERS PYTHON TORCH_INDEX
 unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(if $(unknown),$(error $(unknown): not known; make takes $(VARIABLES)))
 
@@ -26,6 +29,7 @@ run: find-overlay setup ## Run config.yaml: tiny model, CPU, offline; or an over
 	@snakemake --cores $(CORES) $(overlay:%=--configfile %)
 	@python -m tools.show_results $(overlay)
 
+.PHONY: find-overlay
 find-overlay:
 	@[ -z "$(overlay)" ] || [ -f "$(overlay)" ] || { echo "$(overlay): no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
@@ -36,7 +40,7 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 	@said=$$(dvc pull data.dvc 2>&1) || { echo "$$said"; echo "data/ is not what data.dvc names: keep your pairs \
 	elsewhere and name them in data.raw; 'dvc checkout --force data.dvc' brings the embedded ones back" >&2; exit 1; }
 
-setup-tests: setup
+setup-tests: setup ## Install what only tests and checks need, too
 	@envs/install.sh tests .venv-tests
 
 new: setup ## Write an overlay for your pairs and GPUs: make new EXPERIMENT=mine DATA=my_pairs.jsonl [GPU=a100-80gb GPUS=2]
@@ -51,8 +55,18 @@ ifneq ($(COMMANDS),)
 	@snakemake --dry-run --printshellcmds --configfile $(or $(overlay),experiments/tutorial.yaml)
 endif
 
+chat: setup ## Talk to a run's model, before DPO and after it, side by side: make chat RUN=tiny
+	@envs/with-training python -m tools.chat_with_run --run '$(or $(RUN),tiny)'
+
+serve: setup ## Serve the tuned model to OpenAI's clients, for this machine only: make serve RUN=tiny [HOST=…] [PORT=8000]
+	@envs/with-training python -m tools.serve_run --run '$(or $(RUN),tiny)' --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+
+push-model: setup ## Show what would go to a model hub, and send it with SEND=1: make push-model RUN=tiny TO=org/name [PUBLIC=1]
+	@envs/with-training python -m tools.push_model --run '$(or $(RUN),tiny)' --to '$(TO)' \
+	$(if $(filter 1,$(PUBLIC)),--public) $(if $(filter 1,$(SEND)),--send)
+
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
-	@envs/with-training python -m tools.open_board --host $(HOST) --port $(PORT)
+	@envs/with-training python -m tools.open_board --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
 
 sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
 	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
@@ -72,6 +86,7 @@ publish: dvc.yaml ## Run config.yaml, and publish its results; commit dvc.lock a
 	@rm -rf .dvc/cache/runs .dvc/store
 	@dvc commit --force --quiet
 	@dvc push --quiet --run-cache
+	@python -m tools.draw_pictures
 
 # Tests by the marks of pyproject.toml, in both environments, each file in one of WORKERS processes. A failure in one
 # environment does not hide those of the other. Threads that wait sleep, and leave the cores to the other worker; results
@@ -93,6 +108,7 @@ test-ci: check ## That, and all whose loss would be a wrong result; Slurm's test
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@envs/install.sh provenance .venv-provenance
+	@envs/install.sh serving .venv-serving
 	$(call run_tests,not nightly,--hypothesis-profile=ci)
 
 test-nightly: check ## What those leave out: every setting, more inputs, ms-swift 3.7.0 (2 GB), changes of the code; an hour or more
@@ -112,6 +128,7 @@ check: setup-tests ## Check form, types and generated files, changing nothing
 	@python -m tools.document_formats --check
 	@python -m tools.document_tutorial --check
 	@python -m tools.document_hardware --check
+	@python -m tools.document_graph --check
 	@python -m benchmarks.document_performance --check
 	@python -m tools.write_conda_envs --check
 
@@ -126,6 +143,7 @@ docs: setup ## Rewrite docs/configuration.md, problems.md, formats.md, tutorial.
 	@python -m tools.document_formats
 	@python -m tools.document_tutorial
 	@python -m tools.document_hardware
+	@python -m tools.document_graph
 	@python -m benchmarks.document_performance
 
 bench: setup ## Measure the default run, no-ops and the data conversion, as ratios; more than half an hour

@@ -52,11 +52,13 @@ POINTS = list_points(config)
 RUNS = list_runs(config)
 SHARED = f"results/{config['run']}"
 SPLIT = f"{SHARED}/data/analyses" if config["data"]["analyses"] else f"{SHARED}/data"
+ANALYSES = [f"{SPLIT}/{side}.json" for side in ("train", "val")] if config["data"]["analyses"] else []  # their accounts
 SOURCES = list_sources(config["data"]["raw"], f"{SHARED}/data")
 PROMPTS = list(config["infer"]["prompts"] or [])  # names of the user's own ones
 
 # Of trainings, which depend on what they mean as on their own code.
-PLUGINS = plugin_files(training_plugins(config["train"], tracked=config["tracking"]["mode"] != "disabled"))
+TRACKED = config["tracking"]["mode"] != "disabled"  # by SwanLab
+PLUGINS = plugin_files(training_plugins(config["train"], tracked=TRACKED))
 part = hand_parts(RUNS)
 model_of = name_models(RUNS)
 
@@ -72,7 +74,6 @@ wildcard_constraints:
 # Of seconds each: not worth a job on a cluster.
 localrules:
     all,
-    add_analyses,
     tabulate_curves,
     gather_predictions,
     gather_predictions_before,
@@ -80,6 +81,7 @@ localrules:
     check_prompts,
     check_neutral,
     tabulate_sweep,
+    track_answers,
     write_model_card,
     write_provenance,
     write_report,
@@ -92,10 +94,12 @@ rule all:
         [f"results/{point.run}/infer/predictions.jsonl" for point in POINTS],
         [f"results/{point.run}/infer/{name}/predictions.jsonl" for point in POINTS for name in PROMPTS],
         [f"results/{point.run}/evaluate/metrics.json" for point in POINTS],
+        [f"results/{point.run}/evaluate/tracked.json" for point in POINTS if TRACKED],
         [f"results/{point.run}/model_card.md" for point in POINTS],
         [f"results/{point.run}/ro-crate-metadata.json" for point in POINTS],
         [f"results/{point.run}/report.html" for point in POINTS],
         [f"{SHARED}/sweep.csv", f"{SHARED}/sweep.svg", f"{SHARED}/sweep.html"] if config["sweep"] else [],
+        [f"results/{point.training}/export/{point.training}.gguf" for point in POINTS if config["export"]["gguf"]],
 
 
 include: "rules/data.smk"
@@ -103,6 +107,7 @@ include: "rules/model.smk"
 include: "rules/dpo.smk"
 include: "rules/sft.smk"
 include: "rules/merge.smk"
+include: "rules/export.smk"
 include: "rules/infer.smk"
 include: "rules/evaluate.smk"
 include: "rules/card.smk"

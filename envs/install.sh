@@ -6,6 +6,7 @@
 #     envs/install.sh fidelity .venv-fidelity      # for make test-nightly alone
 #     envs/install.sh provenance .venv-provenance  # for make test-ci alone
 #     envs/install.sh mutants .venv-mutants        # for make test-nightly alone
+#     envs/install.sh serving .venv-serving        # for export.gguf, and to serve a GGUF: llama.cpp and its converter
 #     envs/install.sh vllm .venv-vllm              # for infer.backend: vllm, on machines with NVIDIA GPUs
 #     envs/install.sh engines .venv-engines        # Snakemake with plugins for batch systems (docs/engines.md)
 #     envs/install.sh kubernetes .venv-kubernetes

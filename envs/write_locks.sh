@@ -23,6 +23,7 @@ done
 # The tests run beside the packages of the workflow environment.
 write_lock tests --constraint envs/workflow.lock \
     $(sed -n 's/^\([a-z0-9][a-z0-9._-]*\)==.*/--no-emit-package \1/p' envs/workflow.lock)
+write_lock serving --no-deps
 # vLLM is built for one torch and one CUDA, which are locked like the rest. Where it leaves a choice, the training's.
 [ -f envs/vllm.lock ] || cp envs/training.lock envs/vllm.lock
 write_lock vllm

@@ -24,6 +24,7 @@ rule write_model_card:
         merged=ancient(lambda wildcards: RUNS[wildcards.run].tuned.folder),
         train=f"{SHARED}/dpo/train.jsonl",
         val=f"{SHARED}/dpo/val.jsonl",
+        analyses=ANALYSES,
     output:
         card="results/{run}/model_card.md",
     log:
@@ -64,6 +65,7 @@ rule write_provenance:
             f"results/{wildcards.run}/infer/predictions.jsonl",
             *(f"results/{wildcards.run}/infer/{name}/predictions.jsonl" for name in PROMPTS),
             f"results/{wildcards.run}/evaluate/metrics.json",
+            *([f"results/{wildcards.run}/evaluate/tracked.json"] if TRACKED else []),
             f"results/{wildcards.run}/model_card.md",
             f"results/{wildcards.run}/report.html",
         ],

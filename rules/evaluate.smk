@@ -2,12 +2,13 @@
 Evaluation: the models before and after the training, compared on the held-out pairs.
 
 Reads      the models before and after, results/{run}/{dpo,data}/val.jsonl, results/{run}/infer/predictions.jsonl
-Writes     results/{run}/evaluate/{metrics.json,answers.jsonl,pairs.jsonl,neutral.jsonl}, and under evaluate/<model>/ what
-           those are computed from: the answers of the models before, and the log-probabilities under all of them
+Writes     results/{run}/evaluate/{metrics.json,answers.jsonl,pairs.jsonl,neutral.jsonl,tracked.json}, and under
+           evaluate/<model>/ what those are computed from: the answers of the models before, and the log-probabilities under
+           all of them; not declared: results/{run}/swanlab/
 Stages     infer_shard_before -> gather_predictions_before -> evaluate_answers; score_pairs -> evaluate_pairs;
            check_neutral -> score_neutral -> evaluate_neutral, where there is a neutral text; all of them -> gather_metrics,
            with the results of other programs that evaluate.external names;
-           judge_answers and score_comet, where they are asked for
+           track_answers, unless tracking.mode is disabled; judge_answers and score_comet, where they are asked for
 """
 
 # MODEL=FILE[,FILE] for each model before DPO, and for the tuned one.
@@ -257,6 +258,37 @@ if config["evaluate"]["neutral"]:
             python -m scripts.evaluate_neutral {params.files:q} \
                 --settings {params.settings:q} \
                 --out {params.out:q} >{log[0]:q} 2>&1
+            """
+
+
+if TRACKED:
+
+    rule track_answers:
+        """
+        Log in SwanLab how the answers ended, in the run that has the curves of the training.
+
+        Beside --tracked, not declared because it differs from run to run: ../swanlab.
+        """
+        input:
+            metrics="results/{run}/evaluate/answer_metrics.json",
+        output:
+            tracked="results/{run}/evaluate/tracked.json",
+        log:
+            "results/{run}/logs/track_answers.log",
+        benchmark:
+            "results/{run}/benchmarks/track_answers.tsv"
+        conda:
+            "../envs/training.yaml"
+        params:
+            *code_of("track_answers"),
+            settings=part("track_answers"),
+            swanlab="results/{run}/swanlab",
+        shell:
+            """
+            envs/with-training python -m scripts.track_answers {input.metrics:q} \
+                --settings {params.settings:q} \
+                --swanlab {params.swanlab:q} \
+                --tracked {output.tracked:q} >{log:q} 2>&1
             """
 
 

@@ -79,8 +79,28 @@ rule gather_predictions:
 
 if config["data"]["analyses"]:
 
+    # A pair that no training takes, with or without an analysis, stops the run before a model answers its prompt. Those
+    # that data.on_problem drops are dropped, and counted, by check_tokens.
+    use rule check_tokens as check_tokens_early with:
+        input:
+            train="results/{run}/data/train.jsonl",
+            val="results/{run}/data/val.jsonl",
+            converted=rules.check_tokens.input.converted,
+            manifest="results/{run}/model.sha256",
+            model=ancient(lambda wildcards: RUNS[wildcards.run].published.built),
+        output:
+            train="results/{run}/data/analyses/checked/train.jsonl",
+            val="results/{run}/data/analyses/checked/val.jsonl",
+            tokens="results/{run}/data/analyses/checked/tokens.json",
+        log:
+            "results/{run}/logs/check_tokens_early.log",
+            rejects="results/{run}/data/analyses/checked/token_rejects.jsonl",
+        benchmark:
+            "results/{run}/benchmarks/check_tokens_early.tsv"
+
     use rule infer_shard as infer_shard_analyses with:
         input:
+            checked="results/{run}/data/analyses/checked/tokens.json",
             manifest=lambda wildcards: model_of(wildcards).manifest,
             merged=ancient(lambda wildcards: model_of(wildcards).built),
             adapter=lambda wildcards: model_of(wildcards).adapter,
@@ -94,30 +114,36 @@ if config["data"]["analyses"]:
             "results/{run}/benchmarks/infer_shard_analyses.{model}.{side}.{shard}.tsv"
 
     rule add_analyses:
-        """Give the {wildcards.side} pairs the analyses of the base model."""
+        """Give the {wildcards.side} pairs the analyses of the base model, where they fit into dpo.max_length."""
         input:
             pairs="results/{run}/data/{side}.jsonl",
             shards=expand(
                 "results/{{run}}/data/analyses/base/{{side}}/shards/{shard}.jsonl",
                 shard=range(config["infer"]["shards"]),
             ),
+            manifest="results/{run}/model.sha256",
+            model=ancient(lambda wildcards: RUNS[wildcards.run].published.built),
         output:
             pairs="results/{run}/data/analyses/{side}.jsonl",
+            account="results/{run}/data/analyses/{side}.json",
         log:
             "results/{run}/logs/add_analyses.{side}.log",
         benchmark:
             "results/{run}/benchmarks/add_analyses.{side}.tsv"
         conda:
-            "../envs/workflow.yaml"
+            "../envs/training.yaml"
         params:
             *code_of("add_analyses"),
             settings=part("add_analyses"),
+            model=lambda wildcards: RUNS[wildcards.run].published.folder,
         shell:
             """
-            python -m scripts.add_analyses {input.shards:q} \
+            envs/with-training python -m scripts.add_analyses {input.shards:q} \
                 --settings {params.settings:q} \
+                --model {params.model:q} \
                 --pairs {input.pairs:q} \
-                --out {output.pairs:q} >{log:q} 2>&1
+                --out {output.pairs:q} \
+                --account {output.account:q} >{log:q} 2>&1
             """
 
 

@@ -26,6 +26,7 @@ rule write_report:
         model=f"{SHARED}/model.sha256",
         pairs=f"{SHARED}/data/pairs.jsonl",
         tokens=f"{SHARED}/dpo/tokens.json",
+        analyses=ANALYSES,
     output:
         page=report("results/{run}/report.html", caption="captions/report.rst", category="Report"),
         plots=report(

@@ -69,12 +69,22 @@ def read_options(data: dict[str, Any]) -> Options:
     )
 
 
-def print_table(counts: Counts) -> None:
+def say_thinking(analyses: str | None) -> str:
+    """Return the line that says that no chosen answer thinks; `analyses` is data.analyses."""
+    if analyses:
+        return f"no chosen answer thinks yet: data.analyses: {analyses} will add the base model's analyses"
+    return (
+        "no chosen answer thinks: gpt-oss, tuned on final answers alone, thinks less; data.analyses: base would add "
+        "the base model's analyses (docs/data.md, Thinking)"
+    )
+
+
+def print_table(counts: Counts, analyses: str | None) -> None:
     """Print the counts of rows, and of problems by code."""
     print(f"{counts.rows_in:,} rows in, {counts.rows_used:,} used, {counts.rows_rejected:,} rejected", end="; ")
     print(f"{counts.pairs:,} pairs")
     if counts.pairs and not (counts.thinking["both"] or counts.thinking["chosen"]):
-        print("no chosen answer thinks: gpt-oss, tuned on final answers alone, thinks less (docs/data.md, Thinking)")
+        print(say_thinking(analyses))
     for source in counts.sources:
         limit = f", the limit is {source['limit']:,}" if source["limit"] else ""
         print(f"{source['source']}: {source['rows_in']:,} rows in, {source['pairs']:,} pairs{limit}")
@@ -166,7 +176,7 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit("stopped; nothing was written")
     rejects = describe_rejects(args.out / REJECTS)
-    print_table(counts)
+    print_table(counts, args.settings["data"]["analyses"])
     if rejects:
         print("", *rejects, sep="\n")
     if message := end_message(args, counts):

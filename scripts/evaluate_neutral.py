@@ -20,7 +20,8 @@ import numpy as np
 
 from pipeline.evaluation.figures import Figure, Resampled, write_figures
 from pipeline.evaluation.row_metrics import Statistics
-from pipeline.files.json_lines import read_json_lines, write_json_lines
+from pipeline.evaluation.score_files import read_score_rows
+from pipeline.files.json_lines import write_json_lines
 from pipeline.gates import Gate, describe_gate, gate, write_gates
 from pipeline.settings.model_words import METAVAR, read_single_files
 from pipeline.settings.stage import stage_parser
@@ -32,6 +33,7 @@ METRICS = "neutral_metrics.json"
 GATES = "neutral/gates.json"
 ROWS = "neutral.jsonl"
 LOSS = "neutral_loss"
+WRITTEN = ("id", "tokens", "logp")  # by score_neutral.py, of each passage
 
 
 class LossPerToken:
@@ -48,7 +50,7 @@ def read_scores(files: dict[str, Path]) -> dict[str, Rows]:
         sys.exit(
             f"{next(iter(files))}: one model has nothing to be compared with; name the scores of the base model, too"
         )
-    found = {model: read_json_lines(path) for model, path in files.items()}
+    found = {model: read_score_rows(path, WRITTEN) for model, path in files.items()}
     first = next(iter(found))
     if not found[first]:
         sys.exit(f"{files[first]}: no passages; delete it and run again")

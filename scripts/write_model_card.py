@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 from pipeline.card.metadata import describe_metadata, find_base, is_all_own, render_metadata
+from pipeline.card.serving import serving_text
 from pipeline.card.tables import (
     show_number,
     table,
@@ -28,6 +29,7 @@ from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import describe_gate, read_gates
 from pipeline.models.expected_tensors import is_packed
 from pipeline.models.system_message import INSTRUCTIONS, write_before
+from pipeline.preferences.analyses import ADDED, HAD, NOT_ADDED, sum_accounts
 from pipeline.settings.embedded_data import INTERFACE
 from pipeline.settings.run_files import RunFiles, add_run, files_of
 from pipeline.settings.stage import stage_parser
@@ -100,11 +102,26 @@ def rows_text(quality: dict[str, Any]) -> str:
     )
 
 
-def data_text(pairs: list[Path], quality: dict[str, Any], held_out: dict[str, Any] | None) -> str:
+def analyses_text(account: dict[str, Any] | None) -> str:
+    """Return the counts of the analyses that the base model wrote for pairs, empty if it was not asked for any."""
+    if not account:
+        return ""
+    why = "; ".join(f"{count}: {NOT_ADDED[name]}" for name, count in account["not_added"].items() if count)
+    return (
+        f" The base model answered the {account['asked']} prompts, and its analysis stands before both answers of "
+        f"{account[ADDED]} pairs; {account[HAD]} had one of their own."
+        + (f" The others have none ({why})." if why else "")
+    )
+
+
+def data_text(files: RunFiles, quality: dict[str, Any], data: dict[str, Any]) -> str:
     """Return the counts of the rows, and the hashes of the pairs."""
+    pairs = [files.train, files.val]
+    held_out = read_json(files.val_quality) if data["val"] else None
+    analyses = analyses_text(sum_accounts(files.analyses.values()) if data["analyses"] else None)
     rows = [(f"`{path.parent.name}/{path.name}`", str(count_lines(path)), f"`{file_sha256(path)}`") for path in pairs]
     own = f" Held out were pairs of their own: {rows_text(held_out)}" if held_out else ""
-    return f"{rows_text(quality)}{own} Training saw none of the held-out prompts.\n\n" + (
+    return f"{rows_text(quality)}{own}{analyses} Training saw none of the held-out prompts.\n\n" + (
         table(["pairs", "rows", "SHA-256"], rows)
     )
 
@@ -256,7 +273,6 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     """Return the card."""
     evaluation, quality, in_force = map(read_json, (files.metrics, files.quality, files.in_force))
     training = read_json(files.training_metrics)
-    held_out = read_json(files.val_quality) if settings["data"]["val"] else None
     config = read_json(files.merged / "config.json")
     base = find_base(settings["model"]["folder"], config)
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
@@ -265,8 +281,9 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
         ("Limits", limits_text(settings, quality, evaluation)),
         ("Figures", training_text(training) + figures_text(evaluation)),
         ("Use", use_text(settings)),
+        ("Serve", serving_text(files.name, settings, is_packed(config))),
         ("Training", tabulate_settings(in_force, training.get("steps"))),
-        ("Data", data_text([files.train, files.val], quality, held_out)),
+        ("Data", data_text(files, quality, settings["data"])),
         ("Gates", gates_text(files.gates)),
         ("Compute it again", origin_text(files.name, files.merged_manifest)),
         ("Licence", licence_text(settings, base)),

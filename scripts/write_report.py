@@ -46,6 +46,7 @@ PLOTS = "plots"
 def list_needed(files: RunFiles, curves: dict[str, Path], settings: dict[str, Any]) -> list[Path]:
     """Return the files without which there is no report."""
     needed = [files.val_quality] if settings["data"]["val"] else []
+    needed += files.analyses.values() if settings["data"]["analyses"] else []
     needed += [files.infer / name / "predictions.jsonl" for name in settings["infer"]["prompts"] or {}]
     needed += [files.metrics, files.answers, *curves.values(), files.in_force, files.coverage]
     return [*needed, files.quality, files.tokens, files.pairs, files.model, files.adapter]
@@ -100,7 +101,7 @@ def gather_values(
     }
     names = list(settings["infer"]["prompts"] or {})
     gates = files.gates + [(f"infer/{name}", files.infer / name / "gates.json") for name in names]
-    values |= evaluation_values(metrics) | data_values(files, bool(settings["data"]["val"])) | answer_values(picked)
+    values |= evaluation_values(metrics) | data_values(files, settings["data"]) | answer_values(picked)
     values |= prompt_values(files.infer, names) | gate_values(read_all_gates(gates)) | coverage_values(files.coverage)
     values |= setting_values(settings, usual, read_json(files.in_force))
     return groups, part_charts, make_cards(picked, metrics["models"]), values

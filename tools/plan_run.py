@@ -19,6 +19,7 @@ from pipeline.files.json_files import write_json
 from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, Shape, find_shape, named_parameters
 from pipeline.planning.batch_memory import largest_batch
 from pipeline.planning.disk import (
+    analyses_bytes,
     answers_bytes,
     beside_experts_bytes,
     model_bytes,
@@ -121,6 +122,7 @@ def plan_disk(
     parts = {
         name: sum(training["disk"][name] for training in trainings) for name in ("checkpoints", "adapter", "merged")
     }
+    exported = sum(training["disk"]["merged"] for training in trainings if training["stage"] == "dpo")
     infer, held_out = config["infer"], len(gathered.pairs.held_out)
     models = 2 + config["sft"]["enabled"]  # the one before DPO, that after SFT, and the tuned one
     each = infer["answers_per_prompt"]
@@ -128,10 +130,14 @@ def plan_disk(
     # pairs.jsonl, its two sides, and the sides that check_tokens passed; SFT has a copy of its own.
     copies = 3 + config["sft"]["enabled"]
     answers += own_answers_bytes(config, own)
+    rows, tokens = len(gathered.pairs.train) + held_out, infer["max_new_tokens"]
+    analyses = analyses_bytes(rows, gathered.pairs_bytes, each, tokens, copies) if config["data"]["analyses"] else 0
     points = len(list_points(config))
     return {
         **own_models(shape, config),
         **parts,
+        **({"exported": exported} if config["export"]["gguf"] else {}),
+        **({"analyses": analyses} if analyses else {}),
         "answers": answers * points,
         "scores": scores_bytes(held_out, models) * points,
         "pairs": copies * gathered.pairs_bytes,
@@ -191,6 +197,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
             "counted": gathered.counted,
             "why_not_counted": gathered.reason,
         },
+        "analyses": config["infer"]["max_new_tokens"] if config["data"]["analyses"] else 0,  # tokens of the longest
         "trainings": planned,
         "seconds": {
             gpu.name: sum(row["seconds"][gpu.name] for row in planned) for gpu in GPUS if "seconds" in planned[0]

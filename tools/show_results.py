@@ -109,6 +109,7 @@ def show_results(run: str) -> str:
         (folder / "evaluate" / "metrics.json", describe_evaluation(folder / "evaluate" / "metrics.json")),
         (folder / "report.html", "all of this on one page, in English and Chinese"),
         (folder / "merged", "the tuned model, ready for transformers"),
+        (folder / "export", "the tuned model as GGUF, ready for llama.cpp and Ollama"),
         (folder / "model_card.md", describe_card(folder)),
         (curves, describe_curves(rows)),
         (folder / "dpo" / "gates.json", f"{describe_gates(folder)}, of all stages"),

@@ -9,6 +9,7 @@ from pipeline.evaluation.row_metrics import Ratio, Statistics
 from pipeline.evaluation.side_by_side import End, SideBySide
 from pipeline.gates import Gate, gate
 
+LOST_FINALS = "lost_finals"  # the gate
 FIX = "; raise infer.max_new_tokens if answers are cut, or train on answers that think and then have a final"
 
 
@@ -48,4 +49,4 @@ def judge_lost_finals(rows: SideBySide, most: float) -> list[Gate]:
     worst = max(rises, key=rises.__getitem__)
     passed = rises[worst] <= most
     said = f"{rises[worst]:.3f} over {worst} ({shares[worst]:.3f} -> {shares[last]:.3f} of the answers of {last})"
-    return [gate("lost_finals", passed, said, f"at most {most} (gates.lost_finals){'' if passed else FIX}")]
+    return [gate(LOST_FINALS, passed, said, f"at most {most} (gates.lost_finals){'' if passed else FIX}")]

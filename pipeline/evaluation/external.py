@@ -62,11 +62,18 @@ def list_harness(results: Any, path: Path) -> Iterator[tuple[str, Figure]]:
             if not comma or metric.endswith("_stderr") or not is_number(value):
                 continue
             error = values.get(f"{metric}_stderr,{kind}")
-            count = results.get("n-samples", {}).get(task, {}).get("effective")
-            higher = results.get("higher_is_better", {}).get(task, {}).get(metric)
+            count = look_up(results, "n-samples", task, "effective")
+            higher = look_up(results, "higher_is_better", task, metric)
             better = {True: "higher", False: "lower"}.get(higher)
             name = f"{task}: {metric}" if kind == "none" else f"{task}: {metric} ({kind})"
             yield name, describe(value, count, error if is_number(error) else None, better, path)
+
+
+def look_up(value: Any, *keys: str) -> Any:
+    """Return the value under these keys of nested objects; None where one of them is not there, or no object."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def list_evalscope(report: Any, path: Path) -> Iterator[tuple[str, Figure]]:
@@ -74,7 +81,7 @@ def list_evalscope(report: Any, path: Path) -> Iterator[tuple[str, Figure]]:
     for metric in report["metrics"]:
         if is_number(metric["score"]):
             name = f"{report['dataset_name']}: {metric['name']}"
-            yield name, describe(metric["score"], metric["num"], None, None, path)
+            yield name, describe(metric["score"], metric.get("num"), None, None, path)
 
 
 def is_number(value: Any) -> bool:
@@ -82,9 +89,10 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def describe(value: float, count: int | None, error: float | None, better: str | None, path: Path) -> Figure:
+def describe(value: float, count: Any, error: float | None, better: str | None, path: Path) -> Figure:
     """Return a result as a figure, with the interval that its standard error gives."""
     ends = [None, None] if error is None else [round(value + side * error, DIGITS) for side in EACH_SIDE]
+    count = count if is_number(count) else None
     figure = {"value": round(value, DIGITS), "n": count, "low": ends[0], "high": ends[1]}
     return figure | {"stderr": error and round(error, DIGITS), "better": better, "file": str(path)}
 

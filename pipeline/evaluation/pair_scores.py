@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.score_files import read_score_rows
 from pipeline.evaluation.shards import join_shards, take_shard
 from pipeline.files.json_lines import iterate_json_lines
 
+# By score_pairs.py, of each pair.
+WRITTEN = ("id", "chosen_tokens", "rejected_tokens", "chosen_logp", "rejected_logp")
 Array = NDArray[np.float64]
 
 
@@ -73,7 +76,7 @@ def name_prompt(pair: Mapping[str, Any]) -> str:
 
 def gather_shards(paths: list[Path], ids: list[str], pairs: Path) -> list[dict[str, Any]]:
     """Return the rows of all shards in the order of the pairs."""
-    shards = [list(iterate_json_lines(path)) for path in paths]
+    shards = [read_score_rows(path, WRITTEN) for path in paths]
     for shard, (path, rows) in enumerate(zip(paths, shards, strict=True)):
         if [row["id"] for row in rows] != take_shard(ids, shard, len(shards)):
             sys.exit(f"{path}: not the scores of the pairs in {pairs}; delete it and run again")

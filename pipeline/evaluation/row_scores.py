@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation.row_metrics import Ratio, Statistics
+from pipeline.evaluation.score_files import read_score_rows
 from pipeline.evaluation.side_by_side import AnswerId, SideBySide
-from pipeline.files.json_lines import iterate_json_lines
 
 POINTS = {"tie": 0.5}
 
@@ -33,12 +33,13 @@ def name_answer(row: dict[str, Any]) -> AnswerId:
 
 def read_scores(path: Path) -> Scored:
     """Return the mean of the scores in a file of score_comet.py."""
-    rows: list[dict[str, Any]] = list(iterate_json_lines(path))
+    rows = read_score_rows(path, ("id", "scores"))
     return Scored({(name_answer(row), model): float(score) for row in rows for model, score in row["scores"].items()})
 
 
 def judged_metric(path: Path, one: str, two: str) -> Scored:
     """Return the win rate of `two` over `one` in the rows of judge_answers.py; invalid verdicts do not count."""
     points = {one: 0.0, two: 1.0} | POINTS
-    rows = (row for row in iterate_json_lines(path) if set(row["first"]["order"]) == {one, two})
+    found = read_score_rows(path, ("id", "first", "winner"))
+    rows = (row for row in found if set(row["first"]["order"]) == {one, two})
     return Scored({(name_answer(row), two): points[row["winner"]] for row in rows if row["winner"] in points})

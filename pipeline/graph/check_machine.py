@@ -95,7 +95,7 @@ def count_gpus() -> int:
 
 
 def check_machine(config: dict[str, Any], conda: bool) -> None:
-    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key, vLLM.
+    """Stop with one line if this machine lacks what the run needs: GPUs, the model, an API key, vLLM, llama.cpp.
 
     `conda` says whether Snakemake makes the environments itself.
     """
@@ -112,8 +112,10 @@ def check_machine(config: dict[str, Any], conda: bool) -> None:
         sys.exit(problem)
     if config["tracking"]["mode"] == "cloud" and not os.environ.get("SWANLAB_API_KEY"):
         sys.exit("tracking.mode is cloud: set SWANLAB_API_KEY in the environment, or choose offline")
-    # Checked now, since answers come last: a training would have run for hours before this failed.
-    if config["infer"]["backend"] == "vllm" and not conda:
-        tried = subprocess.run(["envs/with-vllm", "true"], capture_output=True, text=True, check=False)
+    # Checked now, since answers and exports come last: a training would have run for hours before this failed.
+    with_vllm = ["envs/with-vllm"] if config["infer"]["backend"] == "vllm" and not conda else []
+    with_serving = ["envs/with-serving"] if config["export"]["gguf"] else []
+    for command in [*with_vllm, *with_serving]:
+        tried = subprocess.run([command, "true"], capture_output=True, text=True, check=False)
         if tried.returncode:
             sys.exit(tried.stderr.strip())

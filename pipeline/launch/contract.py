@@ -7,6 +7,7 @@ inference reads it, too.)
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ class Tracking:
     project: str
     name: str
     id: str
+
+    @classmethod
+    def asked(cls, settings: Mapping[str, Any], folder: Path, name: str, run_id: str) -> "Tracking":
+        """Return the run as the settings of `tracking` ask for it."""
+        mode = "online" if settings["mode"] == "cloud" else settings["mode"]
+        return cls(mode, str(folder), settings["project"], name, run_id)
 
 
 @dataclass(frozen=True)

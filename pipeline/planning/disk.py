@@ -77,3 +77,13 @@ def answers_bytes(prompts: int, prompt_bytes: int, max_new_tokens: int, models: 
 def scores_bytes(pairs: int, models: int) -> int:
     """Return the bytes that scoring writes: each model's scores in shards, and all side by side."""
     return 2 * models * pairs * SCORE_BYTES
+
+
+def analyses_bytes(pairs: int, pairs_bytes: int, each: int, max_new_tokens: int, copies: int) -> int:
+    """Return the most that analyses take: `each` answers to every prompt, and a copy of the pairs with them.
+
+    `copies` are those of the pairs without that one. All but pairs.jsonl and the split hold analyses, twice a pair.
+    """
+    analysis = max_new_tokens * ANSWER_BYTES
+    answers = each * (pairs_bytes + pairs * (analysis + NOTED_BYTES))
+    return answers + pairs_bytes + (copies - 1) * pairs * 2 * analysis

@@ -41,7 +41,8 @@ class Inference:
 def list_inferences(config: Settings, pairs: Pairs, own: int) -> list[Inference]:
     """Return one for each model of each point: the tuned one, which answers `own` other prompts too, and those before.
 
-    Points share the models before DPO where their settings of answers are the same.
+    Points share the models before DPO where their settings of answers are the same. The base's analyses, if
+    data.analyses asks for them, are in list_analyses().
     """
     runs, found = list_runs(config), []
     points = [runs[point.run] for point in list_points(config)]
@@ -51,8 +52,21 @@ def list_inferences(config: Settings, pairs: Pairs, own: int) -> list[Inference]
     return [*found, *(make_inference(run, run.stays_packed, pairs, own) for run in points)]
 
 
+def list_analyses(config: Settings, pairs: Pairs) -> list[Inference]:
+    """Return the base model's answers to the prompts of each side of the split, if data.analyses asks for them.
+
+    All points of a sweep share them.
+    """
+    if not config["data"]["analyses"]:
+        return []
+    run = list_runs(config)[config["run"]]
+    packed = run.is_packed and run.base.folder == run.published.folder
+    sides = [Pairs(train=pairs.train, held_out=side, conversations=[]) for side in (pairs.train, pairs.held_out)]
+    return [make_inference(run, packed, side, 0) for side in sides]
+
+
 def make_inference(run: Run, packed: bool, pairs: Pairs, own: int) -> Inference:
-    """Return the inference of one model."""
+    """Return the inference of one model: of the held-out pairs."""
     settings, infer, train = run.settings, run.settings["infer"], run.settings["train"]
     held_out, shards = pairs.held_out, infer["shards"]
     lengths = [tokens.prompt for tokens in held_out]
@@ -110,7 +124,7 @@ def score_seconds(shape: Shape, inference: Inference, gpu: Gpu) -> float:
 
 def plan_inference(shape: Shape, config: Settings, pairs: Pairs, own: int) -> dict[str, Any]:
     """Return the seconds of answers and scores on the GPUs that can hold the models; of vLLM's answers none."""
-    asked = list_inferences(config, pairs, own)
+    asked, analyses = list_inferences(config, pairs, own), list_analyses(config, pairs)
     able = [gpu for gpu in GPUS if all(fits(shape, one, gpu) for one in asked)]
     answering = able if config["infer"]["backend"] == "transformers" else []
     return {
@@ -118,5 +132,7 @@ def plan_inference(shape: Shape, config: Settings, pairs: Pairs, own: int) -> di
         "max_new_tokens": config["infer"]["max_new_tokens"],
         "packed": any(one.flags["packed_experts"] for one in asked),
         "answers_seconds": {gpu.name: sum(answer_seconds(shape, one, gpu) for one in asked) for gpu in answering},
+        "analyses": sum(len(one.prompts.rows) for one in analyses),
+        "analyses_seconds": {gpu.name: sum(answer_seconds(shape, one, gpu) for one in analyses) for gpu in answering},
         "scores_seconds": {gpu.name: sum(score_seconds(shape, one, gpu) for one in asked) for gpu in able},
     }

@@ -28,6 +28,7 @@ NO_TRAINING = {
     "train": {"gpus": 0, "fast": NO_LEVER},
     "infer": {"backend": "transformers", "gpus": 0},
     "tracking": {"mode": "disabled", "host": None},
+    "data": {"analyses": None},  # a model would write them
 }
 
 
@@ -46,8 +47,7 @@ class Gathered:
 def gather_pairs(config: Settings, overlays: list[Path]) -> Gathered:
     """Return the tokens of a run's pairs; stop with one line if its data stages do."""
     reason = why_not_counted(config)
-    folder = Path("results") / config["run"] / ("data" if reason else "dpo")
-    sides = [folder / "train.jsonl", folder / "val.jsonl"]
+    sides = list_sides(config, counted=reason is None)
     run_stages([str(path) for path in sides], overlays, NO_TRAINING | ({"model": {"folder": None}} if reason else {}))
     found = [estimate_file(path, config) for path in sides] if reason else count_files(sides, config)
     train, held_out = ([tokens for tokens in side if fits(tokens, config)] for side in found)
@@ -55,6 +55,8 @@ def gather_pairs(config: Settings, overlays: list[Path]) -> Gathered:
         sys.exit(f"dpo.max_length: all {len(found[0])} pairs are longer than {config['dpo']['max_length']}; raise it")
     limit = config["dpo"]["max_length"]
     train, held_out = ([cut_pair(tokens, limit) for tokens in side] for side in (train, held_out))
+    if config["data"]["analyses"]:
+        train, held_out = ([lengthen_pair(tokens, config) for tokens in side] for side in (train, held_out))
     return Gathered(
         pairs=Pairs(train, held_out, estimate_conversations(config) or train),
         counted=reason is None,
@@ -65,6 +67,16 @@ def gather_pairs(config: Settings, overlays: list[Path]) -> Gathered:
     )
 
 
+def list_sides(config: Settings, counted: bool) -> list[Path]:
+    """Return the files of pairs to look at: those that training reads, where a model says what fits.
+
+    With data.analyses they are those before it: no model answers for a plan, and what check_tokens would leave of pairs
+    without analyses must not take the place of what the run trains on.
+    """
+    folder = Path("results") / config["run"] / ("dpo" if counted and not config["data"]["analyses"] else "data")
+    return [folder / "train.jsonl", folder / "val.jsonl"]
+
+
 def why_not_counted(config: Settings) -> str | None:
     """Return in one line why the run's tokenizer cannot be used; None if it can."""
     folder = config["model"]["folder"]
@@ -72,6 +84,13 @@ def why_not_counted(config: Settings) -> str | None:
         built = Path("results") / config["run"] / "model"
         return None if (built / "tokenizer.json").is_file() else f"{built} is not built yet"
     return find_model_problem(Path(folder))
+
+
+def lengthen_pair(tokens: PairTokens, config: Settings) -> PairTokens:
+    """Return a pair with an analysis of the base model before both answers, as long as it may be, and still fit."""
+    room = config["dpo"]["max_length"] - max(tokens)
+    analysis = min(config["infer"]["max_new_tokens"], room)
+    return PairTokens(tokens.prompt, tokens.chosen + analysis, tokens.rejected + analysis)
 
 
 def fits(tokens: PairTokens, config: Settings) -> bool:

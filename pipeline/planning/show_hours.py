@@ -24,18 +24,18 @@ def show_steps(plan: Plan) -> list[str]:
 
 
 def show_gpus(plan: Plan) -> list[str]:
-    """Return a line for each GPU: hours of the trainings, of answers and of scores, or which recipe fits into it."""
-    asked, recipes = find_gpu(plan["gpu_model"]), plan["recipes"]
+    """Return a line for each GPU: the hours of each kind of work, or which recipe fits into it."""
+    asked, recipes, columns = find_gpu(plan["gpu_model"]), plan["recipes"], columns_of(plan)
     names = {gpu.name: f"{gpu.name} (set)" if gpu is asked else gpu.name for gpu in GPUS}
     rows = [
         [
             names[gpu.name],
             f"{gpu.memory / GIB:.1f}",
-            *(row_of(plan, gpu.name) if recipes["fits"][gpu.name] else [""] * 3),
+            *(row_of(plan, gpu.name) if recipes["fits"][gpu.name] else [""] * len(columns)),
         ]
         for gpu in GPUS
     ]
-    head = [f"{plan['gpus']} of", "GiB", "training", "answers", "scores"]
+    head = [f"{plan['gpus']} of", "GiB", *columns]
     lines = align_columns(head, rows, max(map(len, names.values())))
     too_small = {gpu.name: f"does not fit{instead(recipes['recipes'].get(gpu.name))}" for gpu in GPUS}
     return [
@@ -52,11 +52,17 @@ def instead(recipe: str | None) -> str:
     return f"; {recipe} does" if recipe else ", and no recipe does"
 
 
-def row_of(plan: Plan, gpu: str) -> list[str]:
-    """Return the hours on a GPU of all trainings, of answers and of scores; a dash for those that are not estimated."""
+def columns_of(plan: Plan) -> dict[str, dict[str, float]]:
+    """Return the seconds on each GPU by kind of work, in the order in which it is done."""
     inference = plan["inference"]
-    parts = (plan["seconds"], inference["answers_seconds"], inference["scores_seconds"])
-    return [hours(part[gpu]) if gpu in part else "-" for part in parts]
+    analyses = {"analyses": inference["analyses_seconds"]} if inference["analyses"] else {}
+    answers, scores = inference["answers_seconds"], inference["scores_seconds"]
+    return analyses | {"training": plan["seconds"], "answers": answers, "scores": scores}
+
+
+def row_of(plan: Plan, gpu: str) -> list[str]:
+    """Return the hours on a GPU of each kind of work; a dash for those that are not estimated."""
+    return [hours(seconds[gpu]) if gpu in seconds else "-" for seconds in columns_of(plan).values()]
 
 
 def show_faster(plan: Plan) -> list[str]:
@@ -79,6 +85,8 @@ def show_sources(plan: Plan) -> list[str]:
     if inference["answers_seconds"]:
         length = f"{inference['max_new_tokens']:,} tokens"
         lines.append(f"  Answers of {inference['models']} models, each as long as it may be: {length}.")
+    if inference["analyses"]:
+        lines.append(f"  Analyses: the base model's answers to {inference['analyses']:,} prompts (data.analyses).")
     if inference["answers_seconds"] and inference["packed"]:
         lines.append("  For each of their tokens all packed experts are dequantised: memory's bandwidth decides.")
     return [*lines, "  Not measured: several machines. Not in it: loading, compiling, merging. More: docs/planning.md."]

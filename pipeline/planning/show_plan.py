@@ -54,6 +54,11 @@ def show_head(plan: Plan) -> list[str]:
             "  tokens  estimated from the text, not counted (some percent off in all, up to 20 for a pair):",
             *(f"          {line}" for line in textwrap.wrap(pairs["why_not_counted"], 88, break_on_hyphens=False)),
         ]
+    if plan["analyses"]:
+        lines += [
+            "          each answer begins with an analysis (data.analyses), here as long as it may be:",
+            f"          {plan['analyses']:,} tokens, or as many as fit into dpo.max_length",
+        ]
     if pairs["too_long"]:
         lines.append(
             f"          {pairs['too_long']:,} training pairs are longer than dpo.max_length, and left out here"

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.preferences.checks import explain_text
 from pipeline.preferences.columns import PLAIN_ROLES
 from pipeline.preferences.fold_prompt import fold_prompt
+from pipeline.preferences.turns import ANALYSIS, THINKING
 
 Messages = list[dict[str, str]]
 
@@ -28,6 +29,9 @@ def find_fault(row: Any, held_out: set[str]) -> str | None:
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or message.get("role") not in PLAIN_ROLES:
             return f"messages[{number}] has no role of {', '.join(PLAIN_ROLES)}; give it one"
+        if found := [key for key in THINKING if message.get(key)]:
+            analysis = ANALYSIS.format("…", "…")
+            return f"messages[{number}].{found[0]} is read in pairs alone; write {analysis} as its content"
         if not isinstance(message.get("content"), str) or not message["content"].strip():
             return f"messages[{number}] has no text in content; fill it, or take the row out"
         if said := explain_text(message["content"], PLAIN_ROLES[message["role"]]):

@@ -30,7 +30,7 @@ PLOTS = {
     "held-out reward accuracy": ("held_out.csv", ["reward_accuracies"], "share of the pairs"),
     "held-out reward margin": ("held_out.csv", ["reward_margins"], "chosen - rejected"),
 }
-LARGE = ("merged", "dequantised")  # models that other files of the run make again
+LARGE = re.compile(r"merged|dequantised|.*\.gguf")  # models that other files of the run make again
 Config = dict[str, Any]
 IN_PATHS = ("run", "sweep")  # settings that are a part of paths
 
@@ -83,7 +83,7 @@ def describe_stage(job: Job, params: list[dict[str, list[str]]], command: str, c
     """Return a job as a stage of dvc.yaml."""
     outs: list[Any] = [*job.outputs, *job.accounts, *map(record_of, job.outputs)]
     if not config["dvc"]["push_merged"]:
-        outs = [{out: {"cache": False}} if Path(out).name in LARGE else out for out in outs]
+        outs = [{out: {"cache": False}} if LARGE.fullmatch(Path(out).name) else out for out in outs]
     deps = {*job.inputs, *([config["model"]["folder"]] if job.rule == "check_model" else [])}
     code = [{str(DIGESTS): list(job.code)}]
     return {"cmd": command, "deps": sorted(deps), "params": [*params, *code], "outs": outs}

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from pipeline.files.json_files import read_json
 from pipeline.files.json_lines import iterate_json_lines
 from pipeline.gates import Gate
+from pipeline.preferences.analyses import sum_accounts
 from pipeline.report.curves import Chart
 from pipeline.report.facts import list_settings
 from pipeline.report.figure_rows import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
@@ -159,11 +160,16 @@ def list_limits(settings: Row, has_parts: bool, has_speed: bool) -> list[str]:
     ]
 
 
-def data_values(files: RunFiles, has_val: bool) -> Values:
-    """Return the counts of the rows: those of data.raw, and those of data.val where it is set."""
+def data_values(files: RunFiles, data: Row) -> Values:
+    """Return the counts of the rows of data.raw and data.val, and those of data.analyses, where they are set."""
     quality = read_json(files.quality)
-    held_out = {"data.val": read_json(files.val_quality)} if has_val else {}
-    return {"quality": quality, "accounts": {"data.raw": quality} | held_out, "tokens": read_json(files.tokens)}
+    held_out = {"data.val": read_json(files.val_quality)} if data["val"] else {}
+    return {
+        "quality": quality,
+        "accounts": {"data.raw": quality} | held_out,
+        "analyses": sum_accounts(files.analyses.values()) if data["analyses"] else None,
+        "tokens": read_json(files.tokens),
+    }
 
 
 def prompt_values(infer: Path, names: Iterable[str]) -> Values:

@@ -38,7 +38,7 @@ CONVERSION = tuple(
     f"data.{name}"
     for name in (
         *("format", "columns", "ignore", "on_problem", "languages", "system", "min_margin", "earlier_thinking"),
-        "max_unpacked_gb",
+        *("analyses", "max_unpacked_gb"),
     )
 )
 READS: dict[str, tuple[str, ...]] = {
@@ -51,18 +51,20 @@ READS: dict[str, tuple[str, ...]] = {
     "check_model": ("model.folder",),
     "dequantise_model": ("model.folder",),
     "check_tokens": ("data.on_problem", *TOKENS),
-    "prepare_sft": ("sft.data",),
+    "check_tokens_early": ("data.on_problem", *TOKENS),
+    "prepare_sft": ("sft.data", "data.analyses"),
     "train_sft": (*(f"sft.{name}" for name in SFT), *(f"dpo.{name}" for name in SFT_FROM_DPO), *TRAINING),
     "train_dpo": ("dpo", "train.fast", *TRAINING),
     "tabulate_curves": (),
     "merge_sft": MERGE,
     "merge_adapter": (*MERGE, "merge.format"),
+    "export_gguf": ("prompt",),
     "infer_shard": ANSWERS,
     "infer_shard_before": ANSWERS,
     "gather_predictions": ("infer.answers_per_prompt",),
     "gather_predictions_before": ("infer.answers_per_prompt",),
     "infer_shard_analyses": ANSWERS,
-    "add_analyses": ("infer.answers_per_prompt",),
+    "add_analyses": ("infer.answers_per_prompt", "dpo.max_length", "dpo.loss_scale", "prompt"),
     "check_prompts": ("data.system", "data.columns", "data.ignore", "data.earlier_thinking"),
     "infer_shard_prompts": ANSWERS,
     "gather_predictions_prompts": ("infer.answers_per_prompt",),
@@ -81,12 +83,14 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     "evaluate_neutral": ("evaluate.resamples", "evaluate.seed", "gates.forgotten"),
     "evaluate_pairs": ("dpo.beta", "evaluate.resamples", "evaluate.seed"),
+    "track_answers": ("tracking",),
     "gather_metrics": ("evaluate.external",),
     "judge_answers": ("evaluate.judge", "evaluate.seed"),
     "score_comet": ("evaluate.comet", "infer.gpus"),
     "write_report": RESULTS,
     "write_model_card": (
-        *("data.raw", "data.val", "data.languages", "data.system", "model.folder", "model.random", "prompt"),
+        *("data.raw", "data.val", "data.languages", "data.system", "data.analyses", "model.folder"),
+        *("model.random", "prompt"),
         *("sft.enabled", "sft.join", "infer.max_new_tokens"),
     ),
     "write_provenance": RESULTS,
@@ -106,7 +110,8 @@ GRAPH = (
         "model.weights",
         "model.random",
     ),
-    *("merge.format", "infer.shards", "infer.prompts", "evaluate.neutral", "dvc.push_merged"),
+    *("merge.format", "export.gguf", "infer.shards", "infer.prompts", "evaluate.neutral", "tracking.mode"),
+    "dvc.push_merged",
 )
 
 

@@ -17,6 +17,9 @@ class RunFiles:
         self.pairs = shared / "data" / "pairs.jsonl"
         self.quality = shared / "data" / "quality.json"
         self.val_quality = shared / "data" / "held_out" / "quality.json"  # only with data.val
+        self.analyses = {
+            side: shared / "data" / "analyses" / f"{side}.json" for side in ("train", "val")
+        }  # if asked for
         self.model = shared / "model.sha256"
         self.tokens = shared / "dpo" / "tokens.json"
         self.train = shared / "dpo" / "train.jsonl"

@@ -31,6 +31,24 @@ def find_trainings(results: Path, run: str | None = None) -> list[Training]:
     return [Training(*names, tuple(parts)) for names, parts in found.items()]
 
 
+def find_newest(folder: Path, name: str) -> Training | None:
+    """Return the newest run of a name that is recorded in a folder `swanlab`, if there is one."""
+    files = sorted(folder.glob("run-*/run-*.swanlab"))
+    named = [file for file in files if name_of(file) == name]
+    if not named:
+        return None
+    newest = named[-1].stem
+    return Training(
+        folder.parent.name, newest.removeprefix("run-"), tuple(file for file in named if file.stem == newest)
+    )
+
+
+def name_of(file: Path) -> str | None:
+    """Return the name of the run that a file records; None where it was killed before it had written one."""
+    first = next(read_records(file), None)
+    return first.start.name if first else None
+
+
 def read_records(file: Path) -> Iterator[Any]:
     """Yield SwanLab's records from a file, as far as it is whole: it may be written at this moment."""
     from swanlab.proto.swanlab.record.v1.record_pb2 import Record

@@ -33,9 +33,7 @@ def tracking_of(training: Training, folder: Path) -> Tracking | None:
     """Return the run that SwanLab is to keep, if any."""
     if not training.is_tracked:
         return None
-    asked = training.settings["tracking"]
-    mode = "online" if asked["mode"] == "cloud" else asked["mode"]
-    return Tracking(mode, str(training.swanlab), asked["project"], training.run, tracking_id(folder))
+    return Tracking.asked(training.settings["tracking"], training.swanlab, training.run, tracking_id(folder))
 
 
 def swanlab_host(training: Training) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from typing import Any
 
@@ -164,6 +165,13 @@ def test_pairs_of_ones_own_that_are_held_out_are_counted_beside_the_others(card)
     assert "held-out prompts from data of their own" in section(text, "Limits")
 
 
+def test_analyses_of_the_base_model_are_counted_with_the_reasons_for_those_without(card):
+    text = section(card({"data": {"analyses": "base"}}), "Data")
+    assert "answered the 8 prompts, and its analysis stands before both answers of 4 pairs; 2 had one" in text
+    assert "The others have none (1: would be longer than dpo.max_length with it; 1: the base model called" in text
+    assert "base model answered" not in section(card(), "Data")
+
+
 def test_a_gate_that_failed_is_named(card):
     text = section(card(), "Gates")
     assert "| data | 1 of 1 |" in text and "| dpo | 0 of 1 |" in text
@@ -223,3 +231,32 @@ def test_a_model_that_another_run_trained_gets_no_copy(card, tmp_path):
     main(["--settings", json.dumps(SETTINGS), *named])
     assert "\n# warm\n" in (tmp_path / "results/warm/model_card.md").read_text(encoding="utf-8")
     assert not (tmp_path / "results/tiny/merged/README.md").exists()
+
+
+def curl_of(text: str) -> dict[str, Any]:
+    """Return the body of the request in the curl line of a card."""
+    line = next(line for line in section(text, "Serve").splitlines() if line.startswith("curl "))
+    return json.loads(shlex.split(line)[-1])
+
+
+@pytest.mark.parametrize("system", [None, "Don't explain."])
+def test_the_curl_line_asks_with_the_effort_and_the_system_message_of_the_training(card, system):
+    asked = curl_of(card({"data": {"system": system}, "prompt": {"reasoning_effort": "high"}}))
+    assert (asked["model"], asked["reasoning_effort"]) == ("tuned", "high")
+    assert [turn["content"] for turn in asked["messages"]] == [*([system] if system else []), "Hello"]
+
+
+def test_a_gpt_oss_is_served_by_vllm_too_with_the_date_of_the_training(card):
+    command = "VLLM_SYSTEM_START_DATE=2026-01-01 vllm serve . --served-model-name tuned --host 127.0.0.1"
+    assert command in section(card({"model": {"folder": "models/gpt-oss-20b"}}), "Serve")
+
+
+def test_a_model_with_a_vocabulary_of_its_own_is_not_served_by_vllm(card):
+    text = section(card(), "Serve")
+    assert "`make serve RUN=tiny`" in text and "vllm" not in text
+
+
+@pytest.mark.parametrize(("packed", "form"), [(True, "packed (MXFP4)"), (False, "in bfloat16")])
+def test_the_card_names_the_format_of_the_weights(card, packed, form):
+    config = SHAPE_20B | ({"quantization_config": {"quant_method": "mxfp4"}} if packed else {})
+    assert f"The weights are {form}" in section(card(config=config), "Serve")

@@ -1,6 +1,7 @@
 """evaluate_answers.py: the figures of several models, their intervals, and the command that computes a figure again."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -236,9 +237,12 @@ def test_rows_say_how_answers_ended_and_show_a_cut_one_as_scored(tmp_path):
     assert (row["finish"], row["analysis"]) == ({"base": "stop", "dpo": "length"}, {"dpo": "Hm."})
 
 
-def test_more_lost_finals_than_the_settings_allow_stop_the_run_once_all_is_written(tmp_path):
-    with pytest.raises(SystemExit, match=r"gates.json: lost_finals is 0.200 over base .* raise infer.max_new_tokens"):
-        main(lose_finals(tmp_path, 0.2))
+def test_more_lost_finals_than_the_settings_allow_are_said_and_stop_nothing(tmp_path, capsys):
+    main(lose_finals(tmp_path, 0.2))
+    (said,) = capsys.readouterr().out.splitlines()
+    assert re.search(r"gates.json: lost_finals is 0.200 over base .* raise infer.max_new_tokens", said)
+    (gate,) = json.loads((tmp_path / "gates.json").read_text("utf-8"))
+    assert (gate["gate"], gate["passed"]) == ("lost_finals", False)
     assert json.loads((tmp_path / "answer_metrics.json").read_text("utf-8"))["answers"]["dpo"]["cut_answers"]["n"] == 10
 
 

@@ -103,6 +103,15 @@ def test_one_model_alone_is_refused(run):
         run(base=BASE)
 
 
+def test_scores_of_an_older_release_are_refused_in_one_line(run, tmp_path):
+    run(base=BASE, dpo=TUNED)
+    write_json_lines(tmp_path / "dpo.jsonl", [{"id": "p0", "logp": -1.0}])
+    with pytest.raises(
+        SystemExit, match=r"dpo\.jsonl:1: no tokens: an older release wrote these scores; delete it and"
+    ):
+        main([f"{model}={tmp_path}/{model}.jsonl" for model in ("base", "dpo")] + options())
+
+
 def test_scores_of_other_passages_are_refused(run, tmp_path):
     run(base=BASE, dpo=TUNED)
     write_json_lines(tmp_path / "dpo.jsonl", [{"id": "other", "tokens": 1, "logp": -1.0}])

@@ -75,6 +75,25 @@ def test_a_metric_that_is_no_number_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "beside",
+    [
+        {"n-samples": None, "higher_is_better": None},
+        {"n-samples": {"t": None}, "higher_is_better": {"t": None}},
+        {"n-samples": {"t": {"effective": "all"}}, "higher_is_better": []},
+    ],
+    ids=["null", "null of the task", "other kinds"],
+)
+def test_what_is_not_known_of_a_figure_leaves_the_figure(tmp_path, beside):
+    figure = read(tmp_path, {"results": {"t": {"acc,none": 0.5}}} | beside)["t: acc"]
+    assert (figure["value"], figure["n"], figure["better"]) == (0.5, None, None)
+
+
+def test_a_result_of_evalscope_without_a_number_of_samples_is_read(tmp_path):
+    figure = read(tmp_path, {"dataset_name": "d", "metrics": [{"name": "acc", "score": 0.5}]})["d: acc"]
+    assert (figure["value"], figure["n"]) == (0.5, None)
+
+
+@pytest.mark.parametrize(
     "content",
     [
         *("{", "[]", "3", "null", "{}", "[" * 100_000),

@@ -31,3 +31,11 @@ def test_pairs_are_of_one_prompt_if_all_but_the_answer_is_the_same(prompts, numb
         (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     found = read_pair_scores({"base": [tmp_path / "scores"]}, tmp_path / "pairs", "base", 0.1)
     assert found.prompts.tolist() == numbers
+
+
+def test_scores_of_an_older_release_are_refused_in_one_line(tmp_path):
+    pair = {"id": "a", "messages": [ONE, {"role": "assistant", "content": "x"}]}
+    (tmp_path / "pairs").write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    (tmp_path / "scores").write_text('{"id": "a", "chosen_logp": -1.0, "rejected_logp": -2.0}\n', encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"scores:1: no chosen_tokens: an older release wrote these scores; delete it"):
+        read_pair_scores({"base": [tmp_path / "scores"]}, tmp_path / "pairs", "base", 0.1)

@@ -6,7 +6,14 @@ import pytest
 
 from pipeline.models.shape import PUBLISHED, PUBLISHED_120B
 from pipeline.planning.gpus import find_gpu
-from pipeline.planning.inference import answer_seconds, list_inferences, plan_inference, score_seconds, token_seconds
+from pipeline.planning.inference import (
+    answer_seconds,
+    list_analyses,
+    list_inferences,
+    plan_inference,
+    score_seconds,
+    token_seconds,
+)
 from tests.support.planned import same_pairs, settings
 from tests.support.project import ROOT
 
@@ -47,6 +54,17 @@ def test_the_base_and_the_tuned_model_answer_every_prompt():
     assert [len(one.pairs.rows) for one in asked] == [10, 10]
     several = infer(pairs=10, temperature=1, answers_per_prompt=3)
     assert [len(one.prompts.rows) for one in several] == [30, 30]
+
+
+def test_analyses_are_answers_of_the_base_to_the_prompts_of_both_sides():
+    asked = settings("gpt-oss-20b-one-gpu", data={"analyses": "base"})
+    assert [len(one.prompts.rows) for one in list_analyses(asked, same_pairs(64))] == [64, 8]
+    assert list_analyses(settings("gpt-oss-20b-one-gpu"), same_pairs(64)) == []
+
+
+def test_points_of_a_sweep_share_the_analyses():
+    sweep = {"grid": {"dpo.beta": [0.05, 0.1, 0.2]}}
+    assert len(list_analyses(settings("tutorial", data={"analyses": "base"}, sweep=sweep), same_pairs(64))) == 2
 
 
 def test_points_of_a_sweep_share_the_answers_of_the_base():

@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.files.json_lines import read_json_lines
-from pipeline.planning.pair_tokens import rate_of
-from pipeline.planning.tokens import GPT_OSS, estimate_pair
+from pipeline.planning.pair_tokens import NO_TRAINING, lengthen_pair, list_sides, rate_of
+from pipeline.planning.tokens import GPT_OSS, PairTokens, estimate_pair
 from scripts.split_preferences import choose_split
 from tests.support.conversion import convert
 from tests.support.planned import settings
@@ -25,3 +25,18 @@ def test_the_default_is_estimated_to_a_hundredth_of_what_its_own_tokenizer_count
 
 def test_a_model_in_a_folder_is_estimated_as_gpt_oss():
     assert rate_of(settings("tutorial")) is GPT_OSS
+
+
+@pytest.mark.parametrize(
+    ("analyses", "counted", "folder"), [(None, True, "dpo"), (None, False, "data"), ("base", True, "data")]
+)
+def test_a_plan_lets_no_model_write_analyses_and_leaves_the_pairs_of_the_training_alone(analyses, counted, folder):
+    config = settings("", data={"analyses": analyses})
+    assert {path.parent.as_posix() for path in list_sides(config, counted)} == {f"results/tiny/{folder}"}
+    assert NO_TRAINING["data"] == {"analyses": None}
+
+
+@pytest.mark.parametrize(("most", "longer"), [(32, 32), (2048, 112)], ids=["room for all", "as much as fits"])
+def test_an_analysis_makes_both_answers_longer_as_far_as_they_fit(most, longer):
+    config = settings("", data={"analyses": "base"}, infer={"max_new_tokens": most}, dpo={"max_length": 512})
+    assert lengthen_pair(PairTokens(90, 400, 300), config) == PairTokens(90, 400 + longer, 300 + longer)

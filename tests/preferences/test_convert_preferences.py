@@ -147,6 +147,12 @@ def test_the_terminal_says_where_no_chosen_answer_thinks(convert, capsys, thinki
     assert ("no chosen answer thinks" in capsys.readouterr().out) is said
 
 
+def test_where_the_base_model_will_write_analyses_the_terminal_says_so(convert, capsys):
+    convert(lines(PAIR), analyses="base")
+    said = "no chosen answer thinks yet: data.analyses: base will add the base model's analyses"
+    assert said in capsys.readouterr().out
+
+
 def test_the_last_line_says_how_many_rows_were_dropped_and_why(convert, capsys):
     rows = [PAIR, pair("x", rejected_response=" "), pair("y", rejected_response="Save")]
     convert(b"?\n" + lines(*rows) + b"?\n", on_problem="drop")

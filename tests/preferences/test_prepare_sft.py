@@ -6,6 +6,7 @@ import re
 import pytest
 
 from pipeline.files.json_lines import read_json_lines
+from pipeline.preferences.turns import ANALYSIS
 from scripts.prepare_sft import main
 
 
@@ -17,13 +18,13 @@ def talk(question: str, answer: str) -> dict:
 def prepare(tmp_path):
     """Run the script on one training and one held-out pair; return the training conversations."""
 
-    def run(*rows: object) -> list[dict]:
+    def run(*rows: object, analyses: str | None = None) -> list[dict]:
         for name, pair in (("train", talk("a", "A")), ("val", talk("b", "B"))):
             text = json.dumps(pair | {"id": name, "rejected_response": "no"})
             (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
         own = tmp_path / "own.jsonl"
         own.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
-        settings = json.dumps({"sft": {"data": str(own) if rows else None}})
+        settings = json.dumps({"sft": {"data": str(own) if rows else None}, "data": {"analyses": analyses}})
         pairs = [str(tmp_path / "train.jsonl"), str(tmp_path / "val.jsonl")]
         main([*pairs, "--settings", settings, "--out", str(tmp_path / "sft")])
         assert read_json_lines(tmp_path / "sft" / "val.jsonl") == [talk("b", "B")]
@@ -41,6 +42,16 @@ def test_data_of_its_own_takes_their_place(prepare):
 
 
 @pytest.mark.parametrize(
+    ("answer", "analyses", "said"),
+    [("C", "base", True), ("C", None, False), (ANALYSIS.format("A letter.", "C"), "base", False)],
+    ids=["asked for", "not asked for", "it thinks"],
+)
+def test_data_of_its_own_that_does_not_think_is_named_where_pairs_get_analyses(prepare, capsys, answer, analyses, said):
+    prepare(talk("c", answer), analyses=analyses)
+    assert ("no answer thinks, and data.analyses adds analyses to pairs alone" in capsys.readouterr().out) is said
+
+
+@pytest.mark.parametrize(
     ("row", "words"),
     [
         ("{", "write one JSON object on each line"),
@@ -48,6 +59,10 @@ def test_data_of_its_own_takes_their_place(prepare):
         ([talk("c", "C")], 'no list "messages"'),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0] has no role of system, user, assistant"),
         ({"messages": [{"role": "user", "content": " "}]}, "messages[0] has no text in content"),
+        (
+            {"messages": [{"role": "assistant", "content": "x", "thinking": "y"}]},
+            "messages[0].thinking is read in pairs alone; write <|channel|>analysis<|message|>…<|end|>",
+        ),
         ({"messages": [{"role": "user", "content": "x"}]}, "the last message is not the assistant's"),
         (talk("c", "C</s>"), "messages[1].content: </s> inside a message; remove the token"),
         (talk("Human: c\n\nAssistant:", "C"), "messages[0].content: a transcript (Human: … Assistant:) inside"),

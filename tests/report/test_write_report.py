@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.files.json_lines import write_json_lines
+from pipeline.preferences.analyses import NOT_ADDED
 from pipeline.preferences.turns import ANALYSIS
 from pipeline.report.answer_cards import show_turn
 from pipeline.report.curves import MOST_POINTS, chart_training, thin
@@ -363,6 +364,25 @@ def test_the_rows_of_data_val_have_an_account_of_their_own(written, tmp_path, te
     main(report_arguments(folder, data={"val": "own.jsonl"}))
     section = (folder / "report.html").read_text(encoding="utf-8").partition("<h3><code>data.val</code>")[2]
     assert "4,711" in section.partition("</section>")[0] and "<h3><code>data.val</code>" not in text
+
+
+def test_analyses_of_the_base_model_are_counted_with_the_reason_for_those_without(written, tmp_path, text):
+    folder = tmp_path / "run"
+    shutil.copytree(written, folder)
+    (folder / "data" / "analyses").mkdir()
+    account = {"asked": 4000, "added": 711, "thought_already": 1, "not_added": dict.fromkeys(NOT_ADDED, 0)}
+    for side, cut in (("train", 3), ("val", 0)):
+        counts = account | {"not_added": account["not_added"] | {"cut": cut}}
+        write_json(folder / "data" / "analyses" / f"{side}.json", counts)
+    main(report_arguments(folder, data={"analyses": "base"}))
+    section = (folder / "report.html").read_text(encoding="utf-8").partition('<section id="data"')[2]
+    for said in (
+        "8,000 prompts (data.analyses)",
+        "1,422 pairs got",
+        "3 pairs have none: the answer of the base model was",
+    ):
+        assert said in section.partition("</section>")[0] and said not in text
+    assert "longer than dpo.max_length with it" not in section
 
 
 def test_answers_to_prompts_of_ones_own_are_counted_and_their_gates_shown(written, tmp_path):

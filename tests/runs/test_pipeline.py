@@ -1,6 +1,7 @@
 """The real default run, from a clone to answers, as a newcomer's first `make` does it. Takes minutes."""
 
 import csv
+import html
 import json
 import math
 import os
@@ -74,9 +75,10 @@ def test_the_readme_shows_how_it_ends(default):
         """Return the lines without figures that differ from processor to processor."""
         return [re.sub(r"\d+\.\d+", "#", line.strip()) for line in text.strip().splitlines()]
 
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.partition("    Run tiny:\n")[2].partition("\n\n")[0]
-    assert shape(shown) == shape(default["first"].stdout.rpartition("Run tiny:")[2])
+    picture = (ROOT / "docs" / "pictures" / "make.svg").read_text(encoding="utf-8")
+    lines = [html.unescape(line).replace("\xa0", " ") for line in re.findall(r"<text .*?>(.*?)</text>", picture)]
+    shown = "\n".join(lines)
+    assert shape(shown.rpartition("Run tiny:")[2]) == shape(default["first"].stdout.rpartition("Run tiny:")[2])
 
 
 def test_a_second_run_finds_nothing_to_do(default):
@@ -178,6 +180,15 @@ def test_every_job_of_the_run_is_an_action_of_the_crate(run_folder):
 
 def test_swanlab_recorded_the_run_offline(run_folder):
     assert list((run_folder / "swanlab").glob("run-*/*.swanlab"))
+
+
+def test_swanlab_has_curves_and_answers_in_one_run(run_folder):
+    records = list((run_folder / "swanlab").glob("run-*/*.swanlab"))
+    assert len(records) == 2 and len({file.name for file in records}) == 1
+    tracked = json.loads((run_folder / "evaluate" / "tracked.json").read_text(encoding="utf-8"))
+    answers = json.loads((run_folder / "evaluate" / "metrics.json").read_text(encoding="utf-8"))["answers"]
+    assert tracked["figures"]["answers/no_final/dpo"] == answers["dpo"]["no_final"]["value"]
+    assert any(b"answers/no_final/dpo" in file.read_bytes() for file in records)
 
 
 def test_every_held_out_pair_has_an_answer_in_words(run_folder):

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.preferences.analyses import NOT_ADDED
 from scripts.write_model_card import main
 
 SETTINGS: dict[str, Any] = {
     "data": {
         "raw": "data/preferences.jsonl", "val": None, "languages": {"source": "zh", "target": "en"}, "system": None,
+        "analyses": None,
     },
     "model": {"folder": None, "random": False},
     "prompt": {"date": "2026-01-01", "reasoning_effort": "medium"},
@@ -43,6 +45,7 @@ EVALUATION: dict[str, Any] = {
     },
     "signatures": {"bleu": "nrefs:1|case:mixed"},
 }
+NOBODY = dict.fromkeys(NOT_ADDED, 0)
 FILES: dict[str, Any] = {
     "dpo/settings.json": {
         "arguments": {"rlhf_type": "dpo", "beta": 0.1, "learning_rate": 4e-05, "target_modules": ["all-linear"]},
@@ -57,6 +60,8 @@ FILES: dict[str, Any] = {
         "rows_in": 9, "rows_used": 9, "rows_rejected": 0, "codes": {},
         "files": [{"file": "/somewhere/else/own.jsonl", "format": "swift", "rows_in": 9}],
     },
+    "data/analyses/train.json": {"asked": 6, "added": 3, "thought_already": 2, "not_added": NOBODY | {"too_long": 1}},
+    "data/analyses/val.json": {"asked": 2, "added": 1, "thought_already": 0, "not_added": NOBODY | {"call": 1}},
     "data/gates.json": [{"gate": "rows_in", "passed": True, "value": 3, "expected": 3}],
     "dpo/gates.json": [{"gate": "loss_collapse", "passed": False, "value": 0.001, "expected": "at least 0.02"}],
     "merged/config.json": {"num_hidden_layers": 2, "hidden_size": 128, "num_local_experts": 16},

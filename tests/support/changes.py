@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "dpo.gradient_checkpointing_kwargs": ({"dpo": {"gradient_checkpointing_kwargs": {"use_reentrant": False}}},),
     "dpo.target_parameters": ({"dpo": {"target_parameters": ["mlp.experts.down_proj"], "lora_dropout": 0}},),
+    "tracking.mode": ({"tracking": {"mode": "disabled"}},),  # which changes the graph
     "tracking.host": ({"tracking": {"mode": "cloud", "host": "http://localhost"}},),
     "data.columns": ({"data": {"columns": {"ask": "prompt"}}},),
     "data.ignore": ({"data": {"ignore": ["mood"]}},),

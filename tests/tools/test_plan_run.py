@@ -140,6 +140,13 @@ def test_a_sweep_is_as_many_trainings_and_their_hours(plan):
     assert numbers["disk"]["merged"] == 3 * numbers["model"]["bytes"]
 
 
+def test_an_export_takes_the_disk_of_the_tuned_model(plan):
+    _, usual = plan()
+    _, asked = plan(export={"gguf": True})
+    assert "exported" not in usual["disk"]
+    assert asked["disk"]["exported"] == asked["disk"]["merged"] == usual["disk"]["merged"]
+
+
 def test_several_answers_and_prompts_of_ones_own_take_disk_and_a_fault_of_theirs_stops_the_plan(plan, project):
     (project / "own.txt").write_text("one\ntwo\n", encoding="utf-8")
     _, usual = plan()
@@ -158,6 +165,16 @@ def test_hours_of_training_answers_and_scores_stand_beside_each_gpu(plan):
     assert re.search(rf"\n  h20 \(set\) +95\.6 +{' +'.join(hours)}\n", said)
     assert re.search(r"\n  rtx-4090 +24\.0 +[\d.]+ +- +-\n", said)  # a model of 39 GiB on one of them
     assert "Answers of 2 models, each as long as it may be: 2,048 tokens." in said
+
+
+def test_analyses_of_the_base_model_have_hours_disk_and_a_line_of_their_own(plan):
+    said, numbers = plan(data={"analyses": "base"})
+    hours = f"{numbers['inference']['analyses_seconds']['h20'] / 3600:.2f}"
+    assert re.search(r"\n  4 of +GiB +analyses +training +answers +scores\n", said)
+    assert re.search(rf"\n  h20 \(set\) +95\.6 +{hours} ", said)
+    assert "Analyses: the base model's answers to 288 prompts (data.analyses)." in said
+    assert numbers["disk"]["analyses"] > numbers["disk"]["answers"]
+    assert "analyses" not in plan()[1]["disk"]
 
 
 def inference_seconds(numbers: dict) -> list[dict]:

@@ -42,19 +42,15 @@ def test_without_a_gpu_a_tiny_model_tries_the_whole_graph_on_the_cpu(new, tmp_pa
 
 
 def test_with_a_gpu_the_overlay_is_the_recipe_with_what_was_chosen_and_why(new):
-    overlay, said = new(PAIRS, "--gpu", "a100-80gb", "--gpus", "2")
+    overlay, said = new(PAIRS, "--gpu", "a100-80gb", "--gpus", "8")
     config, text = load_checked([overlay]), overlay.read_text(encoding="utf-8")
-    assert (config["train"]["gpus"], config["train"]["gpu_model"]) == (2, "a100-80gb")
-    assert config["dpo"]["gradient_accumulation_steps"] == 2
+    assert (config["train"]["gpus"], config["train"]["gpu_model"]) == (8, "a100-80gb")
+    assert config["infer"]["shards"] == 8
     for line in said.splitlines()[1:]:
         if line.startswith("  dpo.") or line.startswith("  data."):
             assert f"  # {line.partition('  (')[2][:-1]}\n" in text
     assert "models/gpt-oss-20b: no such folder; run" in said
-
-
-def test_more_gpus_than_the_profile_lends_are_named_in_the_command(new):
-    overlay, said = new(PAIRS, "--gpu", "h20", "--gpus", "8")
-    assert f"  snakemake --cores all --resources gpu=8 --configfile {overlay}\n" in said
+    assert f"  snakemake --cores all --resources gpu=8 --configfile {overlay}\n" in said  # more than the profile lends
 
 
 def test_rows_that_cannot_be_used_are_dropped_and_said(new):
@@ -111,9 +107,10 @@ def test_a_table_and_a_folder_are_read_as_well(tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(
-    new, tmp_path, monkeypatch, name, data, words, line
+    tmp_path, monkeypatch, name, data, words, line
 ):
-    new(name="old")
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "old.yaml").touch()
     (tmp_path / "bad.jsonl").write_text('{"text": "no pair"}\n', encoding="utf-8")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit, match=line) as stopped:

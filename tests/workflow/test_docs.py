@@ -8,11 +8,11 @@ import pytest
 from pipeline.planning.gpus import GPUS
 from tests.support.project import ROOT
 from tests.workflow.test_workflow import NAMES, TUTORIAL_FLAGS
-from tools import document_config, document_hardware
+from tools import document_config, document_graph, document_hardware
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-TREE = README.partition("## What is where")[2].partition("## ")[0]
+TREE = (ROOT / "docs" / "layout.md").read_text(encoding="utf-8")
 
 
 def tracked() -> set[str]:
@@ -34,6 +34,16 @@ def test_the_table_of_hardware_is_what_the_plans_say():
     assert document_hardware.render() == README, "stale; run: make docs"
 
 
+def test_the_picture_of_the_graph_is_what_snakemake_builds():
+    assert document_graph.render() == README, "stale; run: make docs"
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
 def test_the_table_of_hardware_has_an_overlay_that_fits_for_every_known_gpu():
     named = {name for row in document_hardware.ROWS for name in row.gpus}
     assert named == {gpu.name for gpu in GPUS}
@@ -46,13 +56,13 @@ def test_the_table_of_hardware_has_an_overlay_that_fits_for_every_known_gpu():
     assert too_large == []
 
 
-def test_the_readme_tree_names_every_entry_of_the_top_level():
+def test_the_tree_names_every_entry_of_the_top_level():
     known = {"README.md", "LICENSE", "pyproject.toml"}
     entries = {f"{path.split('/')[0]}/" if "/" in path else path for path in tracked() if not path.startswith(".")}
     assert {entry for entry in entries - known if f"    {entry} " not in TREE} == set()
 
 
-def test_the_readme_tree_names_nothing_that_is_not_there():
+def test_the_tree_names_nothing_that_is_not_there():
     assert [name for name in re.findall(r"^    (\S+) ", TREE, re.MULTILINE) if not (ROOT / name).exists()] == []
 
 

@@ -11,7 +11,7 @@ ENVS = ROOT / "envs"
 NAMES = ["workflow", "training"]
 FOLDERS = {"workflow": ".venv", "training": ".venv-training", "tests": ".venv-tests"}
 ENGINES = ["engines", "kubernetes"]
-LOCKED = ["build", *NAMES, "tests", "fidelity", "provenance", "mutants", *ENGINES, "vllm"]
+LOCKED = ["build", *NAMES, "tests", "fidelity", "provenance", "mutants", *ENGINES, "serving", "vllm"]
 OF_RULES = [*NAMES, "vllm"]
 
 

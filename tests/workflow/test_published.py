@@ -20,7 +20,7 @@ STORE_BYTES = 8 << 20
 CHANGES = list_changes(load_config([]))
 GRAPH_SETTINGS = {
     *("data.val", "data.val_overlap", "data.analyses", "model.folder", "model.weights", "model.random", "sft.enabled"),
-    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral"),
+    *("infer.prompts", "evaluate.comet", "evaluate.judge", "evaluate.neutral", "export.gguf", "tracking.mode"),
 }
 DVC_SETTINGS = {"dvc.push_merged"}  # say what DVC keeps, and are read when dvc.yaml is written
 
@@ -52,6 +52,11 @@ def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(published, r
     assert run("dvc", "status", cwd=published).stdout.strip() == UP_TO_DATE
     assert UP_TO_DATE in run("dvc", "repro", cwd=published).stdout
     assert run("git", "status", "--porcelain", cwd=published).stdout == ""
+
+
+def test_the_pictures_in_readme_show_the_published_results(published, run):
+    checked = run("python", "-m", "tools.draw_pictures", "--check", cwd=published)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_the_order_of_times_does_not_matter(published):
@@ -150,7 +155,7 @@ def test_an_edited_command_of_a_rule_makes_dvc_yaml_stale_and_reruns_the_same_st
     assert re.search(r"^-.*merge_adapter.*# rule [0-9a-f]{12}'$", checked.stderr, re.MULTILINE)
     assert checked.stderr.splitlines()[-1] == "dvc.yaml: stale; run: make dvc.yaml"
     in_folder(published, "tools.write_dvc_yaml:main", [])
-    answered = {"infer_shard", "gather_predictions", "evaluate_answers"}
+    answered = {"infer_shard", "gather_predictions", "evaluate_answers", "track_answers"}
     scored = {"score_pairs", "evaluate_pairs", "score_neutral", "evaluate_neutral", "gather_metrics"}
     described = {"write_report", "write_model_card", "write_provenance"}
     expected = sorted({"merge_adapter", *answered, *scored, *described})

@@ -28,10 +28,10 @@ NAMES += [name for name in TAKEN_OVER if (ROOT / "scripts" / f"{name}.py").is_fi
 # has of its own.
 BEFORE_DPO = ("infer_shard_before", "gather_predictions_before")
 MODEL_RULES = {"build_tiny_model", "build_random_model", "check_model", "dequantise_model"}
-ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses"}
+ASKED_FOR = {"judge_answers", "score_comet", "check_prompts", "hold_out_pairs", "add_analyses", "export_gguf"}
 EACH_POINT = (
     *("train_dpo", "tabulate_curves", "merge_adapter", "infer_shard", "gather_predictions"),
-    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics"),
+    *("evaluate_answers", "evaluate_pairs", "evaluate_neutral", "gather_metrics", "track_answers"),
     *("write_report", "write_model_card", "write_provenance"),
 )
 TUTORIAL_FLAGS = """--deepspeed zero3 --tuner_type lora --torch_dtype bfloat16 --num_train_epochs 1
@@ -121,9 +121,12 @@ def test_an_experiment_asks_for_no_more_than_the_default_profile_gives(experimen
     check_plan(load_config([ROOT / experiment]), CEILINGS)
 
 
-def test_no_gpu_works_before_every_pair_has_passed_the_checks():
-    jobs = list_commands("experiments/gpt-oss-20b-sft.yaml")
-    later = {path for job in jobs if job["rule"] == "check_tokens" for path in job["outputs"]}
+@pytest.mark.parametrize(("analyses", "check"), [(None, "check_tokens"), ("base", "check_tokens_early")])
+def test_no_gpu_works_before_every_pair_has_passed_the_checks(tmp_path, analyses, check):
+    settings = yaml.safe_load((ROOT / "experiments" / "gpt-oss-20b-sft.yaml").read_text(encoding="utf-8"))
+    settings["data"] = settings.get("data", {}) | {"analyses": analyses}
+    jobs = list_commands(str(tmp_path / overlay(tmp_path, **settings)))
+    later = {path for job in jobs if job["rule"] == check for path in job["outputs"]}
     while more := {path for job in jobs if later & set(job["inputs"]) for path in job["outputs"]} - later:
         later |= more
     on_gpu = [job for job in jobs if job["resources"].get("gpu")]
@@ -157,6 +160,13 @@ def test_a_sweep_trains_each_point_and_computes_what_they_share_once(project):
 def test_a_sweep_of_answers_trains_once(project):
     jobs = count_jobs(project, sweep={"grid": {"infer.temperature": [0, 0.5, 1]}})
     assert (jobs["train_dpo"], jobs["merge_adapter"], jobs["infer_shard"]) == (1, 1, 3)
+
+
+def test_an_export_is_made_of_each_trained_model_once_and_only_where_it_is_asked_for(project):
+    answers = {"grid": {"infer.temperature": [0, 0.5, 1]}}
+    assert count_jobs(project, sweep=answers)["export_gguf"] == 0
+    assert count_jobs(project, sweep=answers, export={"gguf": True})["export_gguf"] == 1
+    assert count_jobs(project, sweep=grid([0.05]), export={"gguf": True})["export_gguf"] == 2
 
 
 def test_prompts_of_ones_own_are_checked_once_and_answered_by_the_tuned_model_of_each_point(project):
@@ -357,6 +367,13 @@ def test_a_run_that_cannot_work_here_ends_in_one_line_before_any_job_starts(snak
 def test_what_this_machine_lacks_is_named_with_its_fix(no_gpus, sections, line):
     with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
         check_machine(merge(load_config([]), sections), conda=False)
+
+
+def test_an_export_stops_before_any_job_where_its_converter_is_not_installed(no_gpus, project, monkeypatch):
+    monkeypatch.chdir(project)
+    line = ".venv-serving: the serving environment is missing; run: envs/install.sh serving .venv-serving"
+    with pytest.raises(SystemExit, match=f"^{re.escape(line)}$"):
+        check_machine(load_config([]) | {"export": {"gguf": True}}, conda=False)
 
 
 def test_results_that_cannot_be_written_are_named_before_any_job_starts(snakemake, project):

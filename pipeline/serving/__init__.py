@@ -1,0 +1,1 @@
+"""A finished run, served to OpenAI's clients on this machine, and talked to."""

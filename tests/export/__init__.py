@@ -1,0 +1,1 @@
+"""Tests of pipeline/export, and of the script that writes a GGUF."""

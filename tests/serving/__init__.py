@@ -1,0 +1,1 @@
+"""Tests of serving a run and of talking to it."""
