@@ -41,7 +41,7 @@ TINY, ON_CPU = "embedded-pairs", 500  # the recipe without GPUs, and the most pa
 MARGIN = 1.2  # an estimate may be as far below the tokens of a pair (docs/planning.md)
 LONGEST_ON_CPU = 4096  # tokens
 FEW_OTHERS = 0.1  # of the pairs of translations, that may be in other languages
-FEW = 500  # pairs, of which a larger part is held out
+FEW = 500  # pairs; of fewer, a larger part is held out
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def convert(raw: str, languages: dict[str, str] | None, out: Path) -> Seen:
 
 
 def see_data(raw: str, out: Path) -> Seen:
-    """Return what is seen of the data: as translations, where the prompts ask for them and nearly all are."""
+    """Return the data as a run would see them: as translations, where the prompts ask for them and nearly all are."""
     plain = convert(raw, None, out / "plain")
     if not (languages := find_languages(plain.pairs)):
         return plain
@@ -145,7 +145,7 @@ def choose_for_cards(seen: Seen, cards: Cards) -> tuple[str, list[Choice]]:
 
 
 def say_notes(seen: Seen) -> list[str]:
-    """Return what to know of thinking and tools, which need no setting."""
+    """Return notes on thinking and tools, which need no setting."""
     thinking, tools = seen.quality["thinking"], sum("tools" in pair for pair in seen.pairs)
     thinks = thinking["both"] + thinking["chosen"]
     notes = [f"{tools:,} pairs have tools: rendered as harmony has them"] if tools else []
@@ -158,7 +158,7 @@ def say_notes(seen: Seen) -> list[str]:
 
 
 def place_of(experiment: str) -> Path:
-    """Return the overlay that a name or a path means; stop with one line if it is there, or its name is no run's."""
+    """Return the overlay that a name or a path means; stop with one line if it is there, or no run can have its name."""
     path = Path(experiment).with_suffix(".yaml")
     path = path if path.parent != Path() else EXPERIMENTS / path
     if path.exists():
@@ -175,12 +175,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("experiment", help="name of the overlay, or its path; it must be new")
     parser.add_argument("data", help="your pairs: a file, a folder, or a glob in quotes")
     parser.add_argument("--gpu", help="model of GPU, such as a100-80gb; without it, those of this machine")
-    parser.add_argument("--gpus", type=int, default=1, help="how many of --gpu")
+    parser.add_argument("--gpus", type=int, help="how many of --gpu; 1 if it is not said")
     args = parser.parse_args(argv)
 
     path = place_of(args.experiment)
+    if args.gpus is not None and not args.gpu:
+        sys.exit("GPUS is given without GPU; name the model too, such as GPU=a100-80gb GPUS=2")
     try:
-        cards = name_cards(args.gpu, args.gpus) if args.gpu else list_cards()
+        cards = name_cards(args.gpu, 1 if args.gpus is None else args.gpus) if args.gpu else list_cards()
         with tempfile.TemporaryDirectory() as folder:
             seen = see_data(args.data, Path(folder))
             recipe, choices = choose_for_cards(seen, cards) if cards else (TINY, choose_for_cpu(seen))

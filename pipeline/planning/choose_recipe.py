@@ -33,13 +33,9 @@ def choose_cards(cards: Cards, recipe: Settings) -> list[Choice]:
     """Return the settings by which a recipe for one GPU uses several, with the same pairs a step."""
     used = 2 ** int(math.log2(min(cards.count, ROWS_PER_STEP)))
     batch = min(recipe["dpo"]["per_device_train_batch_size"], ROWS_PER_STEP // used)
-    of = (
-        ""
-        if used == cards.count
-        else f", {used} of {cards.count}: the {ROWS_PER_STEP} pairs of a step are shared evenly"
-    )
+    evenly = f"{cards}; {used} share the {ROWS_PER_STEP} pairs of a step evenly"
     own = [
-        Choice("train.gpus", used, f"{cards}{of}"),
+        Choice("train.gpus", used, str(cards) if used == cards.count else evenly),
         Choice("train.gpu_model", cards.name, f"{gib(cards.memory)} GiB"),
     ]
     if used == 1:
@@ -68,7 +64,7 @@ def choose_length(recipe: Settings, cards: Cards, longest: int) -> Choice:
 
 
 def choose_fit(shape: Shape, config: Settings, pairs: list[PairTokens], memory: int) -> list[Choice]:
-    """Return what has to change so that a training of these pairs fits into a GPU; ValueError if nothing does."""
+    """Return the changes under which a training of these pairs fits into a GPU; ValueError if there are none."""
     length = config["dpo"]["max_length"]
     kept = [pair for pair in pairs if max(pair) <= length]
     if not kept:

@@ -47,4 +47,6 @@ def name_cards(name: str, count: int) -> Cards:
     gpu = find_gpu(name)
     if gpu is None:
         raise ValueError(f"GPU={name}: not the name of one model; take one of {', '.join(gpu.name for gpu in GPUS)}")
+    if count < 1:
+        raise ValueError(f"GPUS={count}: not a number of GPUs; take 1 or more")
     return Cards(gpu.name, gpu.memory, count)

@@ -103,6 +103,8 @@ def test_a_table_and_a_folder_are_read_as_well(tmp_path, monkeypatch):
         ("mine", "bad.jsonl", [], r"bad.jsonl:1: .*; no pair is left"),
         ("no/mine", "pairs.jsonl", [], r"no: no such folder; make it, or give EXPERIMENT a name alone"),
         ("mine", "pairs.jsonl", ["--gpu", "a100"], r"GPU=a100: not the name of one model; take one of "),
+        ("mine", "pairs.jsonl", ["--gpu", "h20", "--gpus", "0"], r"GPUS=0: not a number of GPUs; take 1 or more"),
+        ("mine", "pairs.jsonl", ["--gpus", "2"], r"GPUS is given without GPU; name the model too, such as GPU="),
         ("Mine", "pairs.jsonl", [], r"Mine.yaml: run: 'Mine' does not have the form "),
     ],
 )
