@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 CORES ?= all
 # An overlay of config.yaml: its path, or its name under experiments/, with or without the ending.
 EXPERIMENT :=
-overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),$(EXPERIMENT:%=experiments/$(basename $(EXPERIMENT)).yaml)))
+overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),experiments/$(EXPERIMENT:.yaml=).yaml))
 # Not from the environment, where HOST may be this machine's name, and open a server to others.
 HOST := 127.0.0.1
 PORT :=

@@ -158,8 +158,8 @@ def say_notes(seen: Seen) -> list[str]:
 
 
 def place_of(experiment: str) -> Path:
-    """Return the overlay that a name or a path means; stop with one line if it is there, or no run can have its name."""
-    path = Path(experiment).with_suffix(".yaml")
+    """Return the overlay that a name or a path means; stop with one line if it is there, or cannot be written."""
+    path = Path(f"{experiment.removesuffix('.yaml')}.yaml")
     path = path if path.parent != Path() else EXPERIMENTS / path
     if path.exists():
         sys.exit(f"{path}: already exists; give EXPERIMENT another name, or remove it")

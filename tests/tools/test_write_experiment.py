@@ -91,8 +91,8 @@ def test_a_table_and_a_folder_are_read_as_well(tmp_path, monkeypatch):
         table = csv.DictWriter(file, PAIRS[0])
         table.writeheader()
         table.writerows(PAIRS)
-    main([str(tmp_path / "mine"), str(tmp_path / "pairs")])
-    assert yaml.safe_load((tmp_path / "mine.yaml").read_text(encoding="utf-8"))["run"] == "mine"
+    main([str(tmp_path / "mine.2"), str(tmp_path / "pairs")])
+    assert yaml.safe_load((tmp_path / "mine.2.yaml").read_text(encoding="utf-8"))["run"] == "mine.2"
 
 
 @pytest.mark.parametrize(

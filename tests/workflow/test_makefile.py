@@ -51,6 +51,10 @@ def test_an_overlay_that_is_not_there_is_refused_before_anything_is_installed(ta
     assert done.stderr.startswith("experiments/mine.yaml: no such file; there are: ")
 
 
+def test_a_name_may_have_a_dot():
+    assert run_command("make", "run", "EXPERIMENT=mine.v2").stderr.startswith("experiments/mine.v2.yaml: no such file")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
