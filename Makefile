@@ -1,24 +1,27 @@
 # What people type. `make help` lists it; plain `make` runs the default, from raw pairs to answers.
 .DEFAULT_GOAL := run
-.PHONY: run setup setup-tests plan chat serve push-model board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
+.PHONY: run setup setup-tests new plan chat serve push-model board sync repro exp dvc.yaml publish test test-ci test-nightly check format docs bench help clean
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.venv-tests/bin:$(PATH)
 
 CORES ?= all
 # An overlay of config.yaml: its path, or its name under experiments/, with or without the ending.
 EXPERIMENT :=
-overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),$(EXPERIMENT:%=experiments/$(basename $(EXPERIMENT)).yaml)))
+overlay := $(if $(EXPERIMENT),$(or $(wildcard $(EXPERIMENT:.yaml=).yaml),experiments/$(EXPERIMENT:.yaml=).yaml))
 # Not from the environment, where HOST may be this machine's name, and open a server to others.
 HOST := 127.0.0.1
 PORT :=
 RUN :=
 COMMANDS :=
+DATA :=
+GPU :=
+GPUS :=
 TO :=
 SEND :=
 PUBLIC :=
 
 # A name that nothing reads would be ignored in silence.
-VARIABLES := CORES EXPERIMENT COMMANDS RUN HOST PORT TO SEND PUBLIC WORKERS PYTHON TORCH_INDEX
+VARIABLES := CORES EXPERIMENT DATA GPU GPUS COMMANDS RUN HOST PORT TO SEND PUBLIC WORKERS PYTHON TORCH_INDEX
 unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(if $(unknown),$(error $(unknown): not known; make takes $(VARIABLES)))
 
@@ -39,6 +42,11 @@ setup: ## Install both environments and fetch the embedded pairs; does nothing w
 
 setup-tests: setup ## Install what only tests and checks need, too
 	@envs/install.sh tests .venv-tests
+
+new: setup ## Write an overlay for your pairs and GPUs: make new EXPERIMENT=mine DATA=my_pairs.jsonl [GPU=a100-80gb GPUS=2]
+	@[ -n "$(EXPERIMENT)" ] && [ -n "$(DATA)" ] || { echo "EXPERIMENT or DATA is missing; such as: make new EXPERIMENT=mine \
+	DATA=my_pairs.jsonl" >&2; exit 1; }
+	@python -m tools.write_experiment "$(EXPERIMENT)" "$(DATA)" $(GPU:%=--gpu %) $(GPUS:%=--gpus %)
 
 plan: find-overlay setup ## Estimate the cost of a real run: make plan EXPERIMENT=tutorial [COMMANDS=1: and show its commands]
 	@python -m tools.plan_run $(or $(overlay),experiments/tutorial.yaml)

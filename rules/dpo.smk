@@ -80,6 +80,8 @@ rule train_dpo:
         gates="results/{run}/dpo/gates.json",
     benchmark:
         "results/{run}/benchmarks/train_dpo.tsv"
+    # Before answers of the model before, which leave no GPUs for it; by more than all that could start in its place together.
+    priority: 1000
     conda:
         "../envs/training.yaml"
     threads: config["train"]["gpus"] or config["train"]["cpu_processes"]

@@ -22,6 +22,8 @@ rule infer_shard:
         gates="results/{run}/infer/shards/{shard}.gates.json",
     benchmark:
         "results/{run}/benchmarks/infer_shard.{shard}.tsv"
+    # Before scores, which are short, so that no GPU waits for long answers at the end.
+    priority: 1
     conda:
         "../envs/vllm.yaml" if config["infer"]["backend"] == "vllm" else "../envs/training.yaml"
     threads: 2

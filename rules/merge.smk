@@ -24,6 +24,8 @@ rule merge_adapter:
         gates="results/{run}/merge/gates.json",
     benchmark:
         "results/{run}/benchmarks/merge_adapter.tsv"
+    # Answers of the tuned model, or a training, wait for it.
+    priority: 10
     conda:
         "../envs/training.yaml"
     threads: 2

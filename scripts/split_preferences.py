@@ -12,7 +12,7 @@ Writes into the folder:
 A prompt's side depends on the prompt and data.split_seed alone (a hash, not a shuffle): pairs that are added at the
 end move no earlier pair. The share held out is therefore near data.val_fraction, not equal to it. With
 data.split_by_tag the share of each tag is equal to it, except for rounding, and N new pairs of a tag move at most N
-of its other pairs.
+of its other pairs. data.val_max takes the first prompts by that hash alone: N new pairs then move at most N others.
 
 Prompts that differ only in their system message, white space or case count as one: all go to the side of the first.
 """
@@ -54,10 +54,16 @@ class PromptGroups:
         return self.numbers.setdefault(hash_json(fold_prompt(messages)), hash_json([self.seed, messages[:-1]]))
 
 
-def split_by_prompt(fraction: float, seed: int) -> IsHeldOut:
-    """Return a function that says whether a pair is held out; call it for all pairs, in their order."""
-    groups = PromptGroups(seed)
-    return lambda pair: groups.number(pair) < fraction * 2**64
+def split_by_prompt(pairs: Iterable[Pair], fraction: float, seed: int, most: int | None) -> IsHeldOut:
+    """Return a function that says whether a pair is held out; call it for all pairs, in their order.
+
+    Of the prompts in the fraction, as many are taken as have `most` pairs together, those with the smallest numbers.
+    """
+    groups, below = PromptGroups(seed), fraction * 2**64
+    if most:
+        numbers = sorted(number for number in map(groups.number, pairs) if number < below)
+        below = min([below, *numbers[most : most + 1]])
+    return lambda pair: groups.number(pair) < below
 
 
 def split_by_tag(pairs: Iterable[Pair], fraction: float, seed: int) -> IsHeldOut:
@@ -92,7 +98,7 @@ def choose_split(pairs: Path, data: dict[str, Any]) -> IsHeldOut:
     fraction, seed = data["val_fraction"], data["split_seed"]
     if data["split_by_tag"]:
         return split_by_tag(iterate_json_lines(pairs), fraction, seed)
-    return split_by_prompt(fraction, seed)
+    return split_by_prompt(iterate_json_lines(pairs), fraction, seed, data["val_max"])
 
 
 def require_both_sides(counts: list[int], pairs: Path, fraction: float) -> None:

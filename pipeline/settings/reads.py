@@ -45,7 +45,7 @@ READS: dict[str, tuple[str, ...]] = {
     "convert_preferences": ("data.raw", "data.split_seed", *CONVERSION),
     "convert_val": ("data.val", *CONVERSION),
     "hold_out_pairs": ("data.val_overlap",),
-    "split_preferences": ("data.val_fraction", "data.split_seed", "data.split_by_tag"),
+    "split_preferences": ("data.val_fraction", "data.val_max", "data.split_seed", "data.split_by_tag"),
     "build_tiny_model": ("model.tiny", "prompt"),
     "build_random_model": ("model.tiny",),
     "check_model": ("model.folder",),

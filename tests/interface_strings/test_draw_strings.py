@@ -49,7 +49,7 @@ def converted(tmp_path_factory):
 def sides(request, converted, tmp_path_factory):
     """Split the pairs as a run does; return the training pairs and the held-out ones."""
     out = tmp_path_factory.mktemp("split")
-    data = {"val_fraction": 0.16, "split_seed": 17, "split_by_tag": request.param}
+    data = {"val_fraction": 0.16, "val_max": None, "split_seed": 17, "split_by_tag": request.param}
     settings = json.dumps({"data": data})
     split_preferences.main([str(converted / "pairs.jsonl"), "--settings", settings, "--out", str(out)])
     return [read_json_lines(out / name) for name in ("train.jsonl", "val.jsonl")]

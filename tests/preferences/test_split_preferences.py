@@ -18,9 +18,9 @@ def pair(question: str, answer: str = "x", **changes) -> dict:
 def split(tmp_path):
     """Run the script on some pairs; return both sides."""
 
-    def run(pairs, fraction=0.3, seed=1, by_tag=False, quality=None):
+    def run(pairs, fraction=0.3, seed=1, by_tag=False, quality=None, most=None):
         write_json_lines(tmp_path / "pairs.jsonl", pairs)
-        data = {"val_fraction": fraction, "split_seed": seed, "split_by_tag": by_tag}
+        data = {"val_fraction": fraction, "val_max": most, "split_seed": seed, "split_by_tag": by_tag}
         words = ["--settings", json.dumps({"data": data}), *(["--quality", str(quality)] if quality else [])]
         main([str(tmp_path / "pairs.jsonl"), *words, "--out", str(tmp_path / "out")])
         return [read_json_lines(tmp_path / "out" / side) for side in ("train.jsonl", "val.jsonl")]
@@ -31,6 +31,29 @@ def split(tmp_path):
 def test_about_the_asked_share_is_held_out(split):
     _, val = split([pair(str(number)) for number in range(5000)], 0.2)
     assert 900 < len(val) < 1100
+
+
+def test_no_more_are_held_out_than_asked_for_and_those_would_be_held_out_without_a_limit(split):
+    pairs = [pair(str(number)) for number in range(100)]
+    _, val = split(pairs, most=7)
+    assert len(val) == 7
+    assert {row["id"] for row in val} <= {row["id"] for row in split(pairs)[1]}
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(split):
+    pairs = [pair(str(number)) for number in range(20)]
+    assert split(pairs, most=20) == split(pairs)
+
+
+def test_a_limit_keeps_the_pairs_of_a_prompt_together(split):
+    pairs = [pair(str(number), answer) for number in range(50) for answer in "abc"]
+    assert len(split(pairs, most=10)[1]) == 9
+
+
+def test_a_pair_more_moves_at_most_one_other_where_there_is_a_limit(split):
+    pairs = [pair(str(number)) for number in range(100)]
+    before, after = ({row["id"] for row in split(some, most=7)[1]} for some in (pairs[:-1], pairs))
+    assert len(before - after) <= 1
 
 
 def test_another_seed_holds_out_other_prompts(split):

@@ -111,6 +111,14 @@ def test_config_yaml_can_be_used():
             "data.split_by_tag: not used with data.val, which is held out whole; set it to false, or data.val to null",
         ),
         (
+            {"data": {"val": "val.jsonl", "val_max": 5}},
+            "data.val_max: not used with data.val, which is held out whole; set it to null, or data.val",
+        ),
+        (
+            {"data": {"split_by_tag": True, "val_max": 5}},
+            "data.val_max: not used with data.split_by_tag; set it to null, or data.split_by_tag to false",
+        ),
+        (
             {"data": {"val_overlap": "drop"}},
             "data.val_overlap: drop is only used with data.val; name its pairs there, or set stop",
         ),

@@ -36,7 +36,7 @@ def test_what_a_rule_reads_is_a_setting_or_a_section(rule):
 
 def test_a_script_is_handed_nothing_that_it_does_not_read():
     assert part_for("split_preferences", CONFIG) == {
-        "data": {name: CONFIG["data"][name] for name in ("val_fraction", "split_seed", "split_by_tag")}
+        "data": {name: CONFIG["data"][name] for name in ("val_fraction", "val_max", "split_seed", "split_by_tag")}
     }
 
 

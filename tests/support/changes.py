@@ -14,6 +14,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     # Files that are there. Only beside data.val is there anything that it could share.
     "data.val": ({"data": {"val": "tests/golden/formats/swift.jsonl"}},),
     "data.val_overlap": ({"data": {"val": "tests/golden/formats/swift.jsonl", "val_overlap": "drop"}},),
+    "data.val_max": ({"data": {"val_max": 50}},),
     "data.languages": ({"data": {"languages": {"source": "de", "target": "fr"}}},),
     "prompt.date": ({"prompt": {"date": "2026-01-02"}},),
     "sft.data": ({"sft": {"data": "config.yaml"}},),  # a file that is there

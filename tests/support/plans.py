@@ -1,6 +1,7 @@
 """What Snakemake and DVC would do in this folder; called by both_engines.in_folder()."""
 
 import contextlib
+import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import yaml
 from dvc.repo import Repo, lock_repo
+from snakemake.scheduling.milp import Scheduler, SchedulerSettings
 
 from pipeline.graph.list_jobs import open_graph
 
@@ -44,6 +46,26 @@ def list_commands(overlays: list[str]) -> list[dict[str, Any]]:
             for job in graph.jobs
             if job.output
         ]
+
+
+def list_rounds(overlays: list[str], gpus: int) -> list[list[str]]:
+    """Return the rules of the jobs that Snakemake's own scheduler starts together on GPUs, if a round ends together.
+
+    Jobs without GPUs are done as soon as they can be.
+    """
+    with open_graph([Path(overlay) for overlay in overlays], forceall=True) as graph:
+        graph.update_priority()
+        scheduler = Scheduler(graph, SchedulerSettings(), logging.getLogger())
+        left, rounds = {job for job in graph.jobs if job.output}, []
+        while left:
+            missing = {path for job in left for path in job.output}
+            ready = sorted((job for job in left if missing.isdisjoint(job.input)), key=str)
+            chosen = [job for job in ready if not job.resources.get("gpu")]
+            if not chosen:
+                chosen = list(scheduler.select_jobs(ready, list(left), {"gpu": gpus, "_cores": 64}, {}) or ())
+                rounds.append(sorted(job.rule.name for job in chosen))
+            left -= set(chosen)
+        return rounds
 
 
 @contextlib.contextmanager

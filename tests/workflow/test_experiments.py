@@ -6,10 +6,12 @@ import pytest
 
 from pipeline.models.shape import PUBLISHED, PUBLISHED_120B, find_shape
 from pipeline.planning.gpus import find_gpu
+from pipeline.planning.inference import plan_inference
 from pipeline.planning.load import make_load
-from pipeline.planning.trainings import needed_memory
+from pipeline.planning.trainings import Pairs, needed_memory
 from pipeline.report.facts import flatten
 from tests.support.planned import plan_dpo, same_pairs, settings
+from tests.support.project import ROOT
 
 RECIPES = ["gpt-oss-20b", "gpt-oss-20b-sft", "gpt-oss-20b-one-gpu", "gpt-oss-20b-24gb", "gpt-oss-120b"]
 PROMPT = 70  # tokens of harmony's system message and of a short question
@@ -35,6 +37,20 @@ def test_the_recipe_of_120b_is_that_of_20b_with_another_batch_length_and_checkpo
     size |= {"dpo.gradient_accumulation_steps", "dpo.max_length"}
     size |= {"dpo.gradient_checkpointing", "dpo.gradient_checkpointing_kwargs"}
     assert differing("gpt-oss-20b-one-gpu", "gpt-oss-120b") == {"run", "model.folder"} | size
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_answers_are_dealt_to_as_many_gpus_as_the_training_has(path):
+    config = settings(path.stem)
+    assert config["infer"]["shards"] * config["infer"]["gpus"] == config["train"]["gpus"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_answers_of_a_recipe_take_three_hours_at_most_however_many_pairs_there_are(recipe):
+    config = settings(recipe)
+    pairs = same_pairs(config["data"]["val_max"], PROMPT, 400, 400).train
+    answers = plan_inference(find_shape(config["model"]), config, Pairs(pairs, pairs, []), own=0)["answers_seconds"]
+    assert answers[config["train"]["gpu_model"]] < 3 * 3600
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

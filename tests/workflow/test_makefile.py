@@ -30,6 +30,12 @@ def test_an_overlay_is_found_by_its_name_or_its_path(name):
     ]
 
 
+def test_make_new_hands_over_the_pairs_and_the_gpus():
+    words = ["EXPERIMENT=mine", "DATA=my pairs.jsonl", "GPU=h20", "GPUS=4"]
+    command = 'python -m tools.write_experiment "mine" "my pairs.jsonl" --gpu h20 --gpus 4'
+    assert say("new", *words)[1][-1] == command
+
+
 def test_make_alone_runs_the_default():
     assert say()[1][-2:] == ["snakemake --cores all ", "python -m tools.show_results "]
 
@@ -45,12 +51,20 @@ def test_an_overlay_that_is_not_there_is_refused_before_anything_is_installed(ta
     assert done.stderr.startswith("experiments/mine.yaml: no such file; there are: ")
 
 
+def test_a_name_may_have_a_dot():
+    assert run_command("make", "run", "EXPERIMENT=mine.v2").stderr.startswith("experiments/mine.v2.yaml: no such file")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["EXPERIMENTS=mine"], "EXPERIMENTS: not known; make takes CORES EXPERIMENT "),
         (["run", "RUNS=tiny"], "RUNS: not known; "),
         (["train"], "train: not a target; make help lists them"),
+        (
+            ["new", "EXPERIMENT=mine"],
+            "EXPERIMENT or DATA is missing; such as: make new EXPERIMENT=mine DATA=my_pairs.jsonl",
+        ),
         (["exp"], "EXPERIMENT is missing; such as: make exp EXPERIMENT=tiny-sft"),
     ],
 )
