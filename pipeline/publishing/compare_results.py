@@ -31,6 +31,9 @@ NUMBER = re.compile(r"\b[0-9a-f]{64}\b|[-+]?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b")
 
 # Figures of a few pairs, and ends of intervals, jump from pair to pair: they are shown only.
 JUMPS = re.compile(r"\bby_\w+ | (low|high)$")
+# A figure whose draws are all alike has no interval: null, and nothing in the tables and the head of a model card.
+INTERVAL_END = re.compile(r" (low|high)$")
+INTERVAL = re.compile(r" \[[-+\d.e]+, [-+\d.e]+\]|^ +(?:low|high): [-+\d.e]+\n", re.MULTILINE)
 ANSWERS = ("response", "analysis", "final", "finish", "analysis_tokens", "final_tokens", "answers", "scores", "change")
 
 Leaf = tuple[str, Any]
@@ -66,6 +69,8 @@ def compare_scores(one: Path, two: Path) -> Difference:
 
 def compare_leaf(name: str, one: Any, two: Any, tolerances: Mapping[str, float]) -> Difference:
     """Return the difference of two values of the same name; only numbers may differ."""
+    if INTERVAL_END.search(name) and (one is None) != (two is None) and distance(one or two, 0) < math.inf:
+        return Difference(0.0, math.inf, f"has no interval in one of them, in {name}")
     amount = distance(one, two)
     allowed = next((most for part, most in tolerances.items() if part in name), math.inf)
     if math.isinf(amount):
@@ -172,7 +177,7 @@ def answer(row: dict[str, Any]) -> Any:
 
 def compare_text(one: Path, two: Path) -> Difference:
     """Return the share of the numbers and hashes that differ; the words around them must be equal."""
-    first, second = (path.read_text(encoding="utf-8") for path in (one, two))
+    first, second = (INTERVAL.sub("", path.read_text(encoding="utf-8")) for path in (one, two))
     if NUMBER.sub("#", first) != NUMBER.sub("#", second):
         return Difference(math.inf, 0.0, "has other words")
     pairs = list(zip(NUMBER.findall(first), NUMBER.findall(second), strict=True))

@@ -252,3 +252,26 @@ def test_a_figure_that_is_shown_only_is_named_when_it_alone_differs(tmp_path):
 def test_another_text_beside_figures_of_few_pairs_is_outside(tmp_path):
     one, two = ({"by_tag": [{"name": name, "loss": 0.5}]} for name in "ab")
     assert not compare_rows(tmp_path, "dpo/curves.jsonl", [one], [two]).is_allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "two", "allowed"),
+    [
+        (
+            "evaluate/metrics.json",
+            '{"bleu": {"value": 99.0, "low": 98.1}}',
+            '{"bleu": {"value": 100.0, "low": null}}',
+            True,
+        ),
+        ("evaluate/metrics.json", '{"bleu": {"value": 99.0}}', '{"bleu": {"value": null}}', False),
+        ("evaluate/metrics.json", '{"bleu": {"low": 98.1}}', '{"bleu": {"low": "NaN"}}', False),
+        ("model_card.md", "| bleu | 99 [98.1, 100] |\n", "| bleu | 100 |\n", True),
+        ("model_card.md", "value: 99\n    low: -9.8e-01\n    high: 1\n", "value: 100\n", True),
+        ("model_card.md", "| bleu | 99 [98.1, 100] |\n", "| bleu | better |\n", False),
+    ],
+)
+def test_a_figure_may_have_an_interval_in_one_of_two_results(tmp_path, name, one, two, allowed):
+    paths = [tmp_path / f"{number}{Path(name).suffix}" for number in (1, 2)]
+    for path, text in zip(paths, (one, two), strict=True):
+        path.write_text(text, encoding="utf-8")
+    assert compare_results(*paths, name).is_allowed == allowed

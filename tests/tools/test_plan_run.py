@@ -333,9 +333,9 @@ def test_a_mistake_ends_in_one_line(run_plan, sections, line):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (None, "bad.yaml: no such file; name an overlay, such as experiments/tutorial.yaml\n"),
-        ("dpo: [1", r"bad.yaml:1: expected ',' or '\]', but got '<stream end>'; write YAML\n"),
-        ("dpo\n", "bad.yaml: no settings; write sections as in config.yaml\n"),
+        (None, "bad.yaml: No such file or directory; name a file of settings\n"),
+        ("dpo: [1", r"bad.yaml:1: expected ',' or '\]', but got '<stream end>'; correct the YAML\n"),
+        ("dpo\n", "bad.yaml: holds no settings; write `section: {key: value}`\n"),
     ],
 )
 def test_an_overlay_that_cannot_be_read_is_named(project, text, line):
