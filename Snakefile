@@ -89,8 +89,6 @@ localrules:
     tabulate_curves,
     gather_predictions,
     gather_predictions_before,
-    gather_predictions_prompts,
-    check_prompts,
     check_neutral,
     tabulate_sweep,
     track_answers,
@@ -98,6 +96,13 @@ localrules:
     write_provenance,
     write_report,
     write_sweep_report,
+
+
+if PROMPTS:  # Snakemake warns of the name of a rule that is not there
+
+    localrules:
+        check_prompts,
+        gather_predictions_prompts,
 
 
 rule all:

@@ -36,7 +36,9 @@ def talk(served: ServedRun, address: str, key: str) -> None:
         line = sys.stdin.readline()
         if not sys.stdin.isatty():
             say(line or "\n")
-        if not line or not chat.take(line):
+        if any("\ud800" <= sign <= "\udfff" for sign in line):
+            say("not UTF-8: the line was not asked\n")
+        elif not line or not chat.take(line):
             return
 
 

@@ -60,7 +60,8 @@ def describe_evaluation(path: Path) -> str:
     margin = metrics.get("pairs", {}).get("dpo", {}).get("reward_margin")
     if not margin:
         return ""
-    return f"held-out reward margin {margin['value']:.2f} [{margin['low']:.2f}, {margin['high']:.2f}]"
+    interval = "" if margin["low"] is None else f" [{margin['low']:.2f}, {margin['high']:.2f}]"
+    return f"held-out reward margin {margin['value']:.2f}{interval}"
 
 
 def describe_sweep(path: Path) -> str:

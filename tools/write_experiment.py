@@ -9,6 +9,7 @@ CPU, which tries every stage.
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ TINY, ON_CPU = "embedded-pairs", 500  # the recipe without GPUs, and the most pa
 MARGIN = 1.2  # an estimate may be as far below the tokens of a pair (docs/planning.md)
 LONGEST_ON_CPU = 4096  # tokens
 FEW_OTHERS = 0.1  # of the pairs of translations, that may be in other languages
+LONGEST_NAME = 100  # of an overlay
 FEW = 500  # pairs; of fewer, a larger part is held out
 
 
@@ -62,7 +64,9 @@ def convert(raw: str, languages: dict[str, str] | None, out: Path) -> Seen:
     command = [sys.executable, "-m", f"scripts.{STAGE}", raw, "--settings", settings, "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ValueError((done.stderr.strip().splitlines() or [f"{raw}: cannot be read"])[-1])
+        said = (done.stderr.strip().splitlines() or [f"{raw}: cannot be read"])[-1]
+        others = f"(all of them: python -m tools.check_pairs {raw} --out checked)"  # `out` will be gone
+        raise ValueError(re.sub(r"\([\d,]+ more in [^)]*\)", others, said))
     pairs = out / "pairs.jsonl"
     return Seen(raw, read_json(out / "quality.json"), read_json_lines(pairs), languages, pairs)
 
@@ -161,6 +165,12 @@ def place_of(experiment: str) -> Path:
     """Return the overlay that a name or a path means; stop with one line if it is there, or cannot be written."""
     path = Path(f"{experiment.removesuffix('.yaml')}.yaml")
     path = path if path.parent != Path() else EXPERIMENTS / path
+    if len(path.name) > LONGEST_NAME:
+        sys.exit(f"{path.name[:40]}…: too long for the name of a file; give EXPERIMENT a shorter one")
+    if path.stem == load_config([])["run"]:
+        sys.exit(
+            f"{path}: {path.stem} is the run of config.yaml, whose results it would take; give EXPERIMENT another name"
+        )
     if path.exists():
         sys.exit(f"{path}: already exists; give EXPERIMENT another name, or remove it")
     if not path.parent.is_dir():

@@ -40,6 +40,8 @@ def read_calls(value: Any, path: str, unread: Unread) -> list[Turn]:
     """Return the calls of a value, which may be one of them, or JSON text, each as a message."""
     value = read_json(value)
     calls = value if isinstance(value, list) else [value]
+    if not calls:
+        raise Rejected(Finding("wrong-structure", path, "no call in it"))
     return [read_call(read_json(call), path, unread) for call in calls]
 
 
@@ -55,12 +57,24 @@ def read_call(call: Any, path: str, unread: Unread) -> Turn:
         if lost != "index":
             raise Rejected(Finding("unknown-key", f"{path}.{lost}", f"nothing reads {lost!r} of a call"))
         unread["tool_calls[].index"] += 1
+    refuse_two_values(call, inner, path)
     name, arguments = inner.get("name"), inner.get("arguments", inner.get("parameters"))
     arguments = {} if is_empty(arguments) and not isinstance(arguments, dict) else read_json(arguments)
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise Rejected(Finding("wrong-structure", path, "a call needs a name, and arguments as an object of JSON"))
     turn = {"role": "tool_call", "content": write_call(name, arguments)}
     return turn | ({"id": call["id"]} if call.get("id") else {})
+
+
+def refuse_two_values(call: Turn, inner: Turn, path: str) -> None:
+    """Raise Rejected for a call that says its name or its arguments twice, in two ways."""
+    twice: dict[str, tuple[Any, Any]] = {
+        key: (call[key], inner[key]) for key in sorted(OF_CALL & call.keys() - {"function"})
+    }
+    twice["arguments and parameters"] = (inner.get("arguments"), inner.get("parameters"))
+    for key, (one, other) in twice.items():
+        if not is_empty(one) and not is_empty(other) and read_json(one) != read_json(other):
+            raise Rejected(Finding("ambiguous-key", path, f"a call says its {key} twice, in two ways"))
 
 
 def write_call(name: str, arguments: dict[str, Any]) -> str:
@@ -98,9 +112,11 @@ def match_results(calls: list[Turn], results: list[Turn], path: str) -> list[Tur
     if len(calls) != len(results):
         said = f"{len(results)} results of {len(calls)} calls before them"
         raise Rejected(Finding("wrong-structure", path, said))
-    ids = [call.get("id") for call in calls]
-    if all("id" in result for result in results) and None not in ids:
-        if sorted(result["id"] for result in results) != sorted(map(str, ids)) or len(set(ids)) < len(ids):
+    if len({"id" in result for result in results}) > 1:
+        raise Rejected(Finding("wrong-structure", path, "tool_call_id is there for some of the results alone"))
+    ids = [str(call["id"]) for call in calls if call.get("id") is not None]
+    if all("id" in result for result in results) and len(ids) == len(calls):
+        if sorted(result["id"] for result in results) != sorted(ids) or len(set(ids)) < len(ids):
             raise Rejected(Finding("wrong-structure", path, "tool_call_id is not the id of a call before it"))
         results = sorted(results, key=lambda result: ids.index(result["id"]))
     names = [bare_name(json.loads(call["content"])["name"]) for call in calls]

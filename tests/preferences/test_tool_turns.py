@@ -103,6 +103,16 @@ def test_results_stand_in_the_order_of_their_calls():
     assert messages_of(row_of(both, *results)) == [ASKED, CALLED, TIME, RESULT, noon, ANSWER]
 
 
+def test_ids_of_calls_may_be_numbers_where_those_of_results_are_texts():
+    both = {"role": "assistant", "tool_calls": [call(id=1), call("get_time", {}, id=2)]}
+    both["tool_calls"][1]["function"]["arguments"] = {}
+    results = [
+        {"role": "tool", "tool_call_id": name, "content": text} for name, text in (("2", "12:00"), ("1", "14:20"))
+    ]
+    read = messages_of(row_of(both, *results))
+    assert [message["content"] for message in read[-3:-1]] == ["14:20", "12:00"]
+
+
 @pytest.mark.parametrize(
     ("turn", "text"),
     [
@@ -152,6 +162,26 @@ def test_white_space_before_a_call_says_nothing(silence, calls):
             ],
             "wrong-structure $.messages tool_call_id is not the id",
         ),
+        (
+            [
+                {"role": "assistant", "tool_calls": [call(id="a"), call(id="b")]},
+                {"role": "tool", "tool_call_id": "b", "content": "x"},
+                {"role": "tool", "content": "y"},
+            ],
+            "wrong-structure $.messages tool_call_id is there for some",
+        ),
+        (
+            [
+                {"role": "assistant", "tool_calls": [{"name": "x", "arguments": {"a": 1}, "parameters": {"a": 2}}]},
+                RESULT,
+            ],
+            "ambiguous-key $.messages[1].tool_calls a call says its arguments and parameters twice",
+        ),
+        (
+            [{"role": "assistant", "tool_calls": [call(id="a") | {"name": "other"}]}, RESULT],
+            "ambiguous-key $.messages[1].tool_calls a call says its name twice",
+        ),
+        ([{"role": "tool_call", "content": []}], "wrong-structure $.messages[1].content no call in it"),
         ([{"role": "user", "content": "?", "tool_calls": [call()]}], "unsupported-key $.messages[1].tool_calls"),
     ],
 )

@@ -185,7 +185,9 @@ def test_openai_s_names_mean_what_they_mean_there(tuned):
         ({"stream": True, "n": 2}, "n: a stream has one answer; leave it out"),
         ({"tool_choice": "required"}, "tool_choice: the model decides on calls; set auto or none"),
         ({"reasoning_effort": "lots"}, "reasoning_effort: 'lots' is not one of low, medium, high"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]}, "text"),
+        # Streamed, ms-swift's own refusal of these would leave the server without answers for all that come after.
+        ({"stream": True, "temperature": -1}, "temperature: -1 is not a number from 0 to 2"),
+        ({"stream": True, "max_tokens": 0}, "max_tokens: 0 is not a whole number from 1 to 131072"),
         ({"model": "other"}, "`other` is not in the model_list: `['tuned']`."),
     ],
 )

@@ -52,3 +52,18 @@ def test_the_gates_of_every_stage_are_counted(data):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_gates(path, [gate("asked", True, 1, 1)])
     assert f"{len(files)} of {len(files)} gates passed, of all stages" in show_results("x")
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ({"low": 0.5, "high": 1.5}, "held-out reward margin 1.00 [0.50, 1.50]"),
+        ({"low": None, "high": None}, "held-out reward margin 1.00"),
+    ],
+    ids=["of many pairs", "of too few pairs for an interval"],
+)
+def test_the_margin_is_said_with_its_interval_where_it_has_one(data, ends, said):
+    metrics = data.parent / "evaluate" / "metrics.json"
+    metrics.parent.mkdir()
+    metrics.write_text(json.dumps({"pairs": {"dpo": {"reward_margin": {"value": 1.0} | ends}}}), encoding="utf-8")
+    assert show_results("x").endswith(said)

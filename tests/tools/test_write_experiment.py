@@ -105,6 +105,9 @@ def test_a_table_and_a_folder_are_read_as_well(tmp_path, monkeypatch):
         ("mine", "pairs.jsonl", ["--gpu", "a100"], r"GPU=a100: not the name of one model; take one of "),
         ("mine", "pairs.jsonl", ["--gpu", "h20", "--gpus", "0"], r"GPUS=0: not a number of GPUs; take 1 or more"),
         ("mine", "pairs.jsonl", ["--gpus", "2"], r"GPUS is given without GPU; name the model too, such as GPU="),
+        ("tiny", "pairs.jsonl", [], r"tiny.yaml: tiny is the run of config.yaml, whose results it would take; give "),
+        ("m" * 300, "pairs.jsonl", [], r"m…: too long for the name of a file; give EXPERIMENT a shorter one"),
+        ("mine", "bads.jsonl", [], r"all of them: python -m tools.check_pairs \S+ --out checked\); no pair is left"),
         ("Mine", "pairs.jsonl", [], r"Mine.yaml: run: 'Mine' does not have the form "),
     ],
 )
@@ -113,7 +116,8 @@ def test_what_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(
 ):
     monkeypatch.chdir(ROOT)
     (tmp_path / "old.yaml").touch()
-    (tmp_path / "bad.jsonl").write_text('{"text": "no pair"}\n', encoding="utf-8")
+    for file, rows in (("bad", 1), ("bads", 3)):
+        (tmp_path / f"{file}.jsonl").write_text('{"text": "no pair"}\n' * rows, encoding="utf-8")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit, match=line) as stopped:
         main([str(tmp_path / name), str(tmp_path / data), *words])
