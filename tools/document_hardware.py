@@ -78,6 +78,7 @@ def describe_row(row: Row) -> list[str]:
     answers = plan_inference(shape, config, PAIRS, own=0)["answers_seconds"]
     return [
         f"{row.memory}: {', '.join(gpu.name.upper().replace('-', ' ') for gpu in gpus)}",
+        Path(config["model"]["folder"]).name,
         f"`{row.overlay}`{row.beside}",
         f"{needed_bytes(row) / GIB:.0f}",
         between(trained),
@@ -92,7 +93,7 @@ def between(seconds: list[float]) -> str:
 
 def render() -> str:
     """Return the whole page."""
-    head = ["your GPU", "overlay", "GiB of it", "training, hours", "answers, hours"]
+    head = ["your GPU", "model", "overlay", "GiB of it", "training, hours", "answers, hours"]
     return fill_parts(PAGE, {"hardware": markdown_table(head, map(describe_row, ROWS))})
 
 
