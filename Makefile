@@ -104,7 +104,7 @@ endef
 test: check ## Check the code, run the default run once and all fast tests; 9 minutes on two cores
 	$(call run_tests,not ci and not nightly)
 
-test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 26 minutes on two cores
+test-ci: check ## That, and all whose loss would be a wrong result; Slurm's tests need root; 34 minutes on two cores
 	@envs/install.sh engines .venv-engines
 	@envs/install.sh kubernetes .venv-kubernetes
 	@envs/install.sh provenance .venv-provenance
