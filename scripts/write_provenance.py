@@ -44,7 +44,7 @@ def read_training_machine(record: Path) -> tuple[str, str | None]:
 
 
 def say_uncommitted(facts: dict[str, Any]) -> str:
-    """Return what the training ran with beside its commit: the files, where they were recorded."""
+    """Return the files that the training ran with beside its commit, in words, where they were recorded."""
     kinds = {"changed": facts.get("changed_files"), "untracked": facts.get("untracked_files")}
     named = "; ".join(f"{kind}: {', '.join(files)}" for kind, files in kinds.items() if files)
     said = " with uncommitted changes" if facts["uncommitted_changes"] else ""
