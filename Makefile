@@ -20,6 +20,10 @@ TO :=
 SEND :=
 PUBLIC :=
 
+# A word for the shell, whatever is in it; and an option, which no value can be taken for.
+quote = '$(subst ','\'',$(1))'
+option = $(if $(2),--$(1)=$(call quote,$(2)))
+
 # A name that nothing reads would be ignored in silence.
 VARIABLES := CORES EXPERIMENT DATA GPU GPUS COMMANDS RUN HOST PORT TO SEND PUBLIC WORKERS PYTHON TORCH_INDEX
 unknown := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
@@ -31,7 +35,7 @@ run: find-overlay setup ## Run config.yaml: tiny model, CPU, offline; or an over
 
 .PHONY: find-overlay
 find-overlay:
-	@[ -z "$(overlay)" ] || [ -f "$(overlay)" ] || { echo "$(overlay): no such file; there are:" \
+	@[ -z $(call quote,$(overlay)) ] || [ -f $(call quote,$(overlay)) ] || { echo $(call quote,$(overlay))": no such file; there are:" \
 	$(notdir $(basename $(wildcard experiments/*.yaml))) >&2; exit 1; }
 
 setup: ## Install both environments and fetch the embedded pairs; does nothing where that is done
@@ -44,9 +48,9 @@ setup-tests: setup ## Install what only tests and checks need, too
 	@envs/install.sh tests .venv-tests
 
 new: setup ## Write an overlay for your pairs and GPUs: make new EXPERIMENT=mine DATA=my_pairs.jsonl [GPU=a100-80gb GPUS=2]
-	@[ -n "$(EXPERIMENT)" ] && [ -n "$(DATA)" ] || { echo "EXPERIMENT or DATA is missing; such as: make new EXPERIMENT=mine \
+	@[ -n $(call quote,$(EXPERIMENT)) ] && [ -n $(call quote,$(DATA)) ] || { echo "EXPERIMENT or DATA is missing; such as: make new EXPERIMENT=mine \
 	DATA=my_pairs.jsonl" >&2; exit 1; }
-	@python -m tools.write_experiment "$(EXPERIMENT)" "$(DATA)" $(GPU:%=--gpu %) $(GPUS:%=--gpus %)
+	@python -m tools.write_experiment $(call option,gpu,$(GPU)) $(call option,gpus,$(GPUS)) -- $(call quote,$(EXPERIMENT)) $(call quote,$(DATA))
 
 plan: find-overlay setup ## Estimate the cost of a real run: make plan EXPERIMENT=tutorial [COMMANDS=1: and show its commands]
 	@python -m tools.plan_run $(or $(overlay),experiments/tutorial.yaml)
@@ -56,26 +60,26 @@ ifneq ($(COMMANDS),)
 endif
 
 chat: setup ## Talk to a run's model, before DPO and after it, side by side: make chat RUN=tiny
-	@envs/with-training python -m tools.chat_with_run --run '$(or $(RUN),tiny)'
+	@envs/with-training python -m tools.chat_with_run --run=$(call quote,$(or $(RUN),tiny))
 
 serve: setup ## Serve the tuned model to OpenAI's clients, for this machine only: make serve RUN=tiny [HOST=…] [PORT=8000]
-	@envs/with-training python -m tools.serve_run --run '$(or $(RUN),tiny)' --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+	@envs/with-training python -m tools.serve_run --run=$(call quote,$(or $(RUN),tiny)) $(call option,host,$(HOST)) $(call option,port,$(PORT))
 
 push-model: setup ## Show what would go to a model hub, and send it with SEND=1: make push-model RUN=tiny TO=org/name [PUBLIC=1]
-	@envs/with-training python -m tools.push_model --run '$(or $(RUN),tiny)' --to '$(TO)' \
+	@envs/with-training python -m tools.push_model --run=$(call quote,$(or $(RUN),tiny)) --to=$(call quote,$(TO)) \
 	$(if $(filter 1,$(PUBLIC)),--public) $(if $(filter 1,$(SEND)),--send)
 
 board: setup ## Show the curves of all runs in SwanLab's dashboard, for this machine only: make board [HOST=…] [PORT=5092]
-	@envs/with-training python -m tools.open_board --host '$(HOST)' $(if $(PORT),--port '$(PORT)')
+	@envs/with-training python -m tools.open_board $(call option,host,$(HOST)) $(call option,port,$(PORT))
 
 sync: setup ## Upload SwanLab's offline records of finished trainings; needs SWANLAB_API_KEY: make sync [RUN=tiny]
-	@envs/with-training python -m tools.sync_runs $(if $(RUN),--run $(RUN))
+	@envs/with-training python -m tools.sync_runs $(call option,run,$(RUN))
 
 repro: setup ## Compute the published results again in a scratch clone, and compare; takes minutes
 	@python -m tools.reproduce_results
 
 exp: find-overlay setup ## Run an overlay as an experiment of DVC: make exp EXPERIMENT=mine
-	@[ -n "$(overlay)" ] || { echo "EXPERIMENT is missing; such as: make exp EXPERIMENT=tiny-sft" >&2; exit 1; }
+	@[ -n $(call quote,$(overlay)) ] || { echo "EXPERIMENT is missing; such as: make exp EXPERIMENT=tiny-sft" >&2; exit 1; }
 	@python -m tools.run_experiment $(overlay)
 
 dvc.yaml: setup ## Write dvc.yaml again from the Snakefile

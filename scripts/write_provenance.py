@@ -39,9 +39,16 @@ def read_training_machine(record: Path) -> tuple[str, str | None]:
     facts = read_json(record)
     gpus = ", ".join(facts.get("gpus") or []) or "no GPU"
     words = f"{facts['system']}, Python {facts['python']}, {facts['processor']}, {facts['cores']} cores"
-    changed = " with uncommitted changes" if facts["uncommitted_changes"] else ""
-    commit = f"{facts['commit']}{changed}" if facts["commit"] else None
+    commit = f"{facts['commit']}{say_uncommitted(facts)}" if facts["commit"] else None
     return f" The training ran on {words}, {facts['memory_gib']} GiB of memory, {gpus}.", commit
+
+
+def say_uncommitted(facts: dict[str, Any]) -> str:
+    """Return the files that the training ran with beside its commit, in words, where they were recorded."""
+    kinds = {"changed": facts.get("changed_files"), "untracked": facts.get("untracked_files")}
+    named = "; ".join(f"{kind}: {', '.join(files)}" for kind, files in kinds.items() if files)
+    said = " with uncommitted changes" if facts["uncommitted_changes"] else ""
+    return said + (f" ({named})" if named else "")
 
 
 def add_workflow(crate: RunCrate, workflow: Path, engine: str | None, commit: str | None) -> Entity:

@@ -35,7 +35,7 @@ from pipeline.report.report_values import (
     reproduce_in_all,
     setting_values,
 )
-from pipeline.report.verdict import find_verdict
+from pipeline.report.verdict import find_verdicts
 from pipeline.settings.check import load_config
 from pipeline.settings.run_files import RunFiles, add_run, files_of, require_files
 from pipeline.settings.stage import stage_parser
@@ -100,7 +100,7 @@ def gather_values(
         "part_tables": tables,
         "hashes": hash_inputs({"pairs": files.pairs, "model": files.model, "adapter": files.adapter}),
         "headline": pick_headline([chart.file for chart in groups["dpo"]]),
-        "verdict": find_verdict(metrics, settings["infer"]["answers_per_prompt"]),
+        "verdicts": find_verdicts(metrics, settings["infer"]["answers_per_prompt"]),
         "about": about_own(settings["evaluate"]["own"]),
         "reproduction": reproduce_in_all(machines["dpo"], settings),
         "limits": list_limits(settings, bool(tables), bool(groups["speed"])),

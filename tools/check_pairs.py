@@ -3,7 +3,8 @@
     python -m tools.check_pairs my_pairs.jsonl --out checked
     python -m tools.check_pairs my_pairs.jsonl experiments/mine.yaml --out checked
 
-The settings of `data:` hold, data.raw aside. scripts/convert_preferences.py says what is written into the folder.
+The settings of `data:` hold, data.raw aside; without an overlay, that of languages is null.
+scripts/convert_preferences.py says what is written into the folder.
 """
 
 import json
@@ -16,6 +17,9 @@ from pipeline.settings.reads import part_for
 from pipeline.settings.stage import stage_parser
 
 STAGE = "convert_preferences"
+UNNAMED = (
+    "data.languages: null, since no overlay names any; of translations, numbers, placeholders and tags are not compared"
+)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,7 +30,11 @@ def main(argv: list[str] | None = None) -> None:
         "--out", required=True, help="folder for pairs.jsonl, places.jsonl, rejects.jsonl and quality.json"
     )
     args = parser.parse_args(argv)
-    settings = json.dumps(part_for(STAGE, load_checked(args.overlays)), ensure_ascii=False)
+    config = load_checked(args.overlays)
+    if not args.overlays:  # the languages of config.yaml are those of its own pairs
+        config["data"]["languages"] = None
+        print(UNNAMED, flush=True)
+    settings = json.dumps(part_for(STAGE, config), ensure_ascii=False)
     command = [sys.executable, "-m", f"scripts.{STAGE}", args.raw, "--settings", settings, "--out", args.out]
     os.execv(sys.executable, command)  # its exit status and Ctrl-C are then those of this command
 

@@ -44,6 +44,7 @@ from pipeline.swift_commands.translate import Translation, in_force, kind_of, tr
 from pipeline.swift_commands.values import number
 
 WIDTH = 120
+UNKNOWN = "UNKNOWN"  # in capitals: a word that is misspelt is easily passed over among many that work
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -81,7 +82,7 @@ def explain_flag(flag: str, command: Command, release: str) -> tuple[str, str]:
     known, hint = load_defaults(release), hint_for(flag, release)
     hint = f"{hint[:1].upper()}{hint[1:]}" + ("." if hint and hint[-1] != "?" else "")
     if flag not in known and flag not in load_defaults(PINNED) and not entry:
-        return "unknown", f"Not a flag of {release}, which stops at it. {hint}".strip()
+        return UNKNOWN, f"Not a flag of {release}, which stops at it. {hint}".strip()
     if fault := fault_of(flag, command.flags[flag]):
         return "refused", f"{entry.get('meaning', '')} Here {fault}.".strip()
     if flag not in load_defaults(PINNED) and not entry:
@@ -110,6 +111,14 @@ def list_flags(command: Command, release: str) -> Iterator[str]:
     first = min(44, max(len(written) for written, _, _ in rows)) if rows else 0
     for written, effect, text in rows:
         yield from aligned([(written, first), (effect, 9)], text)
+
+
+def count_unknown(command: Command, release: str) -> Iterator[str]:
+    """Yield the last line where flags are unknown: how many, and which."""
+    unknown = [f"--{flag}" for flag in command.flags if explain_flag(flag, command, release)[0] == UNKNOWN]
+    if unknown:
+        count = f"{len(unknown)} of {len(command.flags)}"
+        yield from ["", f"{UNKNOWN} flags: {count}; ms-swift {release} stops at {', '.join(unknown)}"]
 
 
 def aligned(columns: list[tuple[str, int]], text: str) -> Iterator[str]:
@@ -217,7 +226,8 @@ def explain(args: argparse.Namespace) -> Iterator[str]:
         write_overlay(text, args.overlay)
         yield from ["", f"Written to {args.overlay}; see it run: make plan EXPERIMENT={args.overlay.stem}"]
     else:
-        yield from ["", "As an experiment of this project", "", text]
+        yield from ["", "As an experiment of this project", "", text.rstrip()]
+    yield from count_unknown(command, release)
 
 
 def main(argv: list[str] | None = None) -> None:

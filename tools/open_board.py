@@ -15,10 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from pipeline.serving.address import LOOPBACK, read_port
 from pipeline.settings.stage import stage_parser
 from pipeline.tracking.swanlab_records import Training, find_trainings, is_finished, read_records
 
-LOOPBACK = "127.0.0.1"
 FIRST = (
     "train/loss",
     "eval/loss",
@@ -81,13 +81,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--host", default=LOOPBACK, help="another address lets others in: the dashboard asks nobody")
     parser.add_argument("--port", default="5092")
     args = parser.parse_args(argv)
+    port = str(read_port(args.port))
     trainings = find_trainings(args.results)
     with tempfile.TemporaryDirectory(prefix="board-") as board:
         fill_board(Path(board), trainings)
         number = "1 training" if len(trainings) == 1 else f"{len(trainings)} trainings"
-        print(f"{number} at http://{args.host}:{args.port}, until Ctrl-C", flush=True)
+        print(f"{number} at http://{args.host}:{port}, until Ctrl-C", flush=True)
         try:
-            done = subprocess.run(["swanlab", "watch", "--host", args.host, "--port", args.port, board], check=False)
+            done = subprocess.run(["swanlab", "watch", "--host", args.host, "--port", port, board], check=False)
         except KeyboardInterrupt:
             return
     sys.exit(done.returncode)

@@ -164,6 +164,7 @@ def make_plan(shape: Shape, config: Settings, gathered: Gathered) -> dict[str, A
         "processes": trainings[0].load.processes,
         "gpu_model": asked,
         "gpu_memory": gpu.memory if gpu else None,
+        "max_length": config["dpo"]["max_length"],
         "model": {
             "shape": describe_model(shape, config),
             "parameters": shape.parameters,

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from pipeline.launch.claim_gpus import claim_gpus, list_gpus
 from pipeline.launch.run_swift import NOT_PASSED_ON, swift_environment
-from pipeline.serving.address import LOOPBACK, TUNED, listen, require_key, write_address, write_curl
+from pipeline.serving.address import LOOPBACK, TUNED, listen, read_port, require_key, write_address, write_curl
 from pipeline.serving.served_run import find_run
 from pipeline.settings.stage import stage_parser
 
@@ -36,14 +36,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--host", default=LOOPBACK, help="another address lets others in, with a key: SERVE_API_KEY")
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", default="8000")
     parser.add_argument("--with-base", action="store_true", help="the model before DPO too: base beside tuned")
     parser.add_argument("--end-with-parent", action="store_true", help="end when the process that started it ends")
     args = parser.parse_args(argv)
     if args.end_with_parent:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     served = find_run(args.results, args.run, args.with_base)
-    listening = listen(args.host, args.port)
+    listening = listen(args.host, read_port(args.port))
     key, address = require_key(listening), write_address(listening)
     try:
         claim_gpus(min(1, len(list_gpus())), "tools.serve_run")

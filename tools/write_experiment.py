@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from pipeline.files.json_files import read_json
-from pipeline.files.json_lines import read_json_lines
+from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.models.model_folder import find_model_problem
 from pipeline.planning.choose_recipe import choose_recipe
 from pipeline.planning.find_cards import Cards, list_cards, name_cards
@@ -30,13 +30,13 @@ from pipeline.preferences.name_languages import find_languages
 from pipeline.preferences.problems import PROBLEMS
 from pipeline.preferences.rejects import say_dropped
 from pipeline.settings.check import find_problems, load_config, merge
-from pipeline.settings.choices import Choice, as_yaml, render_overlay
+from pipeline.settings.choices import Choice, apply_choices, as_yaml, render_overlay
 from pipeline.settings.reads import part_for
 from pipeline.settings.stage import stage_parser
 
 Settings = dict[str, Any]
 
-STAGE = "convert_preferences"
+STAGE, SPLIT = "convert_preferences", "split_preferences"
 EXPERIMENTS, PROFILE = Path("experiments"), Path("profiles/default/config.yaml")
 TINY, ON_CPU = "embedded-pairs", 500  # the recipe without GPUs, and the most pairs that it takes
 MARGIN = 1.2  # an estimate may be as far below the tokens of a pair (docs/planning.md)
@@ -57,12 +57,17 @@ class Seen:
     path: Path  # of the pairs
 
 
+def run_stage(stage: str, file: str, config: Settings, out: Path) -> subprocess.CompletedProcess[str]:
+    """Run a stage of the data on a file, as a run does."""
+    settings = json.dumps(part_for(stage, config), ensure_ascii=False)
+    command = [sys.executable, "-m", f"scripts.{stage}", file, "--settings", settings, "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def convert(raw: str, languages: dict[str, str] | None, out: Path) -> Seen:
     """Check the pairs as a run does, with the checks of translations or without; ValueError if none can be used."""
     data = {"raw": raw, "languages": languages, "on_problem": "drop"}
-    settings = json.dumps(part_for(STAGE, merge(load_config([]), {"data": data})), ensure_ascii=False)
-    command = [sys.executable, "-m", f"scripts.{STAGE}", raw, "--settings", settings, "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_stage(STAGE, raw, merge(load_config([]), {"data": data}), out)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"{raw}: cannot be read"])[-1]
         others = f"(all of them: python -m tools.check_pairs {raw} --out checked)"  # `out` will be gone
@@ -128,24 +133,54 @@ def count_tokens(seen: Seen, config: Settings) -> tuple[list[PairTokens], str]:
     return scaled, f"estimated, with a margin of {MARGIN - 1:.0%}"
 
 
-def choose_for_cpu(seen: Seen) -> list[Choice]:
-    """Return the settings of a tiny model on the CPU; a byte is a token at most."""
+def choose_for_cpu(seen: Seen) -> tuple[str, list[Choice], list[bool]]:
+    """Return the recipe of a tiny model on the CPU, what differs from it, and whether each pair is short enough.
+
+    A byte is a token at most.
+    """
     sizes = [len(json.dumps(pair, ensure_ascii=False).encode()) + 100 for pair in seen.pairs]
     length = min(LONGEST_ON_CPU, 64 * (max(sizes) // 64 + 1))
     too_long = sum(size > length for size in sizes)
     limit = ON_CPU if len(seen.pairs) > ON_CPU else None
     why = "above what the longest pair can have, a token a byte" if not too_long else "the most on a CPU"
-    return [*choose_data(seen, limit, too_long), Choice("dpo.max_length", length, why)]
+    choices = [*choose_data(seen, limit, too_long), Choice("dpo.max_length", length, why)]
+    return TINY, choices, is_short(seen, sizes, length)
 
 
-def choose_for_cards(seen: Seen, cards: Cards) -> tuple[str, list[Choice]]:
-    """Return the recipe for GPUs and the settings that differ from it; ValueError, in one line, if none fits."""
+def is_short(seen: Seen, sizes: list[int], length: int) -> list[bool]:
+    """Say of each pair whether a tiny model takes it: by its bytes, or, where none is so short, by estimated tokens."""
+    found = [size <= length for size in sizes]
+    if any(found):
+        return found
+    found = [max(pair) <= length for pair in estimate_file(seen.path, load_config([EXPERIMENTS / f"{TINY}.yaml"]))]
+    if not any(found):
+        said = f"every pair is longer than {length:,} tokens, the most on a CPU"
+        raise ValueError(f"{seen.raw}: {said}; bring shorter ones, or name a GPU, such as GPU=h100")
+    return found
+
+
+def require_sides(seen: Seen, short: list[bool], config: Settings, out: Path) -> None:
+    """Stop with ValueError unless the short pairs can be split into some to train on and some to hold out."""
+    pairs, kept = out / "short.jsonl", [pair for pair, is_kept in zip(seen.pairs, short, strict=True) if is_kept]
+    write_json_lines(pairs, kept)
+    if run_stage(SPLIT, str(pairs), config, out / "split").returncode:
+        raise ValueError(
+            f"{seen.raw}: pairs that can be used: {len(kept)}; too few to train on some and to hold others out; "
+            "bring more, of other prompts"
+        )
+
+
+def choose_for_cards(seen: Seen, cards: Cards) -> tuple[str, list[Choice], list[bool]]:
+    """Return the recipe for GPUs, what differs from it, and whether each pair is short enough.
+
+    ValueError, in one line, if no recipe fits.
+    """
     tokens, how = count_tokens(seen, load_config([EXPERIMENTS / "gpt-oss-20b-one-gpu.yaml"]))
     recipe, choices = choose_recipe(cards, tokens)
     length = next(choice.value for choice in choices if choice.name == "dpo.max_length")
-    too_long = sum(max(pair) > length for pair in tokens)
+    short = [max(pair) <= length for pair in tokens]
     said = [Choice(one.name, one.value, one.why + f" ({how})" * (one.name == "dpo.max_length")) for one in choices]
-    return recipe, [*choose_data(seen, None, too_long), *said]
+    return recipe, [*choose_data(seen, None, short.count(False)), *said], short
 
 
 def say_notes(seen: Seen) -> list[str]:
@@ -185,17 +220,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("experiment", help="name of the overlay, or its path; it must be new")
     parser.add_argument("data", help="your pairs: a file, a folder, or a glob in quotes")
     parser.add_argument("--gpu", help="model of GPU, such as a100-80gb; without it, those of this machine")
-    parser.add_argument("--gpus", type=int, help="how many of --gpu; 1 if it is not said")
+    parser.add_argument("--gpus", help="how many of --gpu; 1 if it is not said")
     args = parser.parse_args(argv)
 
     path = place_of(args.experiment)
     if args.gpus is not None and not args.gpu:
         sys.exit("GPUS is given without GPU; name the model too, such as GPU=a100-80gb GPUS=2")
     try:
-        cards = name_cards(args.gpu, 1 if args.gpus is None else args.gpus) if args.gpu else list_cards()
+        cards = name_cards(args.gpu, args.gpus or "1") if args.gpu else list_cards()
         with tempfile.TemporaryDirectory() as folder:
             seen = see_data(args.data, Path(folder))
-            recipe, choices = choose_for_cards(seen, cards) if cards else (TINY, choose_for_cpu(seen))
+            recipe, choices, short = choose_for_cards(seen, cards) if cards else choose_for_cpu(seen)
+            config = apply_choices(load_config([EXPERIMENTS / f"{recipe}.yaml"]), choices)
+            require_sides(seen, short, config, Path(folder))
     except ValueError as error:
         sys.exit(str(error))
     notes = say_notes(seen)

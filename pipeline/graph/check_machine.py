@@ -19,6 +19,11 @@ from pipeline.settings.external_results import external_files
 from pipeline.settings.formats import find_path_fault
 from pipeline.settings.own_figures import own_files
 
+# A smaller number of GPUs alone does not make settings for a GPU run on the CPU.
+WITHOUT_GPU = (
+    "try a tiny model on the CPU: make run EXPERIMENT=embedded-pairs, or make new EXPERIMENT=try DATA=my_pairs.jsonl"
+)
+
 
 def check_plan(config: dict[str, Any], ceilings: Mapping[str, Any]) -> None:
     """Stop with one line if the plan cannot work on any machine: data missing, GPUs above the ceiling,
@@ -139,10 +144,9 @@ def check_machine(config: dict[str, Any], conda: bool) -> None:
     for setting in ("train", "infer"):
         asked = config[setting]["gpus"]
         if asked > gpus:
-            sys.exit(
-                f"{setting}.gpus is {asked}, but this machine has {gpus} GPUs; "
-                f"set it to {gpus}, or run where there are {asked}"
-            )
+            fix = f"set it to {gpus}" if gpus else WITHOUT_GPU
+            has = f"{setting}.gpus is {asked}, but this machine has {gpus or 'no'} GPUs"
+            sys.exit(f"{has}; run it where there are {asked}, or {fix}")
     folder = config["model"]["folder"]
     if folder and (problem := find_model_problem(Path(folder))):
         sys.exit(problem)

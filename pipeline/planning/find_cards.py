@@ -42,11 +42,11 @@ def short_name(name: str) -> str:
     return "-".join(re.findall(r"[a-z0-9]+", name.lower().replace("nvidia", "")))
 
 
-def name_cards(name: str, count: int) -> Cards:
+def name_cards(name: str, count: str) -> Cards:
     """Return the GPUs that a user names, a100-80gb; ValueError, in one line, if no one model has that name."""
     gpu = find_gpu(name)
     if gpu is None:
         raise ValueError(f"GPU={name}: not the name of one model; take one of {', '.join(gpu.name for gpu in GPUS)}")
-    if count < 1:
+    if not count.isdecimal() or int(count) < 1:
         raise ValueError(f"GPUS={count}: not a number of GPUs; take 1 or more")
-    return Cards(gpu.name, gpu.memory, count)
+    return Cards(gpu.name, gpu.memory, int(count))

@@ -26,6 +26,8 @@ class Recipe:
     gpus: int
     trainings: list[Training]
     needed: float  # bytes of a GPU
+    longest: int  # tokens of a pair that its dpo.max_length allows
+    needed_at_longest: float  # bytes of a GPU, were the longest pairs so long
 
 
 def count_gpus(config: Settings) -> int:
@@ -41,8 +43,9 @@ def list_recipes(shape: Shape, config: Settings, pairs: Pairs) -> Iterator[Recip
         recipe = merge(own, same | {"dpo": {"num_train_epochs": config["dpo"]["num_train_epochs"]}})
         trainings = list_trainings(recipe, pairs)
         if is_alike(recipe, config, trainings) and has_shape(own, shape) and count_gpus(own) <= count_gpus(config):
-            needed = max(needed_memory(shape, training) for training in trainings)
-            yield Recipe(f"experiments/{path.name}", count_gpus(own), trainings, needed)
+            longest = recipe["dpo"]["max_length"]
+            needed = [max(needed_memory(shape, one, length) for one in trainings) for length in (None, longest)]
+            yield Recipe(f"experiments/{path.name}", count_gpus(own), trainings, needed[0], longest, needed[1])
 
 
 def has_shape(recipe: Settings, shape: Shape) -> bool:
@@ -73,7 +76,10 @@ def find_fastest(shape: Shape, recipes: list[Recipe], gpu: Gpu) -> Recipe | None
 
 
 def plan_recipes(shape: Shape, config: Settings, pairs: Pairs, needed: float) -> dict[str, Any]:
-    """Return the recipe for each GPU that the settings do not fit into, and the one that is faster than they are."""
+    """Return the recipe for each GPU that the settings do not fit into, and the one that is faster than they are.
+
+    The faster one is for pairs to come, too: it fits with pairs as long as it allows.
+    """
     recipes = list(list_recipes(shape, config, pairs))
     fastest = {gpu.name: find_fastest(shape, recipes, gpu) for gpu in GPUS}
     fits = {gpu.name: needed <= gpu.memory for gpu in GPUS}
@@ -83,10 +89,11 @@ def plan_recipes(shape: Shape, config: Settings, pairs: Pairs, needed: float) ->
         "faster": None,
     }
     gpu = find_gpu(config["train"]["gpu_model"])
-    if not gpu or not (recipe := fastest[gpu.name]):
+    whole = [recipe for recipe in recipes if gpu and recipe.needed_at_longest <= gpu.memory]
+    if not gpu or not (recipe := find_fastest(shape, whole, gpu)):
         return plan
     trainings = list_trainings(config | {"sweep": None}, pairs)
     took = {"seconds": sum_seconds(shape, recipe.trainings, gpu), "own_seconds": sum_seconds(shape, trainings, gpu)}
     if took["own_seconds"] > FASTER * took["seconds"]:
-        plan["faster"] = {"recipe": recipe.name, "gpus": recipe.gpus, **took}
+        plan["faster"] = {"recipe": recipe.name, "gpus": recipe.gpus, "longest": recipe.longest, **took}
     return plan

@@ -72,7 +72,8 @@ def show_faster(plan: Plan) -> list[str]:
     seconds, own = faster["seconds"], faster["own_seconds"]
     return [
         f"  {faster['recipe']} on {faster['gpus']} x {plan['gpu_model']} trains {own / seconds:.1f} times as fast: "
-        f"{duration(seconds)} for {duration(own)}."
+        f"{duration(seconds)} for {duration(own)},",
+        f"  and takes pairs of up to {faster['longest']:,} tokens; dpo.max_length here is {plan['max_length']:,}.",
     ]
 
 

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 MACHINE = [
     "commit",
     "uncommitted_changes",
+    "changed_files",
+    "untracked_files",
     "command",
     "started",
     "ended",

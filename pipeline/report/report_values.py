@@ -14,7 +14,14 @@ from pipeline.gates import Gate
 from pipeline.preferences.analyses import sum_accounts
 from pipeline.report.curves import Chart
 from pipeline.report.facts import list_settings
-from pipeline.report.figure_rows import GROUPS, PartTable, compare_models, list_part_tables, summarize_figures
+from pipeline.report.figure_rows import (
+    GROUPS,
+    PartTable,
+    compare_figure,
+    compare_models,
+    list_part_tables,
+    summarize_figures,
+)
 from pipeline.report.messages import LANGUAGES, has_message, say, say_in_all
 from pipeline.report.numbers_in_words import is_number, only_number
 from pipeline.report.pick_changes import Picked
@@ -27,6 +34,10 @@ Values = dict[str, Any]
 MOST_TAGS = 200  # to choose from
 FIRST_CHARTS = ["reward_accuracy", "loss"]
 HABIT = "pipeline/interface_strings/habit.py"  # the functions of the default run's own figures
+THINKING = "analysis_tokens"
+ENDS = (THINKING, "cut_answers", "no_final")
+# A model thinks less where its thinking is shorter by both, as summary.thinks_less says.
+LEAST_TOKENS, LEAST_SHARE = 1, 0.05
 ASKED_FOR = ("neutral", "external")  # groups of figures that only some runs have
 
 
@@ -51,23 +62,28 @@ def evaluation_values(metrics: Row) -> Values:
 
 
 def ending_values(metrics: Row) -> Values:
-    """Return, of the first and the last model, the tokens of thinking and the share of answers without a whole final.
+    """Return, of the first and the last model, the tokens of thinking and the shares of answers without a whole final.
 
-    Both are None where neither model has any. `thinks_less` says whether the interval of the difference is below zero.
+    A figure that is 0 for both is left out. `thinks_less` is the row of the thinking where the last model thinks less.
     """
     first, last = metrics["models"][0], metrics["models"][-1]
-
-    def find(*names: str) -> list[float] | None:
-        figures = [(metrics.get("answers") or {}).get(model) or {} for model in (first, last)]
-        sums = [sum((side.get(name) or {}).get("value") or 0 for name in names) for side in figures]
-        return sums if any(sums) else None
-
-    change = ((metrics.get("comparisons") or {}).get(f"{last}-{first}") or {}).get("analysis_tokens") or {}
-    return {
-        "thinking": find("analysis_tokens"),
-        "lost_finals": find("cut_answers", "no_final"),
-        "thinks_less": is_number(change.get("high")) and change["high"] < 0,
+    answers = metrics.get("answers") or {}
+    values = {
+        name: [((answers.get(model) or {}).get(name) or {}).get("value") for model in (first, last)] for name in ENDS
     }
+    rows = {name: compare_figure(metrics, "answers", name) for name, sides in values.items() if any(sides)}
+    change = ((metrics.get("comparisons") or {}).get(f"{last}-{first}") or {}).get(THINKING) or {}
+    return {
+        "endings": list(rows.values()),
+        "thinks_less": rows[THINKING] if THINKING in rows and is_less(change, values[THINKING][0]) else None,
+    }
+
+
+def is_less(change: Row, before: float | None) -> bool:
+    """Say whether a fall is certain (its interval leaves out 0) and large enough to matter."""
+    if not is_number(change.get("high")) or change["high"] >= 0:
+        return False
+    return bool(-change["value"] >= max(LEAST_TOKENS, LEAST_SHARE * (before or 0)))
 
 
 def chart_parts(metrics: Row) -> tuple[list[PartTable], list[Chart]]:

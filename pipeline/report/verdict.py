@@ -1,4 +1,4 @@
-"""The verdict of a report: what the paired comparison of the first model and the last one carries, and no more."""
+"""The verdicts of a report: what the paired comparisons of the last model with those before it carry, and no more."""
 
 from typing import Any
 
@@ -10,12 +10,19 @@ OF_PAIRS = ("preference_accuracy",)  # rewards have no value before the training
 WORDS = {"better": "better", "worse": "worse"}  # by the meaning of the difference; all others are unclear
 
 
-def find_verdict(metrics: Row, answers_per_prompt: int) -> Row | None:
+def find_verdicts(metrics: Row, answers_per_prompt: int) -> list[Row]:
+    """Return the verdict on the last model beside each before it, the first of all first."""
+    found = (find_verdict(metrics, model, answers_per_prompt) for model in metrics["models"][:-1])
+    return [verdict for verdict in found if verdict]
+
+
+def find_verdict(metrics: Row, first: str, answers_per_prompt: int) -> Row | None:
     """Return the figure that decides, as texts: the first of the user's own that was compared, or else of the pairs.
 
-    None if neither was compared.
+    None if neither was compared with the model `first`.
     """
-    pair = f"{metrics['models'][-1]}-{metrics['models'][0]}"
+    last = metrics["models"][-1]
+    pair = f"{last}-{first}"
     better = metrics.get("better") or {}
     own = [("answers", name) for name, direction in better.items() if direction]
     for group, name in [*own, *(("pairs", name) for name in OF_PAIRS)]:
@@ -27,7 +34,8 @@ def find_verdict(metrics: Row, answers_per_prompt: int) -> Row | None:
                 "word": WORDS.get(change["meaning"], "unclear"),
                 "name": name,
                 "better": better.get(name, "higher"),
-                "sides": [found["cells"][model]["value"] for model in (metrics["models"][0], metrics["models"][-1])],
+                "models": [first, last],
+                "sides": [found["cells"][model]["value"] for model in (first, last)],
                 "change": change,
                 "n": metrics["comparisons"][pair][name]["n"],
                 "rows": of_answers if group == "answers" else "pairs",

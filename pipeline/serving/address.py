@@ -14,10 +14,15 @@ KEY_VARIABLE = "SERVE_API_KEY"
 BASE, TUNED = "base", "tuned"  # the models' names in requests
 
 
+def read_port(said: str) -> int:
+    """Return the port that a user names; stop with one line if it is not a port."""
+    if not said.isdecimal() or int(said) not in range(2**16):
+        sys.exit(f"PORT={said}: not a port; name one from 1024 to 65535")
+    return int(said)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens there; stop with one line if it cannot. Port 0 is any free one."""
-    if port not in range(2**16):
-        sys.exit(f"PORT={port}: not a port; name one from 1024 to 65535")
     try:
         family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place, family=family)

@@ -42,7 +42,8 @@ class Start:
 
     seconds: float  # since 1970
     commit: str | None
-    uncommitted_changes: bool | None  # None where no commit is known
+    changed: list[str]  # files that the commit has otherwise, or not at all
+    untracked: list[str]  # overlays of the run, and code, that git does not track
 
 
 def note_start(*stale: Path) -> Start:
@@ -50,7 +51,27 @@ def note_start(*stale: Path) -> Start:
     for path in stale:
         path.unlink(missing_ok=True)
     commit = ask_git("rev-parse", "HEAD")
-    return Start(time.time(), commit, None if commit is None else bool(ask_git("status", "--porcelain")))
+    changed = list_files("diff", "--name-only", "--relative", "-z", "HEAD")
+    return Start(time.time(), commit and commit.strip(), changed, list_untracked() if commit else [])
+
+
+def list_untracked() -> list[str]:
+    """Return the overlays of the run that git does not track, and the code; a user's other files change no result."""
+    overlays = read_overlays(os.environ.get(COMMAND, ""))
+    tracked = list_files("ls-files", "-z", "--", *overlays) if overlays else []
+    code = list_files("ls-files", "--others", "--exclude-standard", "-z", "--", "*.py", "*.smk")
+    return [*(name for name in overlays if name not in tracked), *code]
+
+
+def read_overlays(command: str) -> list[str]:
+    """Return the overlays in a command as describe_command writes it."""
+    _, _, after = command.partition(" --configfile ")
+    return shlex.split(after.partition(" --config ")[0])
+
+
+def list_files(*words: str) -> list[str]:
+    """Return the files that git names, with zeros between them."""
+    return list(filter(None, (ask_git(*words) or "").split("\0")))
 
 
 def ask_git(*words: str) -> str | None:
@@ -59,7 +80,7 @@ def ask_git(*words: str) -> str | None:
         said = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
-    return said.stdout.strip() if said.returncode == 0 else None
+    return said.stdout if said.returncode == 0 else None
 
 
 def write_machine(path: Path, start: Start, nodes: int, gpus: int) -> None:
@@ -67,7 +88,9 @@ def write_machine(path: Path, start: Start, nodes: int, gpus: int) -> None:
     ended = time.time()
     record = {
         "commit": start.commit,
-        "uncommitted_changes": start.uncommitted_changes,
+        "uncommitted_changes": bool(start.changed or start.untracked) if start.commit else None,
+        "changed_files": start.changed,
+        "untracked_files": start.untracked,
         "command": os.environ.get(COMMAND),
         "started": in_utc(start.seconds),
         "ended": in_utc(ended),

@@ -17,7 +17,7 @@ SHORT, LONG = [PairTokens(200, 400, 400)] * 64, [PairTokens(500, 3000, 2500)] * 
 
 def choose(gpu: str, count: int = 1, pairs: list[PairTokens] = SHORT) -> tuple[str, dict]:
     """Return the recipe for some GPUs, and the settings of the run."""
-    recipe, choices = choose_recipe(name_cards(gpu, count), pairs)
+    recipe, choices = choose_recipe(name_cards(gpu, str(count)), pairs)
     return recipe, apply_choices(load_config([EXPERIMENTS / f"{recipe}.yaml"]), choices)
 
 
@@ -105,4 +105,4 @@ def test_a_machine_without_nvidia_smi_has_no_gpus(tmp_path, monkeypatch):
 
 def test_a_name_that_several_gpus_have_is_refused_with_the_names_that_are_known():
     with pytest.raises(ValueError, match=r"GPU=a100: not the name of one model; take one of .*a100-40gb.*a100-80gb"):
-        name_cards("a100", 1)
+        name_cards("a100", "1")

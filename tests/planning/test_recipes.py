@@ -84,6 +84,14 @@ def test_the_tutorial_on_four_h200_is_slower_than_the_one_gpu_recipe_by_what_was
     assert faster["own_seconds"] / faster["seconds"] == pytest.approx(17_604 / 2_071, rel=0.2)
 
 
+def test_a_faster_recipe_that_does_not_fit_with_pairs_as_long_as_it_allows_is_not_named(folder):
+    train = {"gpu_model": "a6000"}
+    folder("gpt-oss-short", model=PACKED, dpo={"max_length": 448})
+    assert plan(train=train)["faster"]["recipe"] == "experiments/gpt-oss-short.yaml"
+    folder("gpt-oss-short", model=PACKED, dpo={"max_length": 8192})
+    assert plan(train=train)["faster"] is None
+
+
 def test_a_recipe_is_not_faster_than_itself():
     config = settings("gpt-oss-20b-one-gpu")
     assert plan_recipes(PUBLISHED, config, PAIRS, 0)["faster"] is None

@@ -14,7 +14,8 @@ from pipeline.provenance.run_records import trace_back
 from tests.support.small_run import CONFIG, ENVIRONMENT, FILES, TARGETS, run_small, write_crate
 
 MACHINE = {
-    "commit": "abc123", "uncommitted_changes": True, "command": None, "started": "2026-01-01T10:00:00Z",
+    "commit": "abc123", "uncommitted_changes": True, "untracked_files": ["mine.yaml"],
+    "command": None, "started": "2026-01-01T10:00:00Z",
     "ended": "2026-01-01T10:01:00Z", "seconds": 60, "system": "Linux 6.1 x86_64", "python": "3.11.2",
     "processor": "A processor", "cores": 2, "memory_gib": 8, "gpus": [],
 }  # fmt: skip
@@ -117,7 +118,7 @@ def test_the_version_of_snakemake_is_that_of_the_environment(entities):
 
 
 def test_the_commit_and_the_machine_of_the_training_are_named_where_they_were_recorded(entities):
-    assert entities["workflow/Snakefile"]["version"] == "abc123 with uncommitted changes"
+    assert entities["workflow/Snakefile"]["version"] == "abc123 with uncommitted changes (untracked: mine.yaml)"
     assert "Linux 6.1 x86_64, Python 3.11.2, A processor, 2 cores, 8 GiB" in entities["#run"]["description"]
 
 

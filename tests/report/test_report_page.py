@@ -114,6 +114,18 @@ def test_a_phone_scrolls_down_only(view):
     assert view.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") == 0
 
 
+def test_no_link_of_the_contents_is_out_of_sight_on_a_phone(view):
+    view.page.set_viewport_size(PHONE)
+    for link in view.page.locator("nav a").all():
+        box = link.bounding_box()
+        assert box and box["x"] + box["width"] <= PHONE["width"], link.inner_text()
+
+
+def test_nothing_but_the_chart_takes_room_under_it(view):
+    hidden = "[...document.querySelectorAll('.plot')].map(e => e.clientHeight - e.querySelector('svg').clientHeight)"
+    assert max(view.page.evaluate(hidden)) <= 1
+
+
 def test_the_page_prints(view):
     assert view.page.pdf(format="A4").startswith(b"%PDF-")
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.report.curves import Chart
 from pipeline.report.page import environment
 from pipeline.report.report_values import about_own, pick_headline
-from pipeline.report.verdict import find_verdict
+from pipeline.report.verdict import find_verdicts
 
 SIDES = {"base": {"value": 0.475, "n": 120}, "dpo": {"value": 1.0, "n": 120}}
 BETTER = {"value": 0.525, "n": 120, "low": 0.431, "high": 0.612, "p": 0.001}
@@ -26,9 +26,11 @@ def metrics(better: dict[str, str | None], **changes: dict) -> dict:
 
 
 def decide(found: dict, answers_per_prompt: int = 1) -> tuple[str, str, str] | None:
-    """Return the verdict's word, its figure, and what it counts."""
-    verdict = find_verdict(found, answers_per_prompt)
-    return verdict and (verdict["word"], verdict["name"], verdict["rows"])
+    """Return the first verdict's word, its figure, and what it counts."""
+    verdicts = [
+        (verdict["word"], verdict["name"], verdict["rows"]) for verdict in find_verdicts(found, answers_per_prompt)
+    ]
+    return verdicts[0] if verdicts else None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,16 @@ def test_several_answers_to_a_prompt_are_counted_as_answers():
 
 def test_what_got_worse_beside_is_named():
     found = metrics({"exact": "higher"}, exact=BETTER, chrf=WORSE, empty=BETTER, preference_accuracy=UNCLEAR)
-    assert find_verdict(found, 1)["worse"] == ["chrf", "empty"]
+    assert find_verdicts(found, 1)[0]["worse"] == ["chrf", "empty"]
+
+
+def test_dpo_is_compared_with_the_base_model_and_then_with_the_sft_before_it():
+    found = metrics({"exact": "higher"}, exact=BETTER)
+    found["models"].insert(1, "sft")
+    found["answers"]["sft"] = {"exact": SIDES["base"]}
+    found["comparisons"]["dpo-sft"] = {"exact": UNCLEAR}
+    said = [(verdict["models"], verdict["word"]) for verdict in find_verdicts(found, 1)]
+    assert said == [(["base", "dpo"], "better"), (["sft", "dpo"], "unclear")]
 
 
 @pytest.mark.parametrize(
@@ -82,25 +93,25 @@ def test_what_got_worse_beside_is_named():
     [
         (
             BETTER,
-            "Better: on 120 held-out prompts, exact (higher is better) went from 0.475 (Base) to 1.000 (DPO): "
+            "Better, DPO against Base: on 120 held-out prompts, exact (higher is better) went from 0.475 to 1.000: "
             "a difference of +0.525, 95 % interval [+0.431, +0.612].",
         ),
         (
             UNCLEAR,
-            "Unclear: on 120 held-out prompts, exact (higher is better) went from 0.475 (Base) to 1.000 (DPO): "
+            "Unclear, DPO against Base: on 120 held-out prompts, exact (higher is better) went from 0.475 to 1.000: "
             "a difference of +0.010, 95 % interval [−0.020, +0.050], which holds 0.",
         ),
         (
             NO_INTERVAL,
-            "Unclear: on 120 held-out prompts, exact (higher is better) went from 0.475 (Base) to 1.000 (DPO). "
+            "Unclear, DPO against Base: on 120 held-out prompts, exact (higher is better) went from 0.475 to 1.000. "
             "They say too little for an interval.",
         ),
     ],
     ids=["decided", "unclear", "no interval"],
 )
-def test_the_sentence_names_figure_rows_both_values_and_the_interval(change, sentence):
-    found = find_verdict(metrics({"exact": "higher"}, exact=change), 1)
-    text = environment().get_template("parts.html").make_module({"models": ["base", "dpo"]}).verdict(found)
+def test_the_sentence_names_models_figure_rows_both_values_and_the_interval(change, sentence):
+    found = find_verdicts(metrics({"exact": "higher"}, exact=change), 1)[0]
+    text = environment().get_template("parts.html").module.verdict(found)
     assert " ".join(re.sub("<[^>]*>", "", drop_chinese(str(text))).split()) == sentence
 
 

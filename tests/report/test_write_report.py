@@ -209,28 +209,44 @@ def test_which_values_of_a_figure_are_better_is_known_or_in_the_settings(name, b
 
 
 def end_figures(model: str, tokens: float, cut: float) -> dict:
-    return {model: {"analysis_tokens": {"value": tokens}, "cut_answers": {"value": cut}, "no_final": {"value": 0.25}}}
+    share = {"value": cut, "low": cut - 0.1, "high": cut + 0.1}
+    return {model: {"analysis_tokens": {"value": tokens}, "cut_answers": share, "no_final": {"value": 0.0}}}
 
 
-def test_thinking_and_lost_finals_before_and_after_are_in_the_summary():
-    metrics = {"models": ["base", "sft", "dpo"], "answers": end_figures("base", 90, 0) | end_figures("dpo", 4, 0.5)}
-    found = ending_values(metrics | {"comparisons": {"dpo-base": {"analysis_tokens": {"low": -99, "high": -70}}}})
-    assert found == {"thinking": [90, 4], "lost_finals": [0.25, 0.75], "thinks_less": True}
+def test_thinking_and_cut_answers_are_in_the_summary_with_their_intervals():
+    metrics = {"models": ["base", "sft", "dpo"], "answers": end_figures("base", 90, 0.1) | end_figures("dpo", 4, 0.5)}
+    rows = {row["name"]: row["cells"]["dpo"] for row in ending_values(metrics)["endings"]}
+    assert {name: cell["value"] for name, cell in rows.items()} == {"analysis_tokens": "4.00", "cut_answers": "0.500"}
+    assert rows["cut_answers"]["interval"] == ["0.400", "0.600"]
 
 
-@pytest.mark.parametrize("high", [0, 3, None])
-def test_a_model_thinks_less_only_where_the_whole_interval_says_so(high):
-    change = {"analysis_tokens": {"value": -2, "low": -9, "high": high}}
-    assert not ending_values({"models": ["base", "dpo"], "comparisons": {"dpo-base": change}})["thinks_less"]
+@pytest.mark.parametrize(
+    ("before", "after", "high", "less"),
+    [
+        (90, 4, -70, True),
+        (90, 85, -1, True),
+        (90, 88, 0, False),
+        (90, 80, 3, False),
+        (90, 80, None, False),
+        (90, 87, -1, False),
+        (0.4, 0, -0.2, False),
+    ],
+    ids=["most", "a little", "0 is inside", "0 is well inside", "no interval", "under 5 %", "under a token"],
+)
+def test_a_model_thinks_less_where_the_interval_says_so_and_the_difference_is_worth_a_word(before, after, high, less):
+    answers = end_figures("base", before, 0) | end_figures("dpo", after, 0)
+    change = {"analysis_tokens": {"value": after - before, "low": after - before - 9, "high": high}}
+    found = ending_values({"models": ["base", "dpo"], "answers": answers, "comparisons": {"dpo-base": change}})
+    assert bool(found["thinks_less"]) == less
 
 
 def test_models_that_never_think_have_no_thinking_in_the_summary():
     answers = {"base": {"analysis_tokens": {"value": 0.0}}, "dpo": {"analysis_tokens": {"value": 0.0}}}
-    assert ending_values({"models": ["base", "dpo"], "answers": answers})["thinking"] is None
+    assert ending_values({"models": ["base", "dpo"], "answers": answers})["endings"] == []
 
 
 def test_the_page_says_where_the_tuned_model_thinks_less(text):
-    assert "thinks less than" in text
+    assert "thinks less than" in text and "at least 1 token and 5 %" in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from pipeline.serving.address import LOOPBACK, listen, require_key, write_address, write_curl
+from pipeline.serving.address import LOOPBACK, listen, read_port, require_key, write_address, write_curl
 
 
 @pytest.fixture
@@ -49,13 +49,18 @@ def test_a_port_in_use_is_refused_in_one_line():
     [
         ("no such host", 0, "HOST=no such host: no such address; this machine's own is 127.0.0.1"),
         ("192.0.2.1", 0, "HOST=192.0.2.1 PORT=0: Cannot assign requested address; name another"),
-        (LOOPBACK, 70000, "PORT=70000: not a port; name one from 1024 to 65535"),
     ],
 )
 def test_what_is_no_address_here_is_refused_in_one_line(host, port, said):
     with pytest.raises(SystemExit) as stopped:
         listen(host, port)
     assert stopped.value.code == said
+
+
+@pytest.mark.parametrize("said", ["70000", "-1", "abc", ""])
+def test_a_word_in_place_of_a_port_is_refused_in_one_line(said):
+    with pytest.raises(SystemExit, match=f"^PORT={said}: not a port; name one from 1024 to 65535$"):
+        read_port(said)
 
 
 def test_the_curl_line_names_the_key_and_does_not_show_it(monkeypatch):

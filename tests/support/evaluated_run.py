@@ -178,6 +178,8 @@ def make_machine() -> Row:
     return {
         "commit": "7d91d0f0c1a2b3c4d5e6f708192a3b4c5d6e7f80",
         "uncommitted_changes": True,
+        "changed_files": ["config.yaml"],
+        "untracked_files": ["experiments/mine.yaml", *(f"metrics/figure_{number}.py" for number in range(6))],
         "command": "snakemake --cores all --configfile experiments/mine.yaml",
         "started": "2026-01-01T10:00:00Z",
         "ended": "2026-01-01T12:34:56Z",

@@ -98,6 +98,12 @@ def test_a_command_without_a_sign_of_its_release_is_read_for_the_pinned_one(expl
     assert "Read as a command for ms-swift 4.6.0 (no flag tells another)" in explained(SHORT)
 
 
+def test_unknown_flags_are_counted_in_the_last_line(explained):
+    said = explained(f"{SHORT} --lerning_rate 1e-5 --betta 1")
+    assert said.endswith(" UNKNOWN flags: 2 of 6; ms-swift 4.6.0 stops at --lerning_rate, --betta ")
+    assert "UNKNOWN" not in explained(SHORT)
+
+
 @pytest.mark.parametrize(
     "sentence",
     [
@@ -124,7 +130,7 @@ def test_it_says_of_the_tutorials_command(explained, sentence):
     [
         (
             "--lerning_rate 1e-5",
-            "--lerning_rate 1e-5 unknown Not a flag of 4.6.0, which stops at it. Did you mean --learning_rate?",
+            "--lerning_rate 1e-5 UNKNOWN Not a flag of 4.6.0, which stops at it. Did you mean --learning_rate?",
         ),
         ("--num_train_epo 9", "--num_train_epochs 9 is 3 to 9 times the usual 1 to 3"),
         ("--seed 1", "learning_rate, unasked 0.0001 is 10 to 20 times the usual"),
@@ -286,7 +292,7 @@ def test_the_usual_range_of_dpo_is_not_that_of_other_kinds(explained):
         ),
         (
             f"{SHORT} --model_id_or_path m",
-            "--model_id_or_path m unknown Not a flag of 4.6.0, which stops at it. A flag",
+            "--model_id_or_path m UNKNOWN Not a flag of 4.6.0, which stops at it. A flag",
         ),
         (f"srun -N 2 {SHORT} > log", "not read before the command: srun -N 2 after the command: > log"),
     ],

@@ -29,11 +29,10 @@ def codes(folder):
     return set(json.loads((folder / "checked" / "quality.json").read_text(encoding="utf-8"))["codes"])
 
 
-def test_pairs_are_checked_with_the_settings_of_config_yaml(tmp_path):
+def test_pairs_are_checked_into_a_folder(tmp_path):
     done = check(tmp_path, [PAIR])
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 rows in, 1 used, 0 rejected; 1 pairs")
-    assert codes(tmp_path) == {"lost-placeholder"}
+    assert "\n1 rows in, 1 used, 0 rejected; 1 pairs" in done.stdout
     assert sorted(path.name for path in (tmp_path / "checked").iterdir()) == [
         "pairs.jsonl",
         "places.jsonl",
@@ -42,9 +41,20 @@ def test_pairs_are_checked_with_the_settings_of_config_yaml(tmp_path):
     ]
 
 
-def test_an_overlay_changes_the_settings(tmp_path):
-    assert check(tmp_path, [PAIR], {"data": {"languages": None}}).returncode == 0
+def test_pairs_are_translations_only_where_an_overlay_says_so(tmp_path):
+    done = check(tmp_path, [PAIR])
+    assert done.stdout.startswith("data.languages: null, since no overlay names any;")
     assert codes(tmp_path) == set()
+    assert check(tmp_path, [PAIR], {"data": {"languages": {"source": "zh", "target": "en"}}}).returncode == 0
+    assert codes(tmp_path) == {"lost-placeholder"}
+
+
+def test_a_python_without_the_projects_packages_is_told_in_one_line_how_to_run_it():
+    command = [sys.executable, "-S", "-m", "tools.check_pairs", "raw.jsonl", "--out", "checked"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "run make setup and . .venv/bin/activate first" in line
 
 
 def test_a_row_that_cannot_be_used_is_named_and_ends_it_with_status_1(tmp_path):

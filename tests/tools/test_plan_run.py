@@ -193,7 +193,9 @@ def test_a_gpu_that_is_too_small_has_the_recipe_that_fits_in_place_of_hours(plan
     assert re.search(r"\n  rtx-4090 +24\.0  does not fit; experiments/gpt-oss-small\.yaml does\n", said)
     said, _ = plan()
     assert re.search(
-        r"\n  experiments/gpt-oss-small\.yaml on 1 x h20 trains [\d.]+ times as fast: \d+ s for \d+ s\.\n", said
+        r"\n  experiments/gpt-oss-small\.yaml on 1 x h20 trains [\d.]+ times as fast: \d+ s for \d+ s,"
+        r"\n  and takes pairs of up to 1,024 tokens; dpo\.max_length here is 8,192\.\n",
+        said,
     )
 
 

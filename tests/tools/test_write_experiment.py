@@ -108,6 +108,31 @@ def test_a_table_and_a_folder_are_read_as_well(tmp_path, monkeypatch):
         ("tiny", "pairs.jsonl", [], r"tiny.yaml: tiny is the run of config.yaml, whose results it would take; give "),
         ("m" * 300, "pairs.jsonl", [], r"m…: too long for the name of a file; give EXPERIMENT a shorter one"),
         ("mine", "bads.jsonl", [], r"all of them: python -m tools.check_pairs \S+ --out checked\); no pair is left"),
+        (
+            "mine",
+            "one.jsonl",
+            [],
+            r"one.jsonl: pairs that can be used: 1; too few to train on some and to ",
+        ),
+        (
+            "mine",
+            "one.jsonl",
+            ["--gpu", "h100"],
+            r"one.jsonl: pairs that can be used: 1; too few to train on s",
+        ),
+        (
+            "mine",
+            "long.jsonl",
+            [],
+            r"long.jsonl: every pair is longer than 4,096 tokens, the most on a CPU; ",
+        ),
+        (
+            "mine",
+            "long.jsonl",
+            ["--gpu", "rtx-5080"],
+            r"every pair is longer than 1,024 tokens, the most for such ",
+        ),
+        ("mine", "pairs.jsonl", ["--gpu", "h20", "--gpus", "two"], r"GPUS=two: not a number of GPUs; take 1 or more"),
         ("Mine", "pairs.jsonl", [], r"Mine.yaml: run: 'Mine' does not have the form "),
     ],
 )
@@ -118,6 +143,8 @@ def test_what_cannot_be_used_is_refused_in_one_line_and_nothing_is_written(
     (tmp_path / "old.yaml").touch()
     for file, rows in (("bad", 1), ("bads", 3)):
         (tmp_path / f"{file}.jsonl").write_text('{"text": "no pair"}\n' * rows, encoding="utf-8")
+    for file, rows in (("one", PAIRS[:1]), ("long", [pair | {"prompt": "word " * 6000} for pair in PAIRS])):
+        (tmp_path / f"{file}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(SystemExit, match=line) as stopped:
         main([str(tmp_path / name), str(tmp_path / data), *words])

@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -21,13 +22,15 @@ from pipeline.training.machine import (
     write_speed,
 )
 
+WHO = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
     """Return a git repository with a commit, the working folder of the test."""
     monkeypatch.chdir(tmp_path)
-    who = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
-    for words in (["init", "--quiet"], [*who, "commit", "--quiet", "--allow-empty", "--message", "first"]):
+    monkeypatch.delenv(COMMAND, raising=False)
+    for words in (["init", "--quiet"], [*WHO, "commit", "--quiet", "--allow-empty", "--message", "first"]):
         subprocess.run(["git", *words], check=True)
     return tmp_path
 
@@ -38,12 +41,36 @@ def record(folder: Path) -> dict:
     return json.loads((folder / ".git" / "machine.json").read_text(encoding="utf-8"))
 
 
-def test_the_commit_is_recorded_and_whether_more_than_it_was_run(clone):
-    assert record(clone)["uncommitted_changes"] is False
-    (clone / "mine.yaml").touch()
-    said = record(clone)
-    assert said["uncommitted_changes"] is True
-    assert len(said["commit"]) == 40
+def uncommitted(said: dict) -> tuple[bool, list[str], list[str]]:
+    return said["uncommitted_changes"], said["changed_files"], said["untracked_files"]
+
+
+def test_the_commit_is_recorded(clone):
+    assert re.fullmatch("[0-9a-f]{40}", record(clone)["commit"])
+
+
+def test_files_that_change_no_result_are_no_uncommitted_change(clone):
+    for name in ("notes.txt", "my pairs.jsonl", "other.yaml"):
+        (clone / name).touch()
+    assert uncommitted(record(clone)) == (False, [], [])
+
+
+def test_an_overlay_and_code_that_git_does_not_track_are_named(clone, monkeypatch):
+    (clone / "own metric.py").touch()
+    (clone / "mine 2.yaml").touch()
+    monkeypatch.setenv(COMMAND, describe_command([clone / "mine 2.yaml", Path("/elsewhere/other.yaml")], ["run=x"]))
+    assert uncommitted(record(clone)) == (True, [], ["mine 2.yaml", "other.yaml", "own metric.py"])
+
+
+def test_a_tracked_file_that_was_changed_is_named_and_a_tracked_overlay_is_not(clone, monkeypatch):
+    monkeypatch.setenv(COMMAND, describe_command([clone / "mine.yaml"], []))
+    for name in ("mine.yaml", "größe.py"):
+        (clone / name).write_text("1", encoding="utf-8")
+    subprocess.run(["git", "add", "."], check=True)
+    subprocess.run(["git", *WHO, "commit", "--quiet", "--message", "second"], check=True)
+    assert uncommitted(record(clone)) == (False, [], [])
+    (clone / "größe.py").write_text("2", encoding="utf-8")
+    assert uncommitted(record(clone)) == (True, ["größe.py"], [])
 
 
 def test_without_git_nothing_is_said_of_the_code(clone, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from tests.support.project import ROOT, run_command
 
 PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
-SERVE = ["python", "-m", "tools.serve_run", "--run", "tiny", "--host"]
+SERVE = ["python", "-m", "tools.serve_run", "--run=tiny"]
 
 
 def say(*words: str) -> tuple[int, list[str], list[str]]:
@@ -38,7 +38,7 @@ def test_an_overlay_is_found_by_its_name_or_its_path(name):
 
 def test_make_new_hands_over_the_pairs_and_the_gpus():
     words = ["EXPERIMENT=mine", "DATA=my pairs.jsonl", "GPU=h20", "GPUS=4"]
-    command = 'python -m tools.write_experiment "mine" "my pairs.jsonl" --gpu h20 --gpus 4'
+    command = "python -m tools.write_experiment --gpu='h20' --gpus='4' -- 'mine' 'my pairs.jsonl'"
     assert say("new", *words)[1][-1] == command
 
 
@@ -89,12 +89,12 @@ def typed(*words: str, **environment: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "command"),
     [
-        ("make chat RUN=tiny", ["python", "-m", "tools.chat_with_run", "--run", "tiny"]),
-        ("make serve RUN=tiny", [*SERVE, "127.0.0.1"]),
-        ("make serve RUN=tiny HOST=0.0.0.0", [*SERVE, "0.0.0.0"]),
+        ("make chat RUN=tiny", ["python", "-m", "tools.chat_with_run", "--run=tiny"]),
+        ("make serve RUN=tiny", [*SERVE, "--host=127.0.0.1"]),
+        ("make serve RUN=tiny HOST=0.0.0.0", [*SERVE, "--host=0.0.0.0"]),
         (
             "make push-model RUN=tiny TO=org/name",
-            ["python", "-m", "tools.push_model", "--run", "tiny", "--to", "org/name"],
+            ["python", "-m", "tools.push_model", "--run=tiny", "--to=org/name"],
         ),
     ],
 )
@@ -103,12 +103,31 @@ def test_a_command_of_the_page_runs_the_tool(words, command):
     assert typed(*words.split()[1:]) == command
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["plan", "EXPERIMENT=a\"b'c"], "experiments/a\"b'c.yaml: no such file; there are: "),
+        (["new", "EXPERIMENT=-x", "DATA=p.jsonl"], "experiments/-x.yaml: run: '-x' does not have the form "),
+        (["new", 'EXPERIMENT=a"b', "DATA=p.jsonl"], "experiments/a\"b.yaml: run: 'a\"b' does not have the form "),
+        (["new", "EXPERIMENT=mine", "DATA=p.jsonl", "GPU=RTX 5095"], "GPU=RTX 5095: not the name of one model; "),
+        (["new", "EXPERIMENT=mine", "DATA=p.jsonl", "GPU=h20", "GPUS=zwei"], "GPUS=zwei: not a number of GPUs; "),
+        (["serve", "PORT=abc"], "PORT=abc: not a port; name one from 1024 to 65535"),
+        (["board", "PORT=-1"], "PORT=-1: not a port; name one from 1024 to 65535"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_odd_value_is_refused_in_one_line_of_the_projects_own(words, line):
+    done = run_command("make", *words)
+    said, made = done.stderr.splitlines()
+    assert done.returncode and said.startswith(line) and made.startswith("make: ***")
+
+
 def test_a_port_and_the_word_to_send_are_passed_on():
-    assert typed("serve", "RUN=tiny", "PORT=8001")[-2:] == ["--port", "8001"]
+    assert typed("serve", "RUN=tiny", "PORT=8001")[-1] == "--port=8001"
     assert typed("push-model", "TO=a/b", "SEND=1", "PUBLIC=1")[-2:] == ["--public", "--send"]
 
 
 def test_the_environment_opens_no_server_and_sends_nothing():
     own = {"HOST": "0.0.0.0", "PORT": "1", "SEND": "1", "PUBLIC": "1", "TO": "a/b", "RUN": "x"}
-    assert typed("serve", **own) == [*SERVE, "127.0.0.1"]
-    assert typed("push-model", "TO=a/b", **own)[-2:] == ["--to", "a/b"]
+    assert typed("serve", **own) == [*SERVE, "--host=127.0.0.1"]
+    assert typed("push-model", "TO=a/b", **own)[-1] == "--to=a/b"

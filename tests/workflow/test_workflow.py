@@ -234,7 +234,8 @@ ABOVE = (
 )
 NO_GPU = (
     {"train": {"gpus": 4}},
-    "train.gpus is 4, but this machine has 0 GPUs; set it to 0, or run where there are 4",
+    "train.gpus is 4, but this machine has no GPUs; run it where there are 4, or try a tiny model on the CPU: make run "
+    "EXPERIMENT=embedded-pairs, or make new EXPERIMENT=try DATA=my_pairs.jsonl",
 )
 
 
