@@ -30,4 +30,6 @@ def test_ctrl_c_twice_ends_a_run_without_a_traceback(project):
                 kill(member)
     assert run.returncode == 1
     assert "Traceback" not in said, said
+    assert "--settings" not in said, said  # of the command of the job
+    assert "build_tiny_model stopped by you; the same command goes on  [" in said
     assert not (project / "results" / "tiny" / "model.sha256").exists()
