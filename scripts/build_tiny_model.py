@@ -27,6 +27,7 @@ from pipeline.launch.run_swift import CPU_THREADS
 from pipeline.models.published_layout import save_published
 from pipeline.models.render_chat import load_renderer
 from pipeline.models.shape import find_shape
+from pipeline.models.taught_rows import read_taught
 from pipeline.models.tiny import build_tokenizer, describe_generation, describe_model, save_tokenizer, texts_of
 from pipeline.settings.stage import stage_parser
 
@@ -101,7 +102,7 @@ def build_taught_model(conversations: Path, settings: dict[str, Any], folder: Pa
     torch.set_num_threads(CPU_THREADS)
     torch.use_deterministic_algorithms(True)  # or the order of additions, and so the rounding, would vary
     torch.manual_seed(shape["seed"])
-    taught = read_json_lines(conversations)
+    taught = read_taught(conversations) if shape["conversations"] else read_json_lines(conversations)
     tokenizer = build_tokenizer(texts_of(taught), shape["vocab_size"])
     model = build_model(tokenizer, shape)
     save_tokenizer(tokenizer, folder)

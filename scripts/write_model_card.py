@@ -24,12 +24,13 @@ from pipeline.card.tables import (
 )
 from pipeline.files.folder_manifest import CARD
 from pipeline.files.json_files import read_json
-from pipeline.files.json_lines import replace_files
+from pipeline.files.json_lines import read_json_lines, replace_files
 from pipeline.files.known_hashes import file_sha256
 from pipeline.gates import describe_gate, read_gates
 from pipeline.models.expected_tensors import is_packed
 from pipeline.models.system_message import INSTRUCTIONS, write_before
 from pipeline.preferences.analyses import ADDED, HAD, NOT_ADDED, sum_accounts
+from pipeline.serving.common_system import find_system
 from pipeline.settings.embedded_data import INTERFACE
 from pipeline.settings.run_files import RunFiles, add_run, files_of
 from pipeline.settings.stage import stage_parser
@@ -41,20 +42,21 @@ PACKED = (
 )
 # The text that ms-swift's template of gpt-oss puts around a question: the prompt has the same tokens as in training.
 PROMPT = Template(
-    f"{write_before('$date', '$effort')}$system".replace("\n", r"\n")
-    + "<|start|>user<|message|>{question}<|end|><|start|>assistant"
+    write_before("$date", "$effort").replace("\n", r"\n")
+    + "{before}<|start|>user<|message|>{question}<|end|><|start|>assistant"
 )
-SYSTEM = "<|start|>developer<|message|>" + INSTRUCTIONS.replace("\n", r"\n") + "{system}<|end|>"
+SYSTEM = "<|start|>developer<|message|>" + INSTRUCTIONS.replace("\n", r"\n") + "{text}<|end|>"
 USE = Template(
     """\
 import sys
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-folder, question = sys.argv[1:]  # the folder of this card, and what to ask
+folder, question, *system = sys.argv[1:]  # the folder of this card, what to ask, and perhaps a system message
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-${system}prompt = f"$prompt"
+${given}before = "".join(f"$system" for text in system if text)
+prompt = f"$prompt"
 inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
 answer = model.generate(**inputs, max_new_tokens=$tokens, do_sample=False)
 print(tokenizer.decode(answer[0][inputs["input_ids"].shape[1] :]))"""
@@ -225,15 +227,16 @@ def limits_text(settings: dict[str, Any], quality: dict[str, Any], evaluation: d
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def use_text(settings: dict[str, Any]) -> str:
+def use_text(settings: dict[str, Any], system: str | None) -> str:
     """Return a program that asks the model a question, with the prompt of its training."""
-    date, system = settings["prompt"]["date"], settings["data"]["system"]
-    effort = settings["prompt"]["reasoning_effort"]
-    prompt = PROMPT.substitute(date=date, effort=effort, system=SYSTEM if system else "")
-    given = f"system = {system!r}\n" if system else ""
-    code = USE.substitute(system=given, prompt=prompt, tokens=settings["infer"]["max_new_tokens"])
+    date, effort = settings["prompt"]["date"], settings["prompt"]["reasoning_effort"]
+    given = f"system = system or [{system!r}]\n" if system else ""
+    prompt = PROMPT.substitute(date=date, effort=effort)
+    code = USE.substitute(given=given, system=SYSTEM, prompt=prompt, tokens=settings["infer"]["max_new_tokens"])
+    without = "that of the training is sent, and with an empty one none" if system else "none is sent"
     return (
         f"```python\n{code}\n```\n\n"
+        f"A system message is its third argument; without it {without}. "
         f"The prompt names {date}, as in training, whatever the day is. A chat template may write the day's date, "
         "and then the tokens are others."
     )
@@ -276,13 +279,14 @@ def render_card(files: RunFiles, settings: dict[str, Any]) -> str:
     training = read_json(files.training_metrics)
     config = read_json(files.merged / "config.json")
     base = find_base(settings["model"]["folder"], config)
+    system = find_system([row["messages"] for row in read_json_lines(files.val)]) or settings["data"]["system"]
     tags = ["gpt_oss", in_force["arguments"]["rlhf_type"], "lora", "ms-swift", "snakemake"]
     sections = [
         ("", model_text(files.name, settings, base, sft_text(settings), is_packed(config))),
         ("Limits", limits_text(settings, quality, evaluation)),
         ("Figures", training_text(training) + figures_text(evaluation)),
-        ("Use", use_text(settings)),
-        ("Serve", serving_text(files.name, settings, is_packed(config))),
+        ("Use", use_text(settings, system)),
+        ("Serve", serving_text(files.name, settings, system, is_packed(config))),
         ("Training", tabulate_settings(in_force, training.get("steps"))),
         ("Data", data_text(files, quality, settings["data"])),
         ("Gates", gates_text(files.gates)),

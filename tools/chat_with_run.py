@@ -56,7 +56,6 @@ def main(argv: list[str] | None = None) -> None:
         start_new_session=True,  # Ctrl-C is for this program alone
         env=os.environ | {KEY_VARIABLE: key},
     )
-    status = 0
     try:
         assert server.stdout
         address = None
@@ -71,12 +70,10 @@ def main(argv: list[str] | None = None) -> None:
     except ConnectionError as error:
         sys.exit(f"the server of {args.run}: {error}")
     except KeyboardInterrupt:
-        status = 130
-        print()
+        print("\nstopped by you")
     finally:
         server.kill()
         server.wait()
-    sys.exit(status)
 
 
 if __name__ == "__main__":

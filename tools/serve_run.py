@@ -24,11 +24,11 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 QUIET = {"LOG_LEVEL": "ERROR", "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 
-def end(status: int) -> NoReturn:
+def end() -> NoReturn:
     """End at once: an answer that is being written would keep the process until it is whole."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)
+    os._exit(0)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -58,8 +58,8 @@ def main(argv: list[str] | None = None) -> None:
         ready += write_curl(address, asked, with_key=bool(key))
         serve(served, key, listening, ready)
     except KeyboardInterrupt:
-        end(130)
-    end(0)
+        print("\nstopped by you")
+    end()
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from pipeline.serving.address import LOOPBACK, TUNED, write_curl
 ADDRESS = f"http://{LOOPBACK}:8000"  # the port of `make serve`, and of vLLM
 
 
-def serving_text(run: str, settings: dict[str, Any], packed: bool) -> str:
+def serving_text(run: str, settings: dict[str, Any], system: str | None, packed: bool) -> str:
     """Return how the model is served, and a command that asks it, with the prompt of its training."""
-    date, system = settings["prompt"]["date"], settings["data"]["system"]
+    date = settings["prompt"]["date"]
     turns = [{"role": "system", "content": system}] if system else []
     asked = {
         "model": TUNED,

@@ -10,18 +10,36 @@ import logging
 import os
 from typing import Any
 
+from snakemake.exceptions import RuleException
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from pipeline.graph.explain_failure import BY_USER
 
 STREAM_HANDLER = "DefaultStreamHandler"  # Snakemake's name of it
 ASKED_FOR_LESS = {Quietness.RULES, Quietness.PROGRESS, Quietness.ALL}
 SHOWN: list[tuple[Any, logging.Handler]] = []  # the screen, and what it stands in for
 
 
+class NoBlameAfterCtrlC(logging.Filter):
+    """Leaves out the errors of jobs that end since the user asked for it: their whole commands, twice."""
+
+    asked = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a message is shown."""
+        self.asked |= BY_USER in record.getMessage()
+        is_error = getattr(record, "event", None) == LogEvent.JOB_ERROR
+        return not (self.asked and (is_error or getattr(record, "exception", None) == RuleException.__name__))
+
+
 def show_progress(workflow: Any) -> None:
     """Put the screen in place of Snakemake's handler until `stop_progress`, if there is a terminal."""
     plain = next((handler for handler in logger.handlers if handler.name == STREAM_HANDLER), None)
     settings = workflow.output_settings
+    if plain is not None and not settings.verbose:
+        plain.addFilter(NoBlameAfterCtrlC())
     if plain is None or not plain.is_tty or os.environ.get("TERM") == "dumb":
         return
     if settings.verbose or settings.printshellcmds or ASKED_FOR_LESS & set(settings.quiet or ()):

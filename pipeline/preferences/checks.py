@@ -75,6 +75,7 @@ THINKING_BEFORE_CALL = re.compile(
 CHANNELS = {ASSISTANT: THINKING, BEFORE_CALL: THINKING_BEFORE_CALL}
 THINK_TAG = re.compile(r"</?think(?:ing)?(?::[a-z]+)?>", re.IGNORECASE | re.ASCII)
 EMPTY_THINK = re.compile(r"<(think(?:ing)?)>\s*</\1>", re.IGNORECASE | re.ASCII)
+EMPTY_ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>\s*(?:<\||\Z)")
 BLANK = "empty, or white space alone"
 CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
@@ -110,7 +111,9 @@ def find_think_text(text: str, role: int) -> str | None:
 
 
 def find_empty_think(text: str, role: int) -> str | None:
-    """Find a think block with nothing in it."""
+    """Find thinking with nothing in it: a model that learns it thinks less."""
+    if EMPTY_ANALYSIS.search(text):
+        return "an empty analysis channel"
     return "an empty think block" if EMPTY_THINK.search(text) else None
 
 
@@ -160,7 +163,7 @@ TEXT_CHECKS = (
     TextCheck("blank-text", "blank", find_blank),
     mark_check("control-token", find_control_token, TOKEN_SIGNS),
     TextCheck("no-final", "marks", find_no_final, re.escape(ANALYSIS)),
-    TextCheck("empty-think", "marks", find_empty_think, THINK_SIGNS),
+    TextCheck("empty-think", "marks", find_empty_think, f"{THINK_SIGNS}|{re.escape(ANALYSIS)}"),
     mark_check("think-text", find_think_text, THINK_SIGNS),
     *(mark_check(code, partial(find_mark, code)) for code in MARKS_OF if code not in OWN_MARKS),
 )

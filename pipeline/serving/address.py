@@ -37,12 +37,17 @@ def listen(host: str, port: int) -> socket.socket:
 def require_key(listening: socket.socket) -> str | None:
     """Return the key that requests have to bring, None without one; others are let in with one alone."""
     key = os.environ.get(KEY_VARIABLE) or None
-    host = listening.getsockname()[0]
-    if not key and not ipaddress.ip_address(host).is_loopback:
+    if not key and not is_local(listening):
+        host = listening.getsockname()[0]
         sys.exit(
             f"HOST={host}: others could ask; export {KEY_VARIABLE}=…, the key that their requests then have to bring"
         )
     return key
+
+
+def is_local(listening: socket.socket) -> bool:
+    """Say whether this machine alone can ask a server."""
+    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
 
 
 def write_address(listening: socket.socket) -> str:

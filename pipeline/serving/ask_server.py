@@ -7,12 +7,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ANALYSIS, FINAL, END = "analysis", "final", "end"
+CUT = "it closed the connection in the middle of an answer"
+
+
+class RefusedRequest(Exception):
+    """The server does not answer a request: its words."""
 
 
 def stream_answer(address: str, key: str, request: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the pieces of an answer, each with its channel, and at last its finish reason.
 
-    Raises ConnectionError with the server's words if it refuses the request, or stops before the end.
+    Raises RefusedRequest if the server refuses the request, and ConnectionError if it stops before the end.
     """
     connection = http.client.HTTPConnection(urlsplit(address).netloc)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
@@ -20,12 +25,15 @@ def stream_answer(address: str, key: str, request: dict[str, Any]) -> Iterator[t
         connection.request("POST", "/v1/chat/completions", json.dumps(request | {"stream": True}), headers)
         response = connection.getresponse()
         if response.status != http.HTTPStatus.OK:
-            raise ConnectionError(response.read().decode(errors="replace"))
+            raise RefusedRequest(read_refusal(response.read()))
         for line in response:
-            if line.startswith(b"data: {"):
+            if line == b"data: [DONE]\n":
+                return
+            if line.startswith(b"data: {") and line.endswith(b"\n"):
                 yield from read_chunk(json.loads(line.removeprefix(b"data: ")))
-    except http.client.HTTPException as error:
-        raise ConnectionError("the server stopped in the middle of an answer") from error
+        raise ConnectionError(CUT)  # http.client takes a connection that closes for the end
+    except (http.client.HTTPException, ConnectionResetError) as error:
+        raise ConnectionError(CUT) from error
     finally:
         connection.close()
 
@@ -38,3 +46,11 @@ def read_chunk(chunk: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield channel, text
     if reason := choice.get("finish_reason"):
         yield END, reason
+
+
+def read_refusal(body: bytes) -> str:
+    """Return the words of a refusal in OpenAI's form; those of another form as they are."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return body.decode(errors="replace")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.models.system_message import EFFORTS
-from pipeline.serving.ask_server import ANALYSIS, END, FINAL
+from pipeline.serving.ask_server import ANALYSIS, END, FINAL, RefusedRequest
 
 Ask = Callable[[dict[str, Any]], Iterator[tuple[str, str]]]
 Say = Callable[[str], None]
@@ -56,8 +56,20 @@ class Chat:
         asked = [*self.turns.get(name, []), {"role": "user", "content": question}]
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
         request = {"model": name, "messages": [*system, *asked], "reasoning_effort": self.effort, "temperature": 0}
-        said, last = {ANALYSIS: "", FINAL: ""}, None
         self.say(f"{name}: ")
+        try:
+            final = self.show(name, request)
+        except RefusedRequest as refused:
+            return self.say(f"[refused] {refused}\n")
+        except ConnectionError:
+            self.say(" [cut]\n")
+            raise
+        self.say("\n")
+        self.turns[name] = [*asked, {"role": "assistant", "content": final}]
+
+    def show(self, name: str, request: dict[str, Any]) -> str:
+        """Print the answer to a request as it comes, and return its final."""
+        said, last = {ANALYSIS: "", FINAL: ""}, None
         for channel, text in self.ask(request):
             if channel == END:
                 self.say(" [cut]" if text == "length" else "" if said[FINAL] else "[no final]")
@@ -67,5 +79,4 @@ class Chat:
             last = channel
             said[channel] += text
             self.say(text)
-        self.say("\n")
-        self.turns[name] = [*asked, {"role": "assistant", "content": said[FINAL]}]
+        return said[FINAL]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from swift.infer_engine.protocol import ChatCompletionRequest
@@ -134,8 +135,11 @@ def text_of(content: Any) -> str | None:
     return "".join(known) if len(known) == len(parts) else None
 
 
-def take_names(request: ChatCompletionRequest, body: dict[str, Any]) -> None:
-    """Give a request what OpenAI's clients say in other words than ms-swift's."""
+def read_request(body: dict[str, Any]) -> ChatCompletionRequest:
+    """Return a request without a problem in ms-swift's words; keys that it does not have are without an effect."""
+    names = {field.name for field in fields(ChatCompletionRequest)} - UNUSED.keys() - {"model"}
+    given = {name: body[name] for name in names & body.keys() if body[name] is not None}
+    request = ChatCompletionRequest(model=body.get("model"), **given)
     if effort := body.get("reasoning_effort"):
         request.chat_template_kwargs = {**request.chat_template_kwargs, "reasoning_effort": effort}
     request.max_tokens = body.get("max_completion_tokens") or request.max_tokens
@@ -143,3 +147,4 @@ def take_names(request: ChatCompletionRequest, body: dict[str, Any]) -> None:
         message["content"] = text_of(message["content"])
         if message["role"] == "developer":
             message["role"] = "system"
+    return request

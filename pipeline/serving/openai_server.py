@@ -11,12 +11,15 @@ from typing import Any
 import torch
 import uvicorn
 from fastapi import Request
-from swift.infer_engine.protocol import ChatCompletionRequest
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from swift.pipelines.infer.deploy import SwiftDeploy
 
 from pipeline.models.channels import split_channels
+from pipeline.serving.address import is_local
 from pipeline.serving.channel_stream import ChannelStream
-from pipeline.serving.openai_requests import find_problem, take_names
+from pipeline.serving.door import FAULTY, Door, read_body, write_error, write_refusal
+from pipeline.serving.openai_requests import find_problem, read_request
 from pipeline.serving.served_run import ServedRun
 
 GRACE = 1  # seconds for open connections after Ctrl-C
@@ -25,30 +28,36 @@ GRACE = 1  # seconds for open connections after Ctrl-C
 class HarmonyServer(SwiftDeploy):  # type: ignore[misc]
     """ms-swift's server of one model and its adapters, with the routes that a chat needs."""
 
-    def __init__(self, served: ServedRun, key: str | None) -> None:
-        self.key, self.system = key, served.system
+    def __init__(self, served: ServedRun, key: str | None, local: bool) -> None:
+        self.key, self.local, self.system = key, local, served.system
         self.jsonl_writer = None
         super().__init__(served.flags())
         self.infer_engine.own_name = served.name
         self.infer_engine._get_adapter_names = MethodType(choose_adapter, self.infer_engine)
 
     def _register_app(self) -> None:
-        """Register the routes: all of them read text alone, so that no request names a file or an address."""
+        """Register the routes, and no other: all of them read text alone, and none names a file or an address."""
+        self.app.router.routes.clear()
         self.app.get("/health")(self.health)
         self.app.get("/v1/models")(self.get_available_models)
         self.app.post("/v1/chat/completions")(self.answer)
+        self.app.exception_handler(HTTPException)(write_refusal)
 
     def _install_auth_middleware(self) -> None:
         """Ask for the key. It does not come as a flag, since every user of the machine sees those."""
-        self.args.api_key = self.key
-        super()._install_auth_middleware()
+        self.app.add_middleware(Door, key=self.key, local=self.local)
 
-    async def answer(self, request: ChatCompletionRequest, raw_request: Request) -> Any:
+    @staticmethod
+    def create_error_response(status_code: int, message: str) -> JSONResponse:
+        """Return a refusal; ms-swift's own form is not OpenAI's."""
+        return write_error(int(status_code), message)
+
+    async def answer(self, raw_request: Request) -> Any:
         """Answer a request, or say which part of it is not known here."""
-        body = await raw_request.json()
+        body = await read_body(raw_request)
         if problem := find_problem(body):
-            return self.create_error_response(400, problem)
-        take_names(request, body)
+            return write_error(FAULTY, problem)
+        request = read_request(body)
         if self.system and request.messages[0]["role"] != "system":
             request.messages.insert(0, {"role": "system", "content": self.system})
         return await self.create_chat_completion(request, raw_request)
@@ -103,4 +112,4 @@ class AnnouncedServer(uvicorn.Server):  # type: ignore[misc]
 
 def serve(served: ServedRun, key: str | None, listening: socket.socket, words: str) -> None:
     """Load the model, and answer on an open socket until Ctrl-C; `words` are said when it is ready."""
-    AnnouncedServer(HarmonyServer(served, key).app, words).run(sockets=[listening])
+    AnnouncedServer(HarmonyServer(served, key, is_local(listening)).app, words).run(sockets=[listening])

@@ -12,6 +12,7 @@ from pipeline.launch.plugins import EVERY_STAGE, plugin_flags
 from pipeline.launch.run_swift import Prompt
 from pipeline.models.model_folder import find_model_problem
 from pipeline.serving.address import BASE, TUNED
+from pipeline.serving.common_system import find_system
 from pipeline.settings.flags import flag_words
 from pipeline.settings.run_files import RunFiles
 
@@ -87,12 +88,6 @@ def find_start(adapter: Path) -> Path:
     """Return the folder of the model that an adapter was trained on."""
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     return Path(config["base_model_name_or_path"])
-
-
-def find_system(conversations: list[list[dict[str, Any]]]) -> str | None:
-    """Return the system message that all conversations have; None where they differ, or have none."""
-    systems = {turns[0]["content"] if turns[0]["role"] == "system" else None for turns in conversations}
-    return systems.pop() if len(systems) == 1 else None
 
 
 def find_question(conversations: list[list[dict[str, Any]]]) -> str:

@@ -6,6 +6,7 @@ The Snakefile calls check_config() on the merged settings; by hand: python -m to
 import difflib
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -31,6 +32,9 @@ from pipeline.settings.validator import SettingsValidator
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 CONFIG = Path(__file__).parents[2] / "config.yaml"
+COMMAND_LINE = "--config"
+AS_TEXT = re.compile(r"(.*: '.*') is (?:text, not a number;|not of type )")
+IN_A_FILE = "write the setting into a file, and name that with --configfile"
 
 
 @cache
@@ -184,9 +188,22 @@ def where_set(problem: str, config: dict[str, Any], files: list[Path]) -> str:
         keys.pop()
     for file in reversed(files):
         value = value_at(read_settings(file), keys)
-        if value is not ... and (value == merged or isinstance(merged, dict)):
+        if value is not ... and (is_same(value, merged) or (isinstance(value, dict) and isinstance(merged, dict))):
             return os.path.relpath(file)
-    return "--config"
+    return COMMAND_LINE
+
+
+def is_same(value: Any, merged: Any) -> bool:
+    """Say whether two settings are the same; NaN equals nothing, not even itself."""
+    return bool(value == merged or (value != value and merged != merged))
+
+
+def say_problem(problem: str, config: dict[str, Any], files: list[Path]) -> str:
+    """Return a problem with the place where its setting was set."""
+    place = where_set(problem, config, files)
+    if place == COMMAND_LINE and (found := AS_TEXT.match(problem)):
+        return f"{place}: {found[1]} is text, as all that Snakemake reads there in braces; {IN_A_FILE}"
+    return f"{place}: {problem}"
 
 
 def check_config(config: dict[str, Any], files: list[Path]) -> None:
@@ -194,7 +211,7 @@ def check_config(config: dict[str, Any], files: list[Path]) -> None:
     for file in files:
         read_settings(Path(os.path.relpath(file)))
     if problems := find_problems(config):
-        sys.exit("\n".join(f"{where_set(problem, config, files)}: {problem}" for problem in problems))
+        sys.exit("\n".join(say_problem(problem, config, files) for problem in problems))
 
 
 def load_checked(overlays: list[Path]) -> dict[str, Any]:

@@ -1,12 +1,17 @@
-"""Read a file of settings that can be read in one way only: no key twice, nothing but text, numbers, lists and maps."""
+"""Read a file of settings that can be read in one way only: no key twice, no number but as it is written."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+ODD = re.compile(r"[_:]|^[+-]?0[\dxb]")  # octal, hexadecimal, binary, in sixties (1:30 is 90), or with underscores
 
 
 class FaultyFile(Exception):
@@ -51,7 +56,7 @@ def parse_yaml(text: str) -> Any:
         loader = yaml.SafeLoader(text)
         if (tree := loader.get_single_node()) is None:
             return None
-        for fault in find_repeats(tree, "", ()):
+        for fault in chain(find_repeats(tree, "", ()), find_odd_numbers(tree, "")):
             raise FaultyFile(fault)
         value = loader.construct_document(tree)
         repr(value)  # Python refuses to write a whole number of thousands of digits
@@ -66,6 +71,24 @@ def parse_yaml(text: str) -> Any:
     # A character that YAML does not have, or a day that the calendar does not have.
     except (yaml.YAMLError, ValueError) as error:
         raise FaultyFile(f" {' '.join(str(error).split())}; correct the YAML") from None
+
+
+def find_odd_numbers(node: yaml.Node, path: str) -> Iterator[str]:
+    """Yield the line and the name of each number that is read as another than it seems to be."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag in NUMBERS and ODD.search(node.value):
+            read = yaml.safe_load(node.value)
+            yield (
+                f"{node.start_mark.line + 1}: {path}: {node.value} is read as {read}; write {read}, or '{node.value}' "
+                "for a text"
+            )
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from find_odd_numbers(item, f"{path}.{number}".removeprefix("."))
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = f"{path}.{key.value}".removeprefix(".") if isinstance(key, yaml.ScalarNode) else path
+            yield from chain(find_odd_numbers(key, name), find_odd_numbers(value, name))
 
 
 def find_repeats(node: yaml.Node, path: str, above: tuple[yaml.Node, ...]) -> Iterator[str]:

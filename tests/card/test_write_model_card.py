@@ -40,10 +40,13 @@ def code(text: str) -> str:
     return found[1]
 
 
-def prompt_of(program: str, **names: str) -> str:
+def prompt_of(program: str, question: str, *system: str) -> str:
     """Return the prompt that the program of a card sends."""
-    line = next(line for line in program.splitlines() if line.startswith("prompt = "))
-    return eval(line.removeprefix("prompt = "), names)
+    names: dict[str, Any] = {"question": question, "system": list(system)}
+    for line in program.splitlines():
+        if line.startswith(("system = ", "before = ", "prompt = ")):
+            exec(line, names)
+    return names["prompt"]
 
 
 def test_the_metadata_says_what_the_hub_asks_for(card):
@@ -197,18 +200,34 @@ def test_no_folder_outside_the_project_is_named(card, tmp_path):
     assert not [place for place in ("/somewhere", "/models", str(tmp_path)) if place in text]
 
 
+def golden(name: str) -> dict[str, Any]:
+    """Return a pair and its prompt in training."""
+    return json.loads((ROOT / f"tests/golden/prompts/{name}.json").read_text(encoding="utf-8"))
+
+
 def test_the_program_sends_the_prompt_of_the_training(card):
-    golden = json.loads((ROOT / "tests/golden/prompts/no-system.json").read_text(encoding="utf-8"))
-    question = golden["pair"]["messages"][0]["content"]
-    assert prompt_of(code(card()), question=question) == golden["prompt"]["text"]
+    plain = golden("no-system")
+    assert prompt_of(code(card()), plain["pair"]["messages"][0]["content"]) == plain["prompt"]["text"]
 
 
-def test_the_program_sends_the_system_message_of_the_training(card):
-    golden = json.loads((ROOT / "tests/golden/prompts/tutorial-translation.json").read_text(encoding="utf-8"))
-    system, question = (message["content"] for message in golden["pair"]["messages"][:2])
-    program = code(card({"data": {"system": system}}))
-    assert f"system = {system!r}" in program.splitlines()
-    assert prompt_of(program, system=system, question=question) == golden["prompt"]["text"]
+@pytest.mark.parametrize("place", ["data.system", "every held-out pair", "the argument"])
+def test_the_program_sends_the_system_message_of_the_training(card, place):
+    translation = golden("tutorial-translation")
+    system, question = (message["content"] for message in translation["pair"]["messages"][:2])
+    text = {
+        "data.system": lambda: card({"data": {"system": system}}),
+        "every held-out pair": lambda: card(val=[translation["pair"]]),
+        "the argument": lambda: card({"data": {"system": "Another."}}),
+    }[place]()
+    given = [system] if place == "the argument" else []
+    assert prompt_of(code(text), question, *given) == translation["prompt"]["text"]
+    assert (system in section(text, "Serve")) == (place != "the argument")
+
+
+def test_the_program_sends_no_system_message_where_it_is_given_an_empty_one(card):
+    plain = golden("no-system")
+    program = code(card({"data": {"system": "Translate."}}))
+    assert prompt_of(program, plain["pair"]["messages"][0]["content"], "") == plain["prompt"]["text"]
 
 
 def test_the_same_run_gives_the_same_bytes(card):

@@ -80,6 +80,14 @@ def assert_one_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip()
 
 
+def test_ctrl_c_while_modules_are_loaded_is_one_line(large, tmp_path):
+    with subprocess.Popen(command(large, tmp_path / "out"), stderr=subprocess.PIPE, text=True) as process:
+        assert wait_until(lambda: "polars" in Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8"))
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=PATIENCE)[1] == "stopped\n"
+    assert not (tmp_path / "out").exists()
+
+
 # Stopped at some moment
 
 

@@ -169,6 +169,14 @@ def test_an_escaped_slash_hides_no_think_tag(find, answer, code):
     assert find(line(pair("关闭文件", "ANSWER")).replace(b"ANSWER", answer.encode())) == [(1, code)]
 
 
+@pytest.mark.parametrize("analysis", ["", " ", "\n\n"])
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_an_empty_analysis_channel_is_named_and_not_trained_as_thinking(find, side, analysis):
+    answer = f"<|channel|>analysis<|message|>{analysis}<|end|><|start|>assistant<|channel|>final<|message|>Close it"
+    row = pair("关闭文件", answer) if side == "chosen" else pair("关闭文件") | {"rejected_response": answer}
+    assert find(GOOD, line(row)) == [(2, "empty-think")]
+
+
 def test_a_text_that_is_not_utf8_is_found_under_a_key_that_is_not_read(find):
     row = line(pair("关闭文件", note="#")).replace(b"#", b"\xff")
     assert find(GOOD, row) == [(2, "not-utf8")]

@@ -22,7 +22,7 @@ def test_ctrl_c_twice_ends_a_run_without_a_traceback(project):
         try:
             assert wait_until(lambda: log.is_file() and "step 1/" in log.read_text(encoding="utf-8"))
             os.killpg(run.pid, signal.SIGINT)
-            assert wait_until(lambda: "KeyboardInterrupt" in log.read_text(encoding="utf-8"))
+            assert wait_until(lambda: log.read_text(encoding="utf-8").endswith("\nstopped\n"))
             os.killpg(run.pid, signal.SIGINT)
             said, _ = run.communicate(timeout=PATIENCE)
         finally:
@@ -30,4 +30,6 @@ def test_ctrl_c_twice_ends_a_run_without_a_traceback(project):
                 kill(member)
     assert run.returncode == 1
     assert "Traceback" not in said, said
+    assert "--settings" not in said, said  # of the command of the job
+    assert "build_tiny_model stopped by you; the same command goes on  [" in said
     assert not (project / "results" / "tiny" / "model.sha256").exists()

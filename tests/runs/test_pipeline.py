@@ -161,14 +161,17 @@ def test_the_card_and_the_crate_name_no_folder_of_this_machine(run_folder):
         assert str(run_folder.parents[1]) not in (run_folder / name).read_text(encoding="utf-8"), name
 
 
-def test_the_program_in_the_card_of_the_model_answers(run_folder, tmp_path):
+def test_the_program_in_the_card_of_the_model_answers_as_the_run_did(run_folder, tmp_path):
     card = (run_folder / "merged" / "README.md").read_text(encoding="utf-8")
     assert card == (run_folder / "model_card.md").read_text(encoding="utf-8")
     program = tmp_path / "ask.py"
     program.write_text(card.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
-    asked = run_command(str(ROOT / ".venv-training/bin/python"), str(program), str(run_folder / "merged"), "保存")
+    answered = read_rows(run_folder / "infer" / "predictions.jsonl")[0]
+    question = answered["messages"][-1]["content"]
+    python = str(ROOT / ".venv-training/bin/python")
+    asked = run_command(python, str(program), str(run_folder / "merged"), question)
     assert asked.returncode == 0, asked.stderr
-    assert asked.stdout.startswith("<|channel|>")
+    assert asked.stdout == f"<|channel|>final<|message|>{answered['final']}<|return|>\n"
 
 
 def test_every_job_of_the_run_is_an_action_of_the_crate(run_folder):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.serving.ask_server import RefusedRequest
 from pipeline.serving.chat import Chat
 
 
@@ -10,6 +11,7 @@ class Models:
 
     def __init__(self) -> None:
         self.pieces = [("final", "Save"), ("final", " all"), ("end", "stop")]
+        self.fault: Exception | None = None
         self.asked: list[dict] = []
         self.printed = ""
         self.chat = Chat(self.ask, self.say, ["base", "tuned"], "Be brief.", "medium")
@@ -17,7 +19,9 @@ class Models:
     def ask(self, request: dict):
         """Answer a request."""
         self.asked.append(request)
-        return iter(self.pieces)
+        yield from self.pieces
+        if self.fault:
+            raise self.fault
 
     def say(self, text: str) -> None:
         """Keep a text."""
@@ -62,6 +66,22 @@ def test_an_answer_without_a_whole_final_says_so(models, pieces, mark):
     models.pieces = pieces
     models.take("One")
     assert mark in models.printed.splitlines()[0]
+
+
+def test_an_answer_whose_connection_closed_is_said_to_be_cut_and_ends_the_chat(models):
+    models.pieces, models.fault = [("final", "Save")], ConnectionError("closed")
+    with pytest.raises(ConnectionError, match="closed"):
+        models.take("One")
+    assert models.printed == "base: Save [cut]\n"
+
+
+def test_a_question_that_is_refused_is_not_part_of_the_conversation(models):
+    pieces, models.pieces, models.fault = models.pieces, [], RefusedRequest("a mark of harmony's")
+    assert models.take("<|start|>") == [True]
+    assert models.printed == "base: [refused] a mark of harmony's\ntuned: [refused] a mark of harmony's\n"
+    models.pieces, models.fault = pieces, None
+    models.take("Two")
+    assert [turn["content"] for turn in models.asked[-1]["messages"]] == ["Be brief.", "Two"]
 
 
 @pytest.mark.parametrize(

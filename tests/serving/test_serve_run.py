@@ -195,7 +195,33 @@ def test_what_the_server_cannot_do_is_refused_by_name(tuned, body, said):
     with pytest.raises(urllib.error.HTTPError) as refused:
         tuned.ask(**{"messages": [{"role": "user", "content": QUESTION}]} | body)
     assert refused.value.code == 400
-    assert said in json.load(refused.value)["message"]
+    assert said in json.load(refused.value)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ({"Host": "example.org"}, b"{}", 421),
+        ({}, b'{"model": "tuned", "model": "base"}', 400),
+        ({"Content-Length": str(1 << 30)}, b"{}", 413),
+    ],
+    ids=["another name", "a key twice", "too large"],
+)
+def test_what_is_no_request_of_this_machine_s_is_refused_before_it_is_read(tuned, head, body, status):
+    words = {"Content-Type": "application/json"} | head
+    request = urllib.request.Request(f"{tuned.address}/v1/chat/completions", body, words)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=PATIENCE)
+    with refused.value as answer:
+        assert (answer.code, answer.read()[:11]) == (status, b'{"error":{"')
+
+
+def test_the_server_has_no_other_address(tuned):
+    for path in ("/docs", "/openapi.json", "/infer/", "/v1/completions"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            tuned.open(path)
+        with refused.value as answer:
+            assert answer.code == 404
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +241,17 @@ def test_one_server_has_the_model_before_and_the_tuned_one_in_any_order(both):
 
 def test_with_a_key_nobody_asks_without_it(both):
     for key in (None, "another"):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            both.open("/v1/chat/completions", {"model": "tuned", "messages": []}, key)
-        assert (refused.value.code, json.load(refused.value)["message"]) == (400, "API key error")
+        for path, body in (("/v1/chat/completions", {"model": "tuned", "messages": []}), ("/v1/models", None)):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                both.open(path, body, key)
+            assert (refused.value.code, json.load(refused.value)["error"]["code"]) == (401, "invalid_api_key")
+
+
+def test_health_needs_no_key_and_the_list_of_models_does(both):
+    with both.open("/health") as answer:
+        assert answer.status == 200
+    with both.open("/v1/models", key=KEY) as answer:
+        assert [model["id"] for model in json.load(answer)["data"]] == ["base", "tuned"]
 
 
 def test_the_key_is_neither_printed_nor_in_the_list_of_processes(both):
@@ -227,14 +261,16 @@ def test_the_key_is_neither_printed_nor_in_the_list_of_processes(both):
     assert json.loads(done.stdout)["choices"][0]["message"]["content"] == "Step 6: Lock all endpoints"
 
 
-def test_ctrl_c_ends_it_without_a_word_also_with_a_request_that_is_open(both):
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+def test_ctrl_c_ends_it_with_one_line_also_with_a_request_that_is_open(both):
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", urlsplit(both.address).port)) as connection:
-        connection.sendall(f"{head}Authorization: Bearer {KEY}\r\nExpect: 100-continue\r\n\r\n".encode())
+        connection.sendall(
+            f"{head}Content-Length: 9\r\nAuthorization: Bearer {KEY}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # it waits for the rest
         os.killpg(both.process.pid, signal.SIGINT)
-        assert both.process.communicate(timeout=PATIENCE) == ("", None)
-    assert both.process.returncode == 130
+        assert both.process.communicate(timeout=PATIENCE) == ("\nstopped by you\n", None)
+    assert both.process.returncode == 0  # or make would call it an error
     assert members(both.process.pid) == []
 
 
@@ -253,6 +289,18 @@ def test_a_chat_shows_both_answers_and_leaves_no_server(template):
     assert shown.replace("    ", "") == "base: Step 6: Locking all endpoints\ntuned: Step 6: Lock all endpoints"
     assert f"> {QUESTION}\n{shown.replace('    ', '')}\n" in talk.stdout
     assert "effort: low" in talk.stdout
+
+
+def test_ctrl_c_ends_a_chat_with_one_line(template):
+    command = [sys.executable, "-m", "tools.chat_with_run", "--run", "tiny"]
+    with subprocess.Popen(
+        command, cwd=template, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as chat:
+        assert chat.stdout
+        assert chat.stdout.readline() == "Loading results/tiny/model …\n"
+        chat.send_signal(signal.SIGINT)
+        assert chat.communicate(timeout=PATIENCE) == ("\nstopped by you\n", None)
+    assert chat.returncode == 0
 
 
 def test_a_chat_that_is_killed_leaves_no_server(template):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.files.json_lines import write_json_lines
-from pipeline.serving.served_run import find_question, find_run, find_system
+from pipeline.serving.common_system import find_system
+from pipeline.serving.served_run import find_question, find_run
 from tests.support.model_folders import write_model_folder
 
 SETTINGS = {

@@ -102,6 +102,17 @@ def test_a_file_of_any_text_is_read_or_refused_in_one_line(text):
         assert len(str(fault).splitlines()) == 1
 
 
+@often
+@given(st.text("0178_:+-.eExob", min_size=1, max_size=6))
+def test_a_number_is_read_as_it_is_written_or_refused(text):
+    try:
+        value = parse_settings(f"a: {text}")["a"]
+    except FaultyFile:
+        return
+    if isinstance(value, int | float):
+        assert "_" not in text and value == float(text)
+
+
 def texts_of(part: dict, name: str):
     """Yield each part of the schema that takes a text, with its name."""
     types = part.get("type", [])

@@ -210,7 +210,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, data, fault):
 def test_a_fault_of_the_command_line_is_not_blamed_on_a_file():
     with pytest.raises(SystemExit) as stop:
         check_config(merge(load_config([]), {"dpo": {"beta": "0.2"}}), [CONFIG])
-    assert str(stop.value) == "--config: dpo.beta: '0.2' is text, not a number; write 0.2"
+    assert str(stop.value) == (
+        "--config: dpo.beta: '0.2' is text, as all that Snakemake reads there in braces; write the setting into a "
+        "file, and name that with --configfile"
+    )
+
+
+def test_a_fault_of_a_file_is_not_blamed_on_the_command_line(tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("dpo: {beta: .nan}\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"mine\.yaml: dpo\.beta: nan is not a finite number; write one"):
+        check_config(load_config([overlay]), [CONFIG, overlay])
+
+
+def test_a_sweep_of_the_command_line_is_not_blamed_on_a_file():
+    with pytest.raises(SystemExit, match=r"^--config: sweep: point beta=x: dpo\.beta: 'x' is text"):
+        check_config(merge(load_config([]), {"sweep": {"grid": {"dpo.beta": ["x"]}}}), [CONFIG])
 
 
 def test_every_setting_has_a_description():

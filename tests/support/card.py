@@ -66,7 +66,7 @@ FILES: dict[str, Any] = {
     "dpo/gates.json": [{"gate": "loss_collapse", "passed": False, "value": 0.001, "expected": "at least 0.02"}],
     "merged/config.json": {"num_hidden_layers": 2, "hidden_size": 128, "num_local_experts": 16},
 }  # fmt: skip
-PAIRS = {"dpo/train.jsonl": '{"id": 1}\n', "dpo/val.jsonl": '{"id": 2}\n'}
+PAIRS = {"dpo/train.jsonl": '{"id": 1}\n', "dpo/val.jsonl": '{"messages": [{"role": "user", "content": "保存"}]}\n'}
 
 
 def write_card(
@@ -74,10 +74,13 @@ def write_card(
 ) -> str:
     """Write the card of run `tiny` below a folder, which is the working folder, and return its text.
 
-    `settings` are put over SETTINGS by section; `files` are put over FILES by the name of the file without its ending.
+    `settings` are put over SETTINGS by section; `files` are put over FILES by the name of the file without its ending,
+    and `val` holds the held-out pairs.
     """
     run = Path("results/tiny")
     texts = {name: json.dumps(files.get(Path(name).stem, value)) for name, value in FILES.items()} | PAIRS
+    if "val" in files:
+        texts["dpo/val.jsonl"] = "".join(json.dumps(row) + "\n" for row in files["val"])
     texts["evaluate/metrics.json"] = json.dumps(EVALUATION if evaluation is None else evaluation)
     texts["merged.sha256"] = f"{'a' * 64}  merged/config.json\n{'b' * 64}  merged/model.safetensors\n"
     for name, text in texts.items():
