@@ -135,6 +135,29 @@ def tabulate_stages(graph: dict[str, Any]) -> list[str]:
     return markdown_table(["stage", "seconds", "memory, GiB", "of the GPU, GiB"], lines)
 
 
+def tabulate_packed_stages(graphs: dict[str, Any]) -> list[str]:
+    """Return the table of the stages of two graphs over packed weights, side by side."""
+    columns = ("seconds", "loading_seconds", "loading_memory_gib", "gpu_memory_gib")
+    found = [{row["stage"]: row for row in graph["stages"]} for graph in graphs["runs"]]
+    lines = [[name, *(f"{rows.get(name, {}).get(c, '')}" for c in columns for rows in found)] for name in found[0]]
+    said = ("seconds", "of them loading", "memory for it, GiB", "of the GPU, GiB")
+    return markdown_table(["stage", *(f"{name}, {size}" for name in said for size in ("20b", "120b"))], lines)
+
+
+def tabulate_vllm(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the table of what vLLM makes of a tuned model."""
+    lines = [
+        [
+            row["row"],
+            *(f"{row[name]} of {row['prompts']}" for name in ("equal_prompts", "finals", "same_finals")),
+            f"{row['logp_apart_mean']:.3f}, at most {row['logp_apart_most']:.2f}",
+        ]
+        for row in rows
+    ]
+    head = ["served", "prompts of training", "with a final", "final of `swift infer`", "log-probability, nats apart"]
+    return markdown_table(head, lines)
+
+
 def main(argv: list[str] | None = None) -> None:
     rows, answers = read("training_speed.json"), read("inference_speed.json")
     packed = read("packed_training.json")
@@ -149,6 +172,8 @@ def main(argv: list[str] | None = None) -> None:
         "packed": [f"{packed[0]['machine']}:", "", *tabulate_packed(packed)],
         "answers": [f"One {answers[0]['machine']}:", "", *tabulate_answers(answers)],
         "losses": tabulate_losses(read("training_losses.json")),
+        "vllm": tabulate_vllm(read("vllm_answers.json")),
+        "packed stages": tabulate_packed_stages(read("packed_graph.json")),
         "stages": tabulate_stages(read("whole_graph.json")),
     }
     write_or_check(PAGE, fill_parts(PAGE, parts), __doc__, argv)

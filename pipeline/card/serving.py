@@ -21,7 +21,7 @@ def serving_text(run: str, settings: dict[str, Any], system: str | None, packed:
     vllm = (
         ""
         if own
-        else f"; so does vLLM, which this project has not run, in this folder: "
+        else f"; so does vLLM, with which this project has served a small model, in this folder: "
         f"`VLLM_SYSTEM_START_DATE={date} vllm serve . --served-model-name {TUNED} --host {LOOPBACK}`"
     )
     return (

@@ -25,6 +25,7 @@ Update = tuple[Tensor, Tensor]  # of an adapter: (experts, inputs, rank) and (ex
 at_once: int | None = None
 
 # transformers' own.
+_batched = moe.ALL_EXPERTS_FUNCTIONS["batched_mm"]
 _grouped_mm, _find_quantizer = moe._grouped_mm, modeling_utils.get_hf_quantizer
 _build_layer = modeling_gpt_oss.GptOssMLP.__init__
 
@@ -40,9 +41,19 @@ class PackedWeight:
         experts, outputs, groups, _ = blocks.shape
         self.shape, self.ndim, self.device = (experts, groups * BLOCK, outputs), 3, blocks.device
 
-    def __getitem__(self, expert: Tensor) -> "PackedWeight":
+    def __getitem__(self, expert: Tensor) -> "PackedWeight | Tensor":
+        """Return one expert, packed; of a row of numbers, their weights (numbers, inputs, outputs)."""
+        if expert.ndim:
+            return self.unpack(expert)
         updates = [(down[expert][None], up[expert][None]) for down, up in self.updates]
         return PackedWeight(self.blocks[expert][None], self.scales[expert][None], self.dtype, updates)
+
+    def unpack(self, experts: Tensor) -> Tensor:
+        """Return the weights (numbers, inputs, outputs) of some experts, with the updates added."""
+        weights = dequantise_for(self.blocks[experts], self.scales[experts], self.dtype)
+        for down, up in self.updates:
+            weights = weights + down[experts] @ up[experts]
+        return weights
 
     def __rmatmul__(self, states: Tensor) -> Tensor:
         return self.multiply(states, None)
@@ -79,7 +90,7 @@ def multiply_packed(states: Tensor, ends: Tensor | None, blocks: Tensor, scales:
     """Return the product of states with packed weights, or with those transposed, some experts at a time."""
 
     def product(states: Tensor, ends: Tensor | None, own: slice) -> Tensor:
-        weights = dequantise_for(states, blocks[own], scales[own])
+        weights = dequantise_for(blocks[own], scales[own], states.dtype)
         return multiply(states, weights.transpose(-2, -1) if is_backward else weights, ends)
 
     if ends is None or at_once is None:
@@ -100,13 +111,13 @@ def multiply(states: Tensor, weights: Tensor, ends: Tensor | None) -> Tensor:
     return product
 
 
-def dequantise_for(states: Tensor, blocks: Tensor, scales: Tensor) -> Tensor:
+def dequantise_for(blocks: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the weights (experts, inputs, outputs) of packed ones, in the type of the states."""
     if not blocks.is_cuda:
-        return dequantise(blocks, scales).to(states.dtype)
+        return dequantise(blocks, scales).to(dtype)
     from pipeline.models.dequantise_on_gpu import dequantise_on_gpu  # Triton is where a GPU is
 
-    return dequantise_on_gpu(blocks, scales).transpose(-2, -1).to(states.dtype)
+    return dequantise_on_gpu(blocks, scales).transpose(-2, -1).to(dtype)
 
 
 class PackedExperts(GptOssExperts):  # type: ignore[misc]
@@ -149,6 +160,18 @@ def grouped_mm(states: Tensor, weights: Any, offs: Tensor) -> Tensor:
     return product
 
 
+def batched_mm(experts: Any, states: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+    """Return the experts' output by one product for each token and expert, to which transformers turns in generation.
+
+    For more of those than there are experts, packed weights are multiplied grouped by expert: a copy for each token
+    would be larger than all of them.
+    """
+    grouped = isinstance(experts, PackedExperts) and chosen.numel() > experts.num_experts
+    compute = moe.grouped_mm_experts_forward if grouped else _batched
+    output: Tensor = compute(experts, states, chosen, weights)
+    return output
+
+
 def build_layer(mlp: Any, config: Any) -> None:
     """Build the router and the experts of a layer: packed ones, where config.json says that the weights are."""
     if not is_packed(config.to_dict()):
@@ -188,6 +211,7 @@ def keep_packed() -> None:
     if modeling_utils.get_hf_quantizer is find_quantizer:
         return
     moe._grouped_mm = grouped_mm
+    moe.ALL_EXPERTS_FUNCTIONS["batched_mm"] = batched_mm
     modeling_gpt_oss.GptOssMLP.__init__ = build_layer
     modeling_utils.get_hf_quantizer = find_quantizer
     # plugins/whole_model.py may have put its own there, and is called first.

@@ -107,3 +107,13 @@ def test_a_folder_that_lacks_packed_weights_is_refused_in_whatever_order_plugins
         save_file(weights, file, metadata={"format": "pt"})
     with pytest.raises(RuntimeError, match=r"weights missing: 1 \(model\.layers\.1\.mlp\.experts\.down_proj_scales\)"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+
+
+@pytest.mark.parametrize("words", [1, 20])  # fewer choices of an expert than there are experts, and more
+def test_the_product_by_token_to_which_generation_turns_on_a_gpu_is_the_one_over_dequantised_experts(
+    packed_and_plain, words
+):
+    packed, plain = (
+        load(folder, experts="batched_mm")(input_ids=IDS[:1, :words]).logits for folder in packed_and_plain
+    )
+    assert torch.allclose(packed, plain, atol=1e-5)

@@ -198,3 +198,10 @@ def test_an_adapter_over_a_model_that_came_in_bfloat16_is_peft_s_own(packed_and_
     merged = tune(load(packed_and_plain[1]))
     merged.load_state_dict(model.state_dict())
     assert distance(read_logits(model), read_logits(merged.merge_and_unload())) < ROUNDING
+
+
+def test_generation_on_a_gpu_whose_product_is_by_token_sees_the_adapter_too(packed_and_plain):
+    few = IDS[:1, :1]  # fewer choices of an expert than there are experts
+    by_token, grouped = (move(tune(load(packed_and_plain[0], experts=name))) for name in ("batched_mm", "grouped_mm"))
+    with torch.no_grad():
+        assert distance(by_token(input_ids=few).logits, grouped(input_ids=few).logits) < ROUNDING
