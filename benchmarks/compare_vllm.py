@@ -42,7 +42,7 @@ def sum_logps(side: tuple[list[int], list[int]]) -> float:
     asked = {"model": NAME, "prompt": ids, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
     found = ask("/v1/completions", asked)["choices"][0]["prompt_logprobs"]
     counted = [at for at, label in enumerate(labels) if label >= 0]
-    return sum(found[at][str(ids[at])]["logprob"] for at in counted)
+    return float(sum(found[at][str(ids[at])]["logprob"] for at in counted))
 
 
 def encode_sides(model: Path, pairs: list[dict[str, Any]]) -> list[tuple[list[int], list[int]]]:
