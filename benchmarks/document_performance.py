@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed.rows import ROWS, computed_share, count_passes, find_limit
 from pipeline.files.generated_page import fill_parts, write_or_check
 from pipeline.files.tables import markdown_table
 
@@ -16,8 +17,8 @@ PAGE = ROOT / "docs" / "performance.md"
 RESULTS = ROOT / "benchmarks" / "results"
 TUTORIAL, PLAIN = "the tutorial's flags", "without DeepSpeed"
 COLUMNS = [
-    *("", "tokens/s", "x tutorial", "x no DeepSpeed", "of the limit", "s a step", "first step, s", "GiB"),
-    *("gradient", "losses of steps 1 to 5"),
+    *("", "tokens/s", "x tutorial", "x no DeepSpeed", "passes", "tokens computed", "of the limit"),
+    *("s a step", "first step, s", "GiB", "gradient", "losses of steps 1 to 5"),
 ]
 # The same training on more and more GPUs: what it is called on one, and with which mode on several.
 SCALED = {
@@ -42,12 +43,14 @@ def describe_row(row: dict[str, Any], speeds: dict[str, float]) -> list[str]:
     times = [f"{speed / speeds[name]:.1f}" if short else "" for name in (TUTORIAL, PLAIN)]
     losses = " ".join(f"{loss:.4f}" for loss in row["losses"][:5])
     taken = [f"{row['seconds_per_step']:.2f}", f"{row['first_step_seconds']:.0f}", f"{row['peak_gib']:.1f}"]
-    cosine = row.get("gradient_cosine")
+    cosine, trained = row.get("gradient_cosine"), ROWS[row["name"]]
     return [
         row["name"],
         f"{speed:,}",
         *times,
-        f"{row['share_of_limit']:.0%}",
+        str(count_passes(row["name"], trained)),
+        f"{computed_share(trained):.0%}",
+        f"{speed / find_limit(row['name'], trained):.0%}",
         *taken,
         f"{cosine:.2f}" if cosine else "",
         losses,

@@ -38,9 +38,6 @@ from pipeline.settings.stage import stage_parser
 ROOT = Path(__file__).parents[1]
 ALL = ROWS | PACKED
 
-
-# Three passes of 3.6 billion active parameters at the rate of a large bfloat16 product on an H100 (798 TFLOP/s).
-LIMIT = 36_900
 WIDTHS = {"hidden_size": 2880, "intermediate_size": 2880}
 SHAPES = {
     "20b": {"num_hidden_layers": 24, "num_local_experts": 32},
@@ -161,7 +158,6 @@ def read_steps(noted: dict[str, Any], row: Row) -> dict[str, Any]:
         "pairs_per_step": row.pairs,
         "peak_gib": round(noted["peak_gib"], 2),
         "card_gib": round(noted["card_gib"], 2),
-        "share_of_limit": round(speed / LIMIT / row.gpus, 4),
         "losses": [step["loss"] for step in noted["steps"]],
         "first_margin": noted["steps"][0]["rewards/margins"],
         "first_gradient": noted["steps"][0]["grad_norm"],

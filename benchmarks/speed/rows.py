@@ -10,6 +10,9 @@ import yaml
 from pipeline.launch.plugins import LEVERS
 
 ROOT = Path(__file__).parents[2]
+# Tokens a second and GPU in one pass of gpt-oss-20b's 3.6 billion active parameters, at the rate of a large bfloat16
+# product on an H100 (798 TFLOP/s).
+PASS = 110_700
 FAST = {"attn_impl": "flex_attention", "experts_impl": "grouped_mm", "use_liger_kernel": False}
 ONE_BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "gradient_checkpointing": False}
 RECIPE = FAST | ONE_BATCH | {"deepspeed": None}
@@ -43,6 +46,24 @@ class Row(NamedTuple):
         """Pairs in a step."""
         settings = settings_of(self)
         return int(self.gpus * settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"])
+
+
+def count_passes(name: str, row: Row) -> int:
+    """Return the passes over the model in a step: forward, backward, the reference's, and a forward one to checkpoint.
+
+    The backward pass counts once: frozen weights have no gradient. A kept reference takes none.
+    """
+    return 2 + bool(settings_of(row)["gradient_checkpointing"]) + ("reference kept" not in name)
+
+
+def computed_share(row: Row) -> float:
+    """Return the share of a pair's tokens that are computed: with `packed_pairs` the prompt, which is half, once."""
+    return 0.75 if "packed_pairs" in row.levers else 1.0
+
+
+def find_limit(name: str, row: Row) -> float:
+    """Return the tokens a second and GPU of a row of gpt-oss-20b, if its products ran at their full rate."""
+    return PASS / count_passes(name, row) / computed_share(row)
 
 
 def scaled(gpus: int) -> dict[str, Row]:

@@ -24,6 +24,7 @@ SHAPE = {
     "sliding_window": 16,
     "vocab_size": 600,
     "initial_scale": 0.02,
+    "conversations": None,
     "turn_steps": 0,
     "turn_batch_size": 1,
     "batch_size": 16,
