@@ -42,8 +42,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.end_with_parent:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    port = read_port(args.port)
     served = find_run(args.results, args.run, args.with_base)
-    listening = listen(args.host, read_port(args.port))
+    listening = listen(args.host, port)
     key, address = require_key(listening), write_address(listening)
     try:
         claim_gpus(min(1, len(list_gpus())), "tools.serve_run")

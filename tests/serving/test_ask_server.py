@@ -33,6 +33,9 @@ def ask(answer: str) -> list[Any]:
             with connection:
                 connection.recv(1 << 16)
                 connection.sendall(answer.encode())
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):  # what is not read would reset the connection
+                    pass
 
         thread = threading.Thread(target=serve)
         thread.start()
