@@ -77,12 +77,12 @@ WORKERS = {"in one process": [], "by a worker": ["--numprocesses=1"]}
 
 @pytest.fixture(scope="module", params=WORKERS.values(), ids=WORKERS)
 def busy(request, tmp_path_factory) -> tuple["subprocess.CompletedProcess[str]", Path]:
-    """Run a file of tests that takes more than a second where it may take half of one; return its record, too."""
+    """Run a file of tests that takes more than a second where it may take a tenth of one; return its record, too."""
     folder = tmp_path_factory.mktemp("busy")
     (folder / "test_busy.py").write_text(BUSY, encoding="utf-8")
     (folder / "budget.toml").write_text("[cpu_seconds]\nshared = 60\n", encoding="utf-8")
     paths = {"table": str(folder / "budget.toml"), "measured": str(folder / "measured")}
-    (folder / "conftest.py").write_text(CONFTEST.format(others=0.5, **paths), encoding="utf-8")
+    (folder / "conftest.py").write_text(CONFTEST.format(others=0.1, **paths), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={folder}", "-c", "/dev/null"]
     where = ["--junitxml", str(folder / "busy.xml"), str(folder / "test_busy.py")]
     done = subprocess.run([*command, *request.param, *where], cwd=ROOT, capture_output=True, text=True, check=False)
