@@ -93,7 +93,7 @@ def test_a_session_over_budget_fails_with_the_name_of_the_file(busy):
     done, _ = busy
     assert done.returncode == 1
     assert "2 passed" in done.stdout
-    assert "over budget: test_busy.py: 1 CPU seconds, more than 1.3 times its budget of 0.5" in done.stdout
+    assert "over budget: test_busy.py: 1 CPU seconds, more than 1.3 times its budget of 0.1" in done.stdout
 
 
 def test_the_slowest_tests_come_first(busy):
