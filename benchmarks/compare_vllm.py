@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed.vllm_server import NAME, ask, serving
+from benchmarks.speed.vllm_server import PROMPT, ask, replace_rows, serving
 from pipeline.files.json_lines import read_json_lines
 from pipeline.models.render_chat import load_pair_encoder, load_renderer
+from pipeline.serving.address import TUNED
 from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
-PROMPT = {"date": "2026-01-01", "reasoning_effort": "medium"}
 FLAGS = ["--max-model-len", "1024", "--gpu-memory-utilization", "0.12", "--enforce-eager"]
 AT_ONCE, TOKENS = 32, 64
 
@@ -32,14 +32,14 @@ AT_ONCE, TOKENS = 32, 64
 def ask_chat(pair: dict[str, Any]) -> dict[str, Any]:
     """Return the chat endpoint's answer to a pair's prompt."""
     effort = pair.get("chat_template_kwargs", {}).get("reasoning_effort", PROMPT["reasoning_effort"])
-    asked = {"model": NAME, "messages": pair["messages"][:-1], "reasoning_effort": effort, "temperature": 0}
+    asked = {"model": TUNED, "messages": pair["messages"][:-1], "reasoning_effort": effort, "temperature": 0}
     return ask("/v1/chat/completions", asked | {"max_tokens": TOKENS, "return_token_ids": True})
 
 
 def sum_logps(side: tuple[list[int], list[int]]) -> float:
     """Return the sum of log-probabilities of the labelled tokens of a conversation (ids, labels), under the model."""
     ids, labels = side
-    asked = {"model": NAME, "prompt": ids, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+    asked = {"model": TUNED, "prompt": ids, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
     found = ask("/v1/completions", asked)["choices"][0]["prompt_logprobs"]
     counted = [at for at, label in enumerate(labels) if label >= 0]
     return float(sum(found[at][str(ids[at])]["logprob"] for at in counted))
@@ -56,7 +56,8 @@ def encode_sides(model: Path, pairs: list[dict[str, Any]]) -> list[tuple[list[in
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     """Ask the server that is running, and return how far its answers are the run's."""
     pairs = read_json_lines(args.run / "dpo" / "val.jsonl")
-    rendered = [load_renderer(args.model, PROMPT)(pair) for pair in pairs]
+    render = load_renderer(args.model, PROMPT)
+    rendered = [render(pair) for pair in pairs]
     trained = [ids[: next(at for at, label in enumerate(labels) if label >= 0)] for ids, labels in rendered]
     predictions = read_json_lines(args.run / "infer" / "predictions.jsonl")
     files = (args.run / "evaluate" / "dpo" / "scores").glob("*.jsonl")
@@ -90,14 +91,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     flags = list(FLAGS)
     if args.adapter:
-        flags += ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"{NAME}={args.adapter}"]
+        flags += ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"{TUNED}={args.adapter}"]
 
-    with serving(args.model, flags, PROMPT["date"], args.out.with_suffix(".log")):
+    with serving(args.model, flags, args.out.with_suffix(".log")):
         found = compare(args)
     row = {"row": args.row} | found | {"vllm": version("vllm"), "machine": torch.cuda.get_device_name()}
-    rows = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else []
-    rows = [old for old in rows if old["row"] != args.row] + [row]
-    args.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    replace_rows(args.out, [row], "row")
     print(json.dumps(row))
 
 

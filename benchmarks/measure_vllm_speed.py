@@ -20,19 +20,19 @@ from typing import Any
 import torch
 
 from benchmarks.measure_inference_speed import answer
-from benchmarks.speed.vllm_server import NAME, ask, serve_command, serving
+from benchmarks.speed.vllm_server import PROMPT, ask, replace_rows, serve_command, serving
 from pipeline.files.json_lines import read_json_lines, write_json_lines
 from pipeline.models.render_chat import load_prompt_renderer
+from pipeline.serving.address import TUNED
 from pipeline.settings.stage import stage_parser
 
 ROOT = Path(__file__).parents[1]
-PROMPT = {"date": "2026-01-01", "reasoning_effort": "medium"}
 FLAGS = ["--max-model-len", "4096", "--no-enable-prefix-caching", "--max-num-seqs", "256"]
 
 
 def ask_at_once(prompts: list[list[int]], tokens: int) -> float:
     """Return the seconds in which all prompts are answered, asked at the same time."""
-    asked = {"model": NAME, "max_tokens": tokens, "temperature": 0, "ignore_eos": True}
+    asked = {"model": TUNED, "max_tokens": tokens, "temperature": 0, "ignore_eos": True}
     requests = [asked | {"prompt": ids} for ids in prompts]
     with ThreadPoolExecutor(len(requests)) as pool:
         began = time.monotonic()
@@ -48,7 +48,7 @@ def measure_vllm(args: argparse.Namespace, rows: list[dict[str, Any]], log: Path
     ids = [render(row) for row in rows]
     told = " ".join(["vllm", *serve_command(args.model, FLAGS)[3:]])
     found = []
-    with serving(args.model, [*FLAGS, *args.flags], PROMPT["date"], log) as ready:
+    with serving(args.model, [*FLAGS, *args.flags], log) as ready:
         for number in args.at_once:
             prompts = list(islice(cycle(ids), number))
             seconds = [ask_at_once(prompts, args.tokens) for _ in range(2)][-1]
@@ -86,16 +86,13 @@ def main(argv: list[str] | None = None) -> None:
     args.flags = [f"--{flag}" for flag in args.flags]
 
     pairs = read_json_lines(args.val)
-    kept = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else []
     with tempfile.TemporaryDirectory() as folder:
         measured = (
             measure_vllm(args, pairs, args.out.with_suffix(".log"))
             if args.by == "vllm"
             else measure_swift(args, pairs, Path(folder))
         )
-    rows = [row | {"machine": torch.cuda.get_device_name()} for row in measured]
-    rows = [row for row in kept if row["by"] not in {new["by"] for new in rows}] + rows
-    args.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    replace_rows(args.out, [row | {"machine": torch.cuda.get_device_name()} for row in measured], "by")
 
 
 if __name__ == "__main__":

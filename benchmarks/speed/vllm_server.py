@@ -13,25 +13,27 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-HOST, NAME = "127.0.0.1", "tuned"
-with socket.create_server((HOST, 0)) as free:
+from pipeline.serving.address import BASE, LOOPBACK, TUNED
+
+PROMPT = {"date": "2026-01-01", "reasoning_effort": "medium"}  # of the runs that are served
+with socket.create_server((LOOPBACK, 0)) as free:
     PORT = free.getsockname()[1]
 PATIENCE = 400.0  # seconds until it answers; compiling takes a minute or two
 POLL = 1.0
 
 
 def serve_command(model: Path, flags: list[str]) -> list[str]:
-    """Return the command of the server; where there is no `vllm` on the path, the same by its module."""
-    name = "base" if "--enable-lora" in flags else NAME
-    words = ["serve", str(model), "--served-model-name", name, "--host", HOST, "--port", str(PORT)]
+    """Return the command of the server, `vllm serve` by its module."""
+    name = BASE if "--enable-lora" in flags else TUNED
+    words = ["serve", str(model), "--served-model-name", name, "--host", LOOPBACK, "--port", str(PORT)]
     return [sys.executable, "-m", "vllm.entrypoints.cli.main", *words, *flags]
 
 
 @contextmanager
-def serving(model: Path, flags: list[str], date: str, log: Path) -> Iterator[float]:
+def serving(model: Path, flags: list[str], log: Path) -> Iterator[float]:
     """Serve a model, and yield the seconds until it answered; stop with one line if it does not."""
     began = time.monotonic()
-    variables = {"VLLM_SYSTEM_START_DATE": date, "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    variables = {"VLLM_SYSTEM_START_DATE": PROMPT["date"], "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     with log.open("wb") as said:
         server = subprocess.Popen(
             serve_command(model, flags), env=os.environ | variables, stdout=said, stderr=said, start_new_session=True
@@ -53,7 +55,7 @@ def serving(model: Path, flags: list[str], date: str, log: Path) -> Iterator[flo
 
 def is_ready() -> bool:
     """Say whether the server answers."""
-    with suppress(OSError), urllib.request.urlopen(f"http://{HOST}:{PORT}/health", timeout=5) as answer:
+    with suppress(OSError), urllib.request.urlopen(f"http://{LOOPBACK}:{PORT}/health", timeout=5) as answer:
         return bool(answer.status == 200)
     return False
 
@@ -64,9 +66,17 @@ def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(f"http://{HOST}:{PORT}{path}", body, headers), timeout=300
+            urllib.request.Request(f"http://{LOOPBACK}:{PORT}{path}", body, headers), timeout=300
         ) as answer:
             found: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
         sys.exit(f"{path}: {error.code}: {error.read().decode(errors='replace')[:500]}")
     return found
+
+
+def replace_rows(path: Path, rows: list[dict[str, Any]], key: str) -> None:
+    """Write rows into a file of results, in place of those that have the same value of a key."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    new = {row[key] for row in rows}
+    rows = [row for row in kept if row[key] not in new] + rows
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
