@@ -8,7 +8,6 @@ of a training are shown where they were recorded.
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +74,11 @@ def find_losses(curves: list[dict[str, Any]]) -> list[float]:
 
 def write_plots(charts: list[Chart], plots: Path) -> None:
     """Write the curves as files, all or none, and the folder's manifest beside it."""
-    plots.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=plots.parent, prefix=f".{plots.name}.") as name:
-        draw_files(charts, Path(name) / plots.name)
-        shutil.rmtree(plots, ignore_errors=True)
-        (Path(name) / plots.name).replace(plots)
+    partial = plots.with_name(f"{plots.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    draw_files(charts, partial)
+    shutil.rmtree(plots, ignore_errors=True)
+    partial.replace(plots)
     write_manifest(plots, plots.with_name(f"{plots.name}.sha256"))
 
 

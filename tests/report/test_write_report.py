@@ -364,6 +364,15 @@ def test_curves_are_the_same_bytes_every_time(written, tmp_path):
     assert (tmp_path / "plots.sha256").read_bytes() == (written / "plots.sha256").read_bytes()
 
 
+def test_what_a_killed_drawing_left_is_neither_among_the_curves_nor_beside_them(tmp_path):
+    left = tmp_path / "plots.partial" / "half.svg"
+    left.parent.mkdir()
+    left.write_text("<svg")
+    write_plots([], tmp_path / "plots")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plots", "plots.sha256"]
+    assert list((tmp_path / "plots").iterdir()) == []
+
+
 def test_a_machine_of_which_little_is_known_makes_a_report_all_the_same(written, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(written, folder)

@@ -108,10 +108,10 @@ class Soak:
         run_command("rm", "-rf", "before", ".snakemake", cwd=self.project)
 
     def choose(self) -> str:
-        """Return one of the next jobs: jobs before it are done undisturbed, and should be few."""
+        """Return one of the next jobs, or, near the end, none: jobs before it are done undisturbed, and should be few."""
         done = {path.stem for path in (self.results / "benchmarks").glob("*.tsv")}
-        left = [job for job in self.stages if job not in done] or list(self.stages)
-        return random.choice(left[:NEXT])
+        left = [job for job in self.stages if job not in done]
+        return random.choice([*left, ""][:NEXT])
 
     def stop(self) -> None:
         """Start it, stop it at a random moment of a random job in a random way; look at the bytes if it ends before."""
@@ -122,8 +122,8 @@ class Soak:
         with (self.project / "said.txt").open("wb") as said:
             process = subprocess.Popen(COMMAND, cwd=self.project, env=environment, stdout=said, stderr=said)
         try:
-            reached = wait_until(lambda: process.poll() is not None or has_begun(log, began))
-            time.sleep(random.uniform(0, self.stages[job]) if reached else 0)
+            wait_until(lambda: process.poll() is not None or (job and has_begun(log, began)))
+            time.sleep(random.uniform(0, self.stages.get(job, 0)))
             if process.poll() is None:
                 WAYS[way](self.processes)
                 self.count.update([job, way])

@@ -3,9 +3,9 @@
     python -m tests.support.budget >tests/budget.toml  # of what was last run, in both environments
 
 A pytest plugin. What a daemon starts (a job of Slurm) does not count. A budget is for the machine on which a fixed
-piece of work takes REFERENCE_SECONDS; a slower machine gets more. More workers than cores are not judged: the same work
-takes them more CPU seconds. A session-scoped fixture has a budget of its own, since any file may be the first that asks
-for it.
+piece of work takes REFERENCE_SECONDS; a slower machine gets more, and one that is much slower is only told: there,
+files are slower by 2 to 4 times. More workers than cores are not judged: the same work takes them more CPU seconds. A
+session-scoped fixture has a budget of its own, since any file may be the first that asks for it.
 """
 
 import json
@@ -26,6 +26,7 @@ TABLE = TESTS / "budget.toml"
 OTHERS = 3.0  # CPU seconds of what is not in the table
 ALLOWED = 1.3  # times its budget
 REFERENCE_SECONDS = 0.13
+MOST_SLOWNESS = 1.5  # of a machine that is judged
 MEASURED = TESTS.parent / ".pytest_cache" / "cpu_seconds"
 
 
@@ -126,7 +127,7 @@ class Budget:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Keep what was measured, and fail if it is too much."""
+        """Keep what was measured, and fail if it is too much on a machine that is judged."""
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["slowness"] = self.slowness
             return
@@ -135,7 +136,7 @@ class Budget:
         MEASURED.mkdir(parents=True, exist_ok=True)
         (MEASURED / f"{self.environment}.json").write_text(json.dumps(self.spent), encoding="utf-8")
         self.over = find_over(self.spent, self.budgets, self.slowness)
-        if self.over and session.exitstatus == pytest.ExitCode.OK:
+        if self.over and self.slowness <= MOST_SLOWNESS and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -42,6 +42,7 @@ from tests.support import budget
 budget.OTHERS = {others}
 budget.TABLE = Path({table!r})
 budget.MEASURED = Path({measured!r})
+budget.measure_slowness = lambda: {slowness}
 
 
 def pytest_configure(config):
@@ -72,30 +73,29 @@ def test_a_thread_that_has_ended_has_no_children(tmp_path):
     assert list_children(tmp_path / "ended") == []
 
 
-WORKERS = {"in one process": [], "by a worker": ["--numprocesses=1"]}
-
-
-@pytest.fixture(scope="module", params=WORKERS.values(), ids=WORKERS)
-def busy(request, tmp_path_factory) -> tuple["subprocess.CompletedProcess[str]", Path]:
-    """Run a file of tests that takes more than a second where it may take a tenth of one; return its record, too."""
-    folder = tmp_path_factory.mktemp("busy")
+def run_busy(folder: Path, words: list[str], slowness: float) -> "subprocess.CompletedProcess[str]":
+    """Run a file of tests that takes more than a second where it may take a tenth of one."""
     (folder / "test_busy.py").write_text(BUSY, encoding="utf-8")
     (folder / "budget.toml").write_text("[cpu_seconds]\nshared = 60\n", encoding="utf-8")
     paths = {"table": str(folder / "budget.toml"), "measured": str(folder / "measured")}
-    (folder / "conftest.py").write_text(CONFTEST.format(others=0.1, **paths), encoding="utf-8")
+    (folder / "conftest.py").write_text(CONFTEST.format(others=0.1, slowness=slowness, **paths), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={folder}", "-c", "/dev/null"]
     where = ["--junitxml", str(folder / "busy.xml"), str(folder / "test_busy.py")]
-    done = subprocess.run([*command, *request.param, *where], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done, folder / "busy.xml"
+    return subprocess.run([*command, *words, *where], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_a_session_over_budget_fails_with_the_name_of_the_file(busy):
-    done, _ = busy
-    assert done.returncode == 1
+@pytest.mark.parametrize("words", [[], ["--numprocesses=1"]], ids=["in one process", "by a worker"])
+@pytest.mark.parametrize(("slowness", "status"), [(1, 1), (2, 0)], ids=["as fast", "twice slower"])
+def test_a_file_over_its_budget_is_named_and_fails_the_session_of_a_machine_that_is_judged(
+    tmp_path, words, slowness, status
+):
+    done = run_busy(tmp_path, words, slowness)
+    assert done.returncode == status
     assert "2 passed" in done.stdout
     assert "over budget: test_busy.py: 1 CPU seconds, more than 1.3 times its budget of 0.1" in done.stdout
 
 
-def test_the_slowest_tests_come_first(busy):
-    (slow, slowest), (quick, _) = find_slowest([busy[1]])
+def test_the_slowest_tests_come_first(tmp_path):
+    run_busy(tmp_path, [], slowness=1)
+    (slow, slowest), (quick, _) = find_slowest([tmp_path / "busy.xml"])
     assert slowest == "test_busy::test_slow" and slow > quick
