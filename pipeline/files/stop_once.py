@@ -48,7 +48,7 @@ def raise_stopped(number: int, frame: Any) -> None:
 
 
 def send_again(unraisable: Any) -> None:
-    """Send a signal a second time, soon, if it came in a `__del__` or a callback: Python ignores what is raised there."""
+    """Send a signal a second time, soon, if it came in `__del__` or a callback: Python ignores what is raised there."""
     stopped = unraisable.exc_value
     if not isinstance(stopped, Stopped):
         sys.__unraisablehook__(unraisable)

@@ -108,7 +108,7 @@ class Soak:
         run_command("rm", "-rf", "before", ".snakemake", cwd=self.project)
 
     def choose(self) -> str:
-        """Return one of the next jobs, or, near the end, none: jobs before it are done undisturbed, and should be few."""
+        """Return one of the next jobs, or none near the end: jobs before it are done undisturbed, and should be few."""
         done = {path.stem for path in (self.results / "benchmarks").glob("*.tsv")}
         left = [job for job in self.stages if job not in done]
         return random.choice([*left, ""][:NEXT])
