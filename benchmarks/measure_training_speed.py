@@ -6,7 +6,8 @@ It takes GPUs with 80 GB or more, what envs/training.lock names, and the tokeniz
 so nothing is downloaded, and what is measured is speed, memory and losses, not quality. Every row trains from the same
 weights on the same pairs in the same order. Rows run side by side, each on GPUs of its own; those that need
 more GPUs than there are do not. Tokens are those of both sequences of a pair without padding, whether a row computes a
-prompt once or twice. Rows go into benchmarks/results/training_speed.json, docs/performance.md reads them.
+prompt once or twice. Rows go into benchmarks/results/training_speed.json, docs/performance.md reads them. --profile
+adds what each kernel took, and slows a row down a little: give it another --out.
 """
 
 import argparse
@@ -129,6 +130,8 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     extra |= {"CARD_GIB": str(row.card), "PYTORCH_ALLOC_CONF": "expandable_segments:True"} if row.card else {}
     extra["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = command_of(row, model, pairs, own / "out", gpus)
+    kernels = own / "kernels.json"
+    extra["KERNELS_FILE"] = str(kernels)
     log = own / "log"
     with log.open("w") as said:
         code = subprocess.run(command, env=os.environ | extra, cwd=ROOT, stdout=said, stderr=said).returncode
@@ -136,6 +139,7 @@ def run_row(name: str, row: Row, model: Path, pairs: Path, folder: Path, gpus: l
     if code or not steps.exists():
         errors = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line]
         return told | {"failed": f"status {code}: {' '.join(errors[-1:])[:300]}"}
+    told |= {"kernels": json.loads(kernels.read_text(encoding="utf-8"))} if kernels.exists() else {}
     return told | read_steps(json.loads(steps.read_text(encoding="utf-8")), row)
 
 
@@ -154,6 +158,7 @@ def read_steps(noted: dict[str, Any], row: Row) -> dict[str, Any]:
     return {
         "useful_tokens_per_s": round(speed),
         "seconds_per_step": round(seconds, 4),
+        "seconds_between_steps": round(statistics.median(step["between"] for step in steady), 4),
         "first_step_seconds": round(noted["steps"][0]["seconds"], 1),
         "pairs_per_step": row.pairs,
         "peak_gib": round(noted["peak_gib"], 2),
@@ -184,7 +189,8 @@ def describe_machine() -> dict[str, Any]:
 
 def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows asked for, as they end."""
-    rows = {name: ALL[name] for name in args.rows or ROWS}
+    watch = ("profile_steps",) if args.profile else ()
+    rows = {name: ALL[name]._replace(plugins=(*ALL[name].plugins, *watch)) for name in args.rows or ROWS}
     models = {
         (row.shape, row.packed): folder / f"{row.shape}-{'packed' if row.packed else 'plain'}" for row in rows.values()
     }
@@ -204,7 +210,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
             name, row, models[row.shape, row.packed], pairs[row.length, row.pairs], folder, own
         ),
     ):
-        shown = {name: value for name, value in measured.items() if name != "command"}
+        shown = {name: value for name, value in measured.items() if name not in ("command", "kernels")}
         print(f"{time.monotonic() - started:.0f} s", json.dumps(shown), flush=True)
         yield measured | describe_machine()
 
@@ -229,6 +235,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pairs", type=Path, required=True, help="pairs whose texts are drawn from")
     parser.add_argument("--rows", nargs="+", choices=ALL, metavar="ROW", help="only these: %(choices)s")
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--profile", action="store_true", help="of steps 4 to 6, also what the GPU's kernels took")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "training_speed.json")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:

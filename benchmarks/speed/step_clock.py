@@ -24,7 +24,7 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
         self.file = Path(os.environ["STEPS_FILE"])
         self.rows: list[dict[str, Any]] = []
         self.tokens = 0
-        self.start = 0.0
+        self.start = self.end = self.between = 0.0
         self.peak_gib = self.card_gib = 0.0
         self.first = os.environ.get("RANK", "0") == "0"
 
@@ -43,6 +43,7 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
         """Start the clock."""
         torch.cuda.synchronize()
         self.tokens, self.start = 0, time.perf_counter()
+        self.between = self.start - (self.end or self.start)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """Keep the first gradient."""
@@ -54,7 +55,8 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stop the clock."""
         torch.cuda.synchronize()
-        seconds = time.perf_counter() - self.start
+        self.end = time.perf_counter()
+        seconds = self.end - self.start
         free, all_of_it = torch.cuda.mem_get_info()
         found = [(self.tokens, torch.cuda.max_memory_allocated() / 2**30, (all_of_it - free) / 2**30)]
         if torch.distributed.is_initialized():
@@ -62,7 +64,7 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
             torch.distributed.all_gather_object(found, found[0])
         tokens, peaks, cards = zip(*found, strict=True)
         self.peak_gib, self.card_gib = max(peaks), max(cards)
-        self.rows.append({"seconds": seconds, "tokens": sum(tokens)})
+        self.rows.append({"seconds": seconds, "between": self.between, "tokens": sum(tokens)})
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Keep the loss, and write down what is known so far."""

@@ -12,7 +12,6 @@ import torch
 from pair_layout import Layout, lay_out_pairs, visible
 from swift.rlhf_trainers import DPOTrainer
 from torch.nn.attention.flex_attention import create_block_mask, create_mask
-from torch.utils.checkpoint import checkpoint
 
 # Answer tokens whose logits are held at once: 800 MiB in float32 for gpt-oss's vocabulary.
 TOKENS_AT_ONCE = 1024
@@ -46,16 +45,56 @@ def without_head(model: Any) -> Iterator[torch.Tensor]:
         del head.forward
 
 
+class TokenLogps(torch.autograd.Function):  # type: ignore[misc]
+    """The log-probability of each target, and in the same pass its gradient by the state that predicts it.
+
+    So logits are computed once, and none are kept. The weight is frozen and has no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities."""
+        logps, slopes = [], []
+        for some, wanted in split(states, targets):
+            logits = some @ weight.T
+            own = logps_of(logits, wanted)
+            change = logits.softmax(-1, dtype=logits.dtype)
+            change.scatter_(-1, wanted[:, None], own.expm1().to(logits.dtype)[:, None])
+            slopes.append(float32_product(change, weight))  # of the negative log-probability
+            logps.append(own)
+        ctx.save_for_backward(torch.cat(slopes))
+        ctx.dtype = states.dtype
+        return torch.cat(logps)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        """Return the gradient of the states."""
+        (slopes,) = ctx.saved_tensors
+        return (-gradient[:, None] * slopes).to(ctx.dtype), None, None
+
+
+def float32_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return the product of two matrices in float32, so that it is not rounded before the loss's gradient scales it."""
+    with torch.autocast(left.device.type, enabled=False):
+        return torch.mm(left, right, out_dtype=torch.float32) if left.is_cuda else left.float() @ right.float()
+
+
 def token_logps(states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the float32 log-probability of each target, of shape (tokens,), from states of shape (tokens, width)."""
-
-    def some_logps(some: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        return -torch.nn.functional.cross_entropy((some @ weight.T).float(), wanted, reduction="none")
-
-    parts = zip(states.split(TOKENS_AT_ONCE), targets.split(TOKENS_AT_ONCE), strict=True)
     if not states.requires_grad:
-        return torch.cat([some_logps(*part) for part in parts])
-    return torch.cat([checkpoint(some_logps, *part, use_reentrant=False) for part in parts])
+        return torch.cat([logps_of(some @ weight.T, wanted) for some, wanted in split(states, targets)])
+    logps: torch.Tensor = TokenLogps.apply(states, weight, targets)
+    return logps
+
+
+def split(states: torch.Tensor, targets: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield as many states and targets as have their logits at once."""
+    return zip(states.split(TOKENS_AT_ONCE), targets.split(TOKENS_AT_ONCE), strict=True)
+
+
+def logps_of(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the float32 log-probability of each target."""
+    return logits.log_softmax(-1, dtype=torch.float32).gather(-1, targets[:, None])[:, 0]
 
 
 def forward_packed(trainer: Any, model: Any, batch: dict[str, Any]) -> tuple[Layout, torch.Tensor, torch.Tensor]:

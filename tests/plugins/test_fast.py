@@ -128,6 +128,35 @@ def test_packed_pairs_learn_the_same(train, case):
     assert_same(train("packed_pairs", **CASES[case]), plain)
 
 
+def plain_logps(states: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    logits = states @ weight.T
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return -torch.nn.functional.cross_entropy(wide, targets, reduction="none")
+
+
+@pytest.mark.parametrize("sharpness", [0.1, 0.5], ids=["unsure", "sure"])
+def test_log_probabilities_and_their_gradients_are_no_further_from_float64_than_bfloat16s_own(monkeypatch, sharpness):
+    import runpy
+
+    monkeypatch.syspath_prepend("plugins/fast")
+    fast_logps = runpy.run_path("plugins/fast/packed_pairs.py")["token_logps"]
+    torch.manual_seed(0)
+    states, weight, factors = torch.randn(1100, 64), sharpness * torch.randn(300, 64), torch.randn(1100)
+    targets = torch.where(torch.rand(1100) < 0.5, (states @ weight.T).argmax(-1), torch.randint(300, (1100,)))
+
+    def compute(logps: Callable[..., torch.Tensor], dtype: torch.dtype) -> list[torch.Tensor]:
+        own = states.bfloat16().to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            found = logps(own, weight.bfloat16().to(dtype), targets)
+        (found * factors.to(found.dtype)).sum().backward()
+        return [found.detach().double(), own.grad.double()]
+
+    exact = compute(plain_logps, torch.float64)
+    plain, fast = (compute(logps, torch.bfloat16) for logps in (plain_logps, fast_logps))
+    for wanted, theirs, ours in zip(exact, plain, fast, strict=True):
+        assert (ours - wanted).norm() <= 1.1 * (theirs - wanted).norm()
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch._dynamo
 @pytest.mark.ci("compiled layers that learn something else")
 def test_compiled_layers_learn_the_same(train, compiler):
