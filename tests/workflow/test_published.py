@@ -1,5 +1,6 @@
 """The published results: a clone that has pulled them has nothing to do, in Snakemake and in DVC, and they agree."""
 
+import json
 import os
 import re
 import shutil
@@ -57,6 +58,12 @@ def test_a_clone_that_has_pulled_has_nothing_to_do_in_either_engine(published, r
 def test_the_pictures_in_readme_show_the_published_results(published, run):
     checked = run("python", "-m", "tools.draw_pictures", "--check", cwd=published)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_the_page_on_speed_names_the_last_loss_of_the_published_training(template):
+    metrics = json.loads((template / "results/tiny/dpo/metrics.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    assert f"last step has the loss {metrics['loss']['last']} (" in page
 
 
 def test_the_order_of_times_does_not_matter(published):
