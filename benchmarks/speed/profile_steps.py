@@ -1,4 +1,4 @@
-"""A plugin of ms-swift: add up the kernels of some steps, after those in which torch compiles, into KERNELS_FILE.
+"""A plugin of ms-swift: add up the kernels of some steps, and what torch compiled before them, into KERNELS_FILE.
 
 Only the GPU is watched, so that the steps take about as long as they do otherwise.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from swift.trainers import SwiftMixin
+from torch._dynamo.utils import compilation_time_metrics, counters
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from transformers import TrainerCallback
@@ -17,6 +18,7 @@ from transformers import TrainerCallback
 from benchmarks.speed.kernel_times import Kernel, sum_up
 
 BEFORE, WATCHED = 3, 3  # steps
+PHASES = 15
 
 
 class KernelWatch(TrainerCallback):  # type: ignore[misc]
@@ -42,7 +44,18 @@ class KernelWatch(TrainerCallback):  # type: ignore[misc]
             for event in self.profiler.events() or []
             if event.device_type == DeviceType.CUDA
         ]
-        Path(os.environ["KERNELS_FILE"]).write_text(json.dumps(sum_up(kernels, WATCHED)), encoding="utf-8")
+        told = sum_up(kernels, WATCHED) | {"compiling": describe_compiling()}
+        Path(os.environ["KERNELS_FILE"]).write_text(json.dumps(told), encoding="utf-8")
+
+
+def describe_compiling() -> dict[str, Any]:
+    """Return the number of compiled graphs, how often something broke one, and seconds by phase, longest first."""
+    phases = {name: round(sum(spent), 1) for name, spent in compilation_time_metrics.items()}
+    return {
+        "graphs": counters["stats"]["unique_graphs"],
+        "breaks": {reason[:200]: count for reason, count in counters["graph_break"].items()},
+        "seconds": dict(sorted(phases.items(), key=lambda phase: -phase[1])[:PHASES]),
+    }
 
 
 _train = SwiftMixin.train
