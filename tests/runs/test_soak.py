@@ -127,6 +127,7 @@ class Soak:
             if process.poll() is None:
                 WAYS[way](self.processes)
                 self.count.update([job, way])
+                print(f"{way}, in {job} or after it", flush=True)
             status = process.wait(5 * PATIENCE)
             wait_until(lambda: not self.processes())
         finally:
